@@ -1,0 +1,1 @@
+"""Metric catalogs: what an application documents that it emits."""

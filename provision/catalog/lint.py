@@ -1,0 +1,115 @@
+"""The rules between the metrics of a catalog: each has a name and a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from provision.catalog.model import RESERVED_TAGS, UNDOCUMENTED, Catalog
+from provision.catalog.units import Unit
+
+_Rule = Callable[[Catalog], Iterator[tuple[tuple[str | int, ...], str]]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule's name, where it is broken (a key path) and how."""
+
+    rule: str
+    path: tuple[str | int, ...]
+    message: str
+
+
+def lint(catalog: Catalog) -> list[Finding]:
+    """All findings in a catalog, in the order of RULES."""
+    malformed = [Finding("bucket-form", *found) for found in _bucket_form(catalog)]
+    if malformed:  # the other rules read the parsed buckets
+        return malformed
+    return [
+        Finding(name, path, message)
+        for name, rule in RULES.items()
+        for path, message in rule(catalog)
+    ]
+
+
+def _bucket_form(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for index, metric in enumerate(catalog.metrics):
+        try:
+            catalog.pattern(metric)
+        except ValueError as error:
+            yield ("metrics", index, "name"), str(error)
+
+
+def _placeholder_declared(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for index, metric in enumerate(catalog.metrics):
+        for name in catalog.tags(metric):
+            if name not in catalog.placeholders:
+                yield ("metrics", index, "name"), f"placeholder <{name}> is not declared"
+
+
+def _placeholder_used(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    used = {name for metric in catalog.metrics for name in catalog.tags(metric)}
+    for name in catalog.placeholders:
+        if name not in used:
+            yield ("placeholders", name), f"placeholder <{name}> is in no bucket"
+
+
+def _placeholder_reserved(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for name in catalog.placeholders:
+        if name in RESERVED_TAGS:
+            yield ("placeholders", name), f"{name!r} is a tag that Telegraf sets itself"
+
+
+def _placeholder_samples(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for name, placeholder in catalog.placeholders.items():
+        if not placeholder.samples():
+            yield ("placeholders", name), "an open placeholder needs at least one of examples"
+
+
+def _metric_once(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    seen: set[tuple[str, str]] = set()
+    for index, metric in enumerate(catalog.metrics):
+        if (metric.name, metric.type) in seen:
+            yield ("metrics", index), f"{metric.type} {metric.name} is documented twice"
+        seen.add((metric.name, metric.type))
+
+
+def _measurement_once(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """One measurement for each metric: InfluxDB keeps one field type, and a query finds one thing."""
+    seen: dict[str, int] = {}
+    for index, metric in enumerate(catalog.metrics):
+        measurement = catalog.measurement(metric)
+        if measurement in seen:
+            yield (
+                ("metrics", index),
+                f"measurement {measurement} is that of metrics[{seen[measurement]}] as well: "
+                "give one of them a `measurement` of its own",
+            )
+        seen.setdefault(measurement, index)
+
+
+def _measurement_reserved(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for index, metric in enumerate(catalog.metrics):
+        if catalog.measurement(metric) == UNDOCUMENTED:
+            yield ("metrics", index), f"measurement {UNDOCUMENTED} is kept for unknown buckets"
+
+
+def _type_unit(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    durations = {Unit.MILLISECONDS, Unit.SECONDS}
+    for index, metric in enumerate(catalog.metrics):
+        if metric.type == "timer" and metric.unit not in durations:
+            yield ("metrics", index, "unit"), f"a timer is in milliseconds or seconds: {metric.unit}"
+        if metric.type == "counter" and metric.unit not in {Unit.COUNT, Unit.BYTES}:
+            yield ("metrics", index, "unit"), f"a counter counts things or bytes: {metric.unit}"
+
+
+RULES: dict[str, _Rule] = {
+    "placeholder-declared": _placeholder_declared,
+    "placeholder-used": _placeholder_used,
+    "placeholder-reserved": _placeholder_reserved,
+    "placeholder-samples": _placeholder_samples,
+    "metric-once": _metric_once,
+    "measurement-once": _measurement_once,
+    "measurement-reserved": _measurement_reserved,
+    "type-unit": _type_unit,
+}

@@ -1,0 +1,35 @@
+"""The units a catalog may name, and what Grafana calls them.
+
+Grafana's identifiers are those of its value formats (packages/grafana-data, valueFormats/categories).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Unit(StrEnum):
+    """The unit of one recorded value; a counter's rate is that unit a second."""
+
+    COUNT = "count"
+    BYTES = "bytes"
+    MILLISECONDS = "milliseconds"
+    SECONDS = "seconds"
+    PERCENT = "percent"
+    RATIO = "ratio"
+
+
+_LEVEL = {
+    Unit.COUNT: "short",
+    Unit.BYTES: "bytes",
+    Unit.MILLISECONDS: "ms",
+    Unit.SECONDS: "s",
+    Unit.PERCENT: "percent",
+    Unit.RATIO: "percentunit",
+}
+_RATE = {Unit.COUNT: "cps", Unit.BYTES: "Bps"}
+
+
+def grafana_unit(unit: Unit, *, per_second: bool = False) -> str:
+    """Grafana's identifier of a unit, or of that unit a second; `short` where it has none."""
+    return _RATE.get(unit, "short") if per_second else _LEVEL[unit]

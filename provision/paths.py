@@ -1,0 +1,31 @@
+"""Where the parts that are not Python are found: in a checkout, and in an installed wheel."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _data(name: str) -> Path:
+    installed = _PACKAGE / "_data" / name
+    return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+CATALOGS = _PACKAGE / "catalogs"
+TEMPLATES = _data("templates")
+PLAYBOOKS = _data("playbooks")
+DASHBOARDS = _data("dashboards")
+
+
+def cache() -> Path:
+    """Where builds, rehearsals and logs are kept: ~/.cache/provision (or under XDG_CACHE_HOME)."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "provision"
+
+
+def config() -> Path:
+    """Where sites without an inventory of their own are kept (XDG_CONFIG_HOME)."""
+    home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(home) / "provision"
