@@ -1,0 +1,1 @@
+"""Grafana dashboards from a catalog: what is shown, how it is asked, how it is laid out."""

@@ -1,0 +1,145 @@
+"""An Ansible inventory, read by Ansible itself, and the vaulted secrets beside it.
+
+Ansible's own command-line parser and loaders are used (ansible.cli.playbook), so an inventory, a
+vault, an extra variable or an ansible.cfg means here what it means to ansible-playbook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from provision.errors import ProvisionError
+
+MONITOR_GROUP = "monitor"
+WORKERS_GROUP = "workers"
+
+
+@dataclass(frozen=True)
+class InventoryHost:
+    """A host as the inventory has it: name, groups, and the variables that were asked for."""
+
+    name: str
+    groups: frozenset[str]
+    variables: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The hosts of an inventory, where it stands, and the hosts that a limit leaves.
+
+    sources are the inventory's files or directories; directory is where a site keeps what belongs
+    to it (secrets, catalogs). vault_secrets are (id, password) pairs, for the run that follows.
+    """
+
+    sources: tuple[str, ...]
+    directory: Path
+    hosts: tuple[InventoryHost, ...]
+    limited: frozenset[str]
+    vault_secrets: tuple[tuple[str, bytes], ...]
+    _loader: Any
+
+    def read_yaml(self, path: Path) -> Any:
+        """The content of a YAML file, decrypted if it is vaulted.
+
+        Raises ProvisionError where it is neither YAML nor can be decrypted.
+        """
+        from ansible.errors import AnsibleError
+
+        try:
+            return self._loader.load_from_file(str(path), cache="none")
+        except AnsibleError as error:
+            raise ProvisionError(
+                f"{path}: {str(error).splitlines()[0]}",
+                remedy="give the vault's password (--ask-vault-pass, --vault-password-file) "
+                "or put the file right",
+            ) from error
+
+    def encrypt(self, text: str) -> str:
+        """The text, vaulted with the first password that was given (for a file that was vaulted)."""
+        from ansible.parsing.vault import VaultLib
+
+        vault = VaultLib(self._loader._vault.secrets)
+        encrypted: bytes = vault.encrypt(text)
+        return encrypted.decode()
+
+
+def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
+    """Read the inventory that ansible-playbook would use with these options (-i, -l, -e, vault).
+
+    wanted names the variables to evaluate; others may be templates that cannot be evaluated yet.
+    Raises ProvisionError for an inventory that Ansible cannot read or a variable it cannot evaluate.
+    """
+    from ansible.cli.playbook import PlaybookCLI
+    from ansible.errors import AnsibleError
+    from ansible.template import Templar
+
+    try:
+        command = PlaybookCLI(["ansible-playbook", *options, "site.yml"])
+        command.parse()
+        loader, inventory, variables = command._play_prereqs()
+        sources = tuple(str(source) for source in inventory._sources)
+        _assert_sources(sources)
+        hosts = []
+        for host in inventory.get_hosts("all"):
+            raw = variables.get_vars(host=host, include_hostvars=False)
+            templar = Templar(loader, variables=raw)
+            values = {}
+            for name in sorted(wanted & raw.keys()):
+                try:
+                    values[name] = templar.template(raw[name])
+                except AnsibleError as error:
+                    raise ProvisionError(
+                        f"{host.name}: variable {name}: {str(error).splitlines()[0]}"
+                    ) from error
+            groups = frozenset(group.name for group in host.get_groups())
+            hosts.append(InventoryHost(host.name, groups, _plain(values)))
+        limit = _limit(options)
+        if limit:
+            inventory.subset(limit)
+        limited = frozenset(host.name for host in inventory.get_hosts("all"))
+    except AnsibleError as error:
+        raise ProvisionError(str(error)) from error
+    secrets = tuple((str(name), secret.bytes) for name, secret in loader._vault.secrets or ())
+    return Inventory(
+        sources, _directory(sources), tuple(hosts), limited, secrets, loader
+    )
+
+
+def _limit(options: Sequence[str]) -> str | None:
+    from ansible import context
+
+    limit = context.CLIARGS.get("subset")
+    return str(limit) if limit else None
+
+
+def _assert_sources(sources: Sequence[str]) -> None:
+    """Ansible only warns of an inventory that is not there, and goes on without hosts."""
+    for source in sources:
+        if "," not in source and not Path(source).exists():
+            raise ProvisionError(
+                f"{source}: there is no such inventory",
+                remedy="write one with `provision init`, or name it with -i",
+            )
+
+
+def _directory(sources: Sequence[str]) -> Path:
+    for source in sources:
+        path = Path(source)
+        if "," not in source and path.exists():
+            return path if path.is_dir() else path.parent
+    return Path.cwd()
+
+
+def _plain(value: Any) -> Any:
+    """Ansible's tagged values as plain ones, which YAML, JSON and pydantic take as they are."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value

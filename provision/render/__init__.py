@@ -1,0 +1,1 @@
+"""A Site rendered to the files of each host: pure, no host is contacted."""

@@ -1,0 +1,132 @@
+"""The one Jinja environment: nothing undefined, and no value that has not passed a typed filter.
+
+A filter turns a value into a literal of the target's language, quotes included, so that a name with a
+quote, a brace or a newline in it stays a value. What comes out of a filter is a Literal; an expression
+in a template that is not one is a mistake in the template, and rendering stops.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from provision.paths import TEMPLATES
+from provision.secrets import KEY
+from provision.values import go_duration
+
+_WORD = re.compile(r"[A-Za-z0-9._/:@+=,~\[\]-]*")
+
+
+class Literal(str):
+    """Text in the target's own syntax."""
+
+
+def toml(value: object) -> Literal:
+    """A TOML value: string, boolean, number or list of them (toml.io, v1.0).
+
+    Raises ValueError for a text with `$`, which Telegraf would take for a variable.
+    """
+    if isinstance(value, bool | int | float):
+        return Literal(json.dumps(value))
+    if isinstance(value, list | tuple):
+        return Literal(f"[{', '.join(toml(item) for item in value)}]")
+    text = str(value)
+    if "$" in text:
+        raise ValueError(f"{text!r} has a $, which Telegraf would take for a variable")
+    return Literal(json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f"))
+
+
+def as_json(value: object) -> Literal:
+    """A JSON value; also a YAML one, since YAML 1.2 contains JSON."""
+    return Literal(json.dumps(value, ensure_ascii=False))
+
+
+def grafana_yaml(value: object) -> Literal:
+    """A YAML value in Grafana's provisioning files, where `$` begins a variable and `$$` is one."""
+    return Literal(as_json(value).replace("$", "$$"))
+
+
+def starlark(value: object) -> Literal:
+    """A Starlark value, such that it can stand inside TOML's literal ''' strings.
+
+    Source: Starlark's specification, String literals.
+    """
+    if isinstance(value, list | tuple):
+        return Literal(f"[{', '.join(starlark(item) for item in value)}]")
+    text = json.dumps(str(value), ensure_ascii=False)
+    return Literal(text.replace("'", "\\x27").replace("$", "\\x24").replace("\x7f", "\\x7f"))
+
+
+def word(value: object) -> Literal:
+    """A text that needs no quotes in an INI, apt or environment file (ValueError for another)."""
+    text = str(value)
+    if not _WORD.fullmatch(text):
+        raise ValueError(f"{text!r} is not a plain word")
+    return Literal(text)
+
+
+def quoted(value: object) -> Literal:
+    """A plain word in double quotes."""
+    return Literal(f'"{word(value)}"')
+
+
+def comment(value: object) -> Literal:
+    """Text that stays inside a comment of one line."""
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return Literal(re.sub(r"[^\w .,:()/@<>-]", " ", text).replace("\n", " "))
+
+
+def secret(name: object) -> Literal:
+    """Where a secret goes: ansible.builtin.template fills it in on the way to the host."""
+    text = str(name)
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", text):
+        raise ValueError(f"{text!r} is not the name of a secret")
+    return Literal(f"{{{{ {KEY}.{text} }}}}")
+
+
+def env(name: object) -> Literal:
+    """A reference to an environment variable, as Telegraf and Grafana both write it."""
+    return Literal(f"${{{word(name)}}}")
+
+
+def _only_literals(value: Any) -> Any:
+    if isinstance(value, Literal):
+        return value
+    raise TypeError(f"{value!r} stands in a template without a typed filter")
+
+
+def _duration(value: object) -> str:
+    return go_duration(str(value))
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "toml": toml,
+    "json": as_json,
+    "yaml": grafana_yaml,
+    "starlark": starlark,
+    "word": word,
+    "quoted": quoted,
+    "comment": comment,
+    "secret": secret,
+    "env": env,
+    "go_duration": _duration,
+}
+
+
+def environment() -> Environment:
+    """The environment that all of templates/ is rendered in."""
+    jinja = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - no HTML; each value passes a filter of the target's language
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_only_literals,
+    )
+    jinja.filters.update(FILTERS)
+    return jinja

@@ -1,0 +1,191 @@
+"""What a path alone cannot say of a host: owners, modes, packages, services, the database's state.
+
+The form is that of CONTRIBUTING.md, "The rendered tree"; playbooks/action_plugins/compare.py reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from provision.render.targets import DIRECTORIES, TARGETS, RenderedFile
+from provision.site import Host, Repository, Site, repositories
+
+
+def manifest(host: Host, site: Site, files: Sequence[RenderedFile]) -> dict[str, Any]:
+    """The manifest of one host, ready for JSON."""
+    roles = wanted_roles(host)
+    rendered = {file.path for file in files}
+    wanted = wanted_packages(host)
+    return {
+        "host": host.name,
+        "repositories": [_repository(repository) for repository in wanted_repositories(host)],
+        "packages": wanted,
+        "directories": [d for d in DIRECTORIES if d["role"] in roles],
+        "files": [
+            {
+                "role": file.target.role,
+                "path": file.path,
+                "owner": file.target.owner,
+                "group": file.target.group,
+                "mode": file.target.mode,
+                "secret": file.target.secret,
+            }
+            for file in files
+        ],
+        "absent": [
+            {"role": target.role, "path": target.path}
+            for target in TARGETS
+            if target.role in roles and target.each is None and target.path not in rendered
+        ],
+        "services": _services(host),
+        "state": _state(host, site),
+    }
+
+
+def wanted_roles(host: Host) -> tuple[str, ...]:
+    """The roles of playbooks/roles that a host needs."""
+    roles = ["packages"]
+    if host.monitor:
+        roles += ["influxdb", *(["grafana"] if host.settings.grafana_enabled else [])]
+    if host.worker:
+        roles += ["telegraf"]
+    return tuple(roles)
+
+
+def wanted_packages(host: Host) -> list[dict[str, Any]]:
+    """The packages of a host: role, name, version (None: any), repository and what must not be."""
+    settings, roles = host.settings, wanted_roles(host)
+    packages: list[dict[str, Any]] = []
+    if "influxdb" in roles:
+        names = ["influxdb", "influxdb2"]
+        name = names[settings.influxdb_engine - 1]
+        packages.append(
+            {
+                "role": "influxdb",
+                "name": name,
+                "version": settings.influxdb_version,
+                "repository": "influxdata",
+                "conflicts": [other for other in names if other != name],
+            }
+        )
+    for role in ("grafana", "telegraf"):
+        if role in roles:
+            packages.append(
+                {
+                    "role": role,
+                    "name": role,
+                    "version": getattr(settings, f"{role}_version"),
+                    "repository": "grafana" if role == "grafana" else "influxdata",
+                    "conflicts": [],
+                }
+            )
+    return packages
+
+
+def wanted_repositories(host: Host) -> list[Repository]:
+    """The repositories that the host's packages come from."""
+    names = {package["repository"] for package in wanted_packages(host)}
+    return [repository for name, repository in repositories(host.settings).items() if name in names]
+
+
+def _repository(repository: Repository) -> dict[str, str]:
+    return {
+        "name": repository.name,
+        "url": repository.url,
+        "key_url": repository.key_url,
+        "fingerprint": repository.fingerprint,
+        "keyring": repository.keyring,
+    }
+
+
+def _services(host: Host) -> list[dict[str, Any]]:
+    settings, roles = host.settings, wanted_roles(host)
+    services: list[dict[str, Any]] = []
+    if "influxdb" in roles:
+        url = local_url(settings.influxdb_address, settings.influxdb_port)
+        services.append(
+            {
+                "role": "influxdb",
+                "name": "influxdb",
+                "listen": [f"tcp:{settings.influxdb_address}:{settings.influxdb_port}"],
+                "health": f"{url}/{'health' if settings.influxdb_engine == 2 else 'ping'}",
+            }
+        )
+    if "grafana" in roles:
+        url = local_url(settings.grafana_address, settings.grafana_port)
+        services.append(
+            {
+                "role": "grafana",
+                "name": "grafana-server",
+                "listen": [f"tcp:{settings.grafana_address}:{settings.grafana_port}"],
+                "health": f"{url}/api/health",
+            }
+        )
+    if "telegraf" in roles:
+        address, port = settings.telegraf_statsd_address, settings.telegraf_statsd_port
+        services.append(
+            {
+                "role": "telegraf",
+                "name": "telegraf",
+                "listen": [f"udp:{address}:{port}"],
+                "health": None,
+            }
+        )
+    return services
+
+
+def _state(host: Host, site: Site) -> list[dict[str, Any]]:
+    settings, roles = host.settings, wanted_roles(host)
+    state: list[dict[str, Any]] = []
+    if "influxdb" in roles:
+        entry: dict[str, Any] = {
+            "role": "influxdb",
+            "engine": settings.influxdb_engine,
+            "url": local_url(settings.influxdb_address, settings.influxdb_port),
+            "username": "admin",
+            "retention_seconds": site.retention_seconds,
+        }
+        if settings.influxdb_engine == 2:
+            entry |= {
+                "organization": settings.influxdb_organization,
+                "bucket": settings.influxdb_database,
+                "tokens": [
+                    {
+                        "secret": "influxdb_write_token",
+                        "description": "provision: telegraf",
+                        "access": "write",
+                    },
+                    {
+                        "secret": "influxdb_read_token",
+                        "description": "provision: grafana",
+                        "access": "read",
+                    },
+                ],
+            }
+        else:
+            entry |= {
+                "database": settings.influxdb_database,
+                "retention_policy": "provision",
+                "users": [
+                    {"name": "telegraf", "secret": "influxdb_write_password", "privilege": "WRITE"},
+                    {"name": "grafana", "secret": "influxdb_read_password", "privilege": "READ"},
+                ],
+            }
+        state.append(entry)
+    if "grafana" in roles:
+        state.append(
+            {
+                "role": "grafana",
+                "url": local_url(settings.grafana_address, settings.grafana_port),
+                "username": "admin",
+                "secret": "grafana_admin_password",
+            }
+        )
+    return state
+
+
+def local_url(address: str, port: int) -> str:
+    """Where a service that listens on an address (empty: all) is reached on its own host."""
+    host = "127.0.0.1" if address in {"", "0.0.0.0", "::"} else address  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,117 @@
+"""The one table: which template becomes which file of a host, with owner and mode.
+
+A template stands in templates/<role>/ at the path that its file has on the host. Grafana's package
+sets /etc/grafana to root:grafana, files 0640, at every upgrade; these are the same, so nothing moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from provision.site import Host
+
+DASHBOARDS_PATH = "/etc/grafana/dashboards/provision"
+
+DIRECTORIES: tuple[dict[str, Any], ...] = (
+    {
+        "role": "grafana",
+        "path": DASHBOARDS_PATH,
+        "owner": "root",
+        "group": "grafana",
+        "mode": "0755",
+        "exclusive": True,
+    },
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One row: role, path on the host, whose it is, and when it is wanted.
+
+    each names what the template is rendered once for (`{}` in the path takes its name): the host's
+    apt repositories or the site's catalogs. template is by default the path.
+    """
+
+    role: str
+    path: str
+    owner: str
+    group: str
+    mode: str
+    secret: bool = False
+    each: str | None = None
+    template: str | None = None
+    when: Callable[[Host], bool] = lambda host: True
+
+    @property
+    def source(self) -> str:
+        """The template's path below templates/."""
+        return f"{self.role}{self.template or self.path}.j2"
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """A file of a host: its row, its path there, its text."""
+
+    target: Target
+    path: str
+    text: str
+
+
+def _statsd(host: Host) -> bool:
+    return bool(host.catalogs)
+
+
+def _engine(number: int) -> Callable[[Host], bool]:
+    return lambda host: host.settings.influxdb_engine == number
+
+
+TARGETS: tuple[Target, ...] = (
+    Target(
+        "packages",
+        "/etc/apt/sources.list.d/provision-{}.sources",
+        "root",
+        "root",
+        "0644",
+        each="repository",
+        template="/etc/apt/sources.list.d/repository.sources",
+    ),
+    Target(
+        "packages",
+        "/etc/apt/preferences.d/provision-{}.pref",
+        "root",
+        "root",
+        "0644",
+        each="repository",
+        template="/etc/apt/preferences.d/repository.pref",
+    ),
+    Target("influxdb", "/etc/influxdb/config.toml", "root", "root", "0644", when=_engine(2)),
+    Target("influxdb", "/etc/influxdb/influxdb.conf", "root", "root", "0644", when=_engine(1)),
+    Target("grafana", "/etc/default/grafana-server", "root", "root", "0600", secret=True),
+    Target("grafana", "/etc/grafana/grafana.ini", "root", "grafana", "0640"),
+    Target(
+        "grafana",
+        "/etc/grafana/provisioning/datasources/provision.yaml",
+        "root",
+        "grafana",
+        "0640",
+    ),
+    Target(
+        "grafana", "/etc/grafana/provisioning/dashboards/provision.yaml", "root", "grafana", "0640"
+    ),
+    Target(
+        "grafana",
+        DASHBOARDS_PATH + "/{}.json",
+        "root",
+        "grafana",
+        "0640",
+        each="catalog",
+        template="/etc/grafana/dashboards/dashboard.json",
+    ),
+    Target("telegraf", "/etc/default/telegraf", "root", "root", "0600", secret=True),
+    Target("telegraf", "/etc/telegraf/telegraf.conf", "root", "telegraf", "0640"),
+    Target(
+        "telegraf", "/etc/telegraf/telegraf.d/statsd.conf", "root", "telegraf", "0640", when=_statsd
+    ),
+)

@@ -1,0 +1,158 @@
+"""The files of every host, and how they are laid out in a directory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from provision.catalog.model import UNDOCUMENTED, Catalog
+from provision.dashboards.build import DATASOURCE_UID, FOLDER, provisioned_dashboard
+from provision.errors import ProvisionError
+from provision.render.environment import environment
+from provision.render.manifest import local_url, manifest, wanted_packages, wanted_repositories
+from provision.render.manifest import wanted_roles as roles_of
+from provision.render.targets import DASHBOARDS_PATH, TARGETS, RenderedFile, Target
+from provision.site import Host, Site
+from provision.values import go_duration
+
+MANIFEST = ".manifest.json"
+
+
+class Renderer:
+    """Renders the hosts of one site."""
+
+    def __init__(self, site: Site) -> None:
+        """Prepare the templates, and the texts that all hosts share."""
+        self._site = site
+        self._jinja = environment()
+        self._dashboards: dict[str, str] = {}
+
+    def files(self, host: Host) -> Iterator[RenderedFile]:
+        """The files of one host, in the order of the table."""
+        roles = roles_of(host)
+        for target in TARGETS:
+            if target.role not in roles or not target.when(host):
+                continue
+            for name, values in self._each(target, host):
+                path = target.path.format(name) if target.each else target.path
+                yield RenderedFile(target, path, self._text(target, host, values))
+
+    def _each(self, target: Target, host: Host) -> list[tuple[str, dict[str, Any]]]:
+        if target.each == "repository":
+            packages = wanted_packages(host)
+            return [
+                (
+                    repository.name,
+                    {
+                        "repository": repository,
+                        "packages": [p for p in packages if p["repository"] == repository.name],
+                    },
+                )
+                for repository in wanted_repositories(host)
+            ]
+        if target.each == "catalog":
+            return [(catalog.app, {"catalog": catalog}) for catalog in self._site.catalogs]
+        return [("", {})]
+
+    def _text(self, target: Target, host: Host, values: dict[str, Any]) -> str:
+        if "catalog" in values:
+            return self._dashboard(values["catalog"])
+        template = self._jinja.get_template(target.source)
+        return template.render(**self._values(target.role, host), **values)
+
+    def _dashboard(self, catalog: Catalog) -> str:
+        if catalog.app not in self._dashboards:
+            self._dashboards[catalog.app] = provisioned_dashboard(catalog)
+        return self._dashboards[catalog.app]
+
+    def _values(self, role: str, host: Host) -> dict[str, Any]:
+        settings, monitor = host.settings, self._site.monitor.settings
+        kind = "token" if monitor.influxdb_engine == 2 else "password"
+        access = "write" if role == "telegraf" else "read"
+        secret = f"influxdb_{access}_{kind}"
+        values: dict[str, Any] = {
+            "host": host,
+            "settings": settings,
+            "monitor": monitor,
+            "engine": monitor.influxdb_engine,
+            "influxdb_url": self._site.influxdb_url,
+            "secret": secret,
+            "variable": secret.upper(),
+        }
+        if role == "influxdb":
+            values["listen"] = f"{_bracketed(settings.influxdb_address)}:{settings.influxdb_port}"
+        if role == "telegraf":
+            address = _bracketed(settings.telegraf_statsd_address)
+            values |= {
+                "listen": f"{address}:{settings.telegraf_statsd_port}",
+                "apps": [catalog.app for catalog in host.catalogs],
+                "documented": documented_buckets(host.catalogs),
+                "undocumented": UNDOCUMENTED,
+            }
+        if role == "grafana":
+            values |= {
+                "datasource_uid": DATASOURCE_UID,
+                "folder": FOLDER,
+                "path": DASHBOARDS_PATH,
+                "url": local_url(settings.influxdb_address, settings.influxdb_port),
+                "interval": go_duration(settings.telegraf_interval),
+            }
+        return values
+
+
+def documented_buckets(
+    catalogs: tuple[Catalog, ...],
+) -> list[tuple[str, list[tuple[str, list[str]]]]]:
+    """For each of Telegraf's metric types: (measurement, marked segments), more specific ones first."""
+    found: dict[str, list[tuple[Any, str, list[str]]]] = {}
+    for catalog in catalogs:
+        for metric in catalog.metrics:
+            pattern = catalog.pattern(metric)
+            segments = [str(segment) for segment in pattern.segments]
+            row = (pattern.specificity, catalog.measurement(metric), segments)
+            found.setdefault(metric.type.telegraf, []).append(row)
+    return [
+        (kind, [(measurement, segments) for _, measurement, segments in sorted(found[kind])])
+        for kind in sorted(found)
+    ]
+
+
+def write_tree(site: Site, directory: Path, *, hosts: frozenset[str] | None = None) -> list[Path]:
+    """Write `<directory>/<host>/…` for every host (or those named), a manifest in each.
+
+    What an earlier run wrote for a host is replaced as a whole; a directory that no run wrote is
+    refused. Returns the hosts' directories. Raises ProvisionError where it cannot be written.
+    """
+    renderer = Renderer(site)
+    written = []
+    try:
+        for host in site.hosts:
+            if hosts is not None and host.name not in hosts:
+                continue
+            root = directory / host.name
+            if root.exists():
+                if not (root / MANIFEST).is_file():
+                    raise ProvisionError(
+                        f"{root}: not written by provision, so it is not replaced",
+                        remedy="choose another --output, or remove it yourself",
+                    )
+                shutil.rmtree(root)
+            files = list(renderer.files(host))
+            for file in files:
+                path = root / file.path.lstrip("/")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(file.text)
+            root.mkdir(parents=True, exist_ok=True)
+            text = json.dumps(manifest(host, site, files), indent=2) + "\n"
+            (root / MANIFEST).write_text(text)
+            written.append(root)
+    except OSError as error:
+        raise ProvisionError(f"{error.filename}: {error.strerror}") from error
+    return written
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

@@ -1,0 +1,91 @@
+"""A site's secrets: generated once, kept beside the inventory, 0600, vaulted if the site did so."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from provision.errors import InvalidInput, Problem, ProvisionError
+
+FILE_NAME = "secrets.yml"
+KEY = "provision_secrets"
+# What needs no quoting in an environment file, a header or a URL; InfluxDB's own tokens are of it.
+PLAIN = re.compile(r"[A-Za-z0-9._~+/=:@-]+")
+
+_HEADER = """\
+# The secrets of this site, made by provision. Keep this file; keep it to yourself.
+# It can be encrypted: ansible-vault encrypt {name}
+"""
+
+
+def load_secrets(path: Path, read_yaml: Callable[[Path], Any]) -> dict[str, str]:
+    """The secrets of a file by name; none where there is no file yet.
+
+    read_yaml decrypts where it must (provision.inventory.Inventory.read_yaml). Raises InvalidInput
+    with all that is wrong with the file, and ProvisionError where others may read it.
+    """
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return {}
+    vaulted = is_vaulted(path)
+    if mode & 0o077 and not vaulted:
+        raise ProvisionError(
+            f"{path}: others than its owner may read it (mode {mode:04o})",
+            remedy=f"chmod 0600 {path}",
+        )
+    content = read_yaml(path)
+    if not isinstance(content, Mapping) or not isinstance(content.get(KEY), Mapping):
+        raise InvalidInput([Problem(str(path), KEY, "missing, or not a mapping of names to secrets")])
+    problems = [
+        Problem(
+            str(path),
+            f"{KEY}.{name}",
+            "not a text of the characters A-Z a-z 0-9 . _ ~ + / = : @ -",
+            "quote a number; leave the line out to have a new secret made",
+        )
+        for name, value in content[KEY].items()
+        if not isinstance(value, str) or not PLAIN.fullmatch(value)
+    ]
+    if problems:
+        raise InvalidInput(problems)
+    return {str(name): str(value) for name, value in content[KEY].items()}
+
+
+def complete(known: Mapping[str, str], wanted: Iterable[str]) -> dict[str, str]:
+    """The known secrets and a new random one (256 bits) for each name that is missing."""
+    return {**{name: secrets.token_urlsafe(32) for name in wanted}, **known}
+
+
+def is_vaulted(path: Path) -> bool:
+    """Whether a file is encrypted by ansible-vault as a whole."""
+    try:
+        with path.open("rb") as file:
+            return file.read(14) == b"$ANSIBLE_VAULT"
+    except FileNotFoundError:
+        return False
+
+
+def write_secrets(path: Path, values: Mapping[str, str], encrypt: Callable[[str], str]) -> None:
+    """Replace the file, whole or not at all; encrypted where it was."""
+    text = _HEADER.format(name=path.name) + yaml.safe_dump({KEY: dict(values)}, sort_keys=True)
+    if is_vaulted(path):
+        text = encrypt(text)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "w") as file:  # mkstemp makes it 0600
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise ProvisionError(f"{path}: the secrets cannot be kept: {error.strerror}") from error

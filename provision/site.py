@@ -1,0 +1,278 @@
+"""Inventory, catalogs and variables as one frozen, typed Site: the only input of rendering."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from provision.catalog.load import unknown_app
+from provision.catalog.model import Catalog
+from provision.errors import InvalidInput, Problem
+from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, InventoryHost
+from provision.values import check_duration, check_fingerprint, check_url, seconds
+
+_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+_Duration = Annotated[str, BeforeValidator(check_duration)]
+_Url = Annotated[str, BeforeValidator(check_url)]
+_Fingerprint = Annotated[str, BeforeValidator(check_fingerprint)]
+_Version = Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.+:~-]*$")]
+_Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]*$")]
+_Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(BaseModel):
+    """The variables that an inventory may set, with their defaults: this product's public settings.
+
+    influxdb_* and grafana_* count on the monitoring host; telegraf_* and apps on each worker.
+    Durations are like 10s, 30d; a retention of 0s keeps everything.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    apps: tuple[str, ...] = ()
+
+    influxdb_engine: Literal[1, 2] = 2
+    influxdb_version: _Version | None = None
+    influxdb_organization: _Name = "provision"
+    influxdb_database: _Name = "telegraf"
+    influxdb_retention: _Duration = "30d"
+    influxdb_address: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]*$")] = ""
+    influxdb_port: _Port = 8086
+    influxdb_url: _Url | None = None
+
+    grafana_enabled: bool = True
+    grafana_version: _Version | None = None
+    grafana_address: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]*$")] = ""
+    grafana_port: _Port = 3000
+
+    telegraf_version: _Version | None = None
+    telegraf_interval: _Duration = "10s"
+    telegraf_statsd_address: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]*$")] = (
+        "127.0.0.1"
+    )
+    telegraf_statsd_port: _Port = 8125
+    telegraf_statsd_gauge_ttl: _Duration = "24h"
+
+    # Keys are pinned by their primary fingerprint: InfluxData's signing subkeys rotate.
+    influxdata_repository_url: _Url = "https://repos.influxdata.com/debian"
+    influxdata_repository_suite: _Word = "stable"
+    influxdata_repository_component: _Word = "main"
+    influxdata_repository_key_url: _Url = "https://repos.influxdata.com/influxdata-archive.key"
+    influxdata_repository_key_fingerprint: _Fingerprint = "24C975CBA61A024EE1B631787C3D57159FC2F927"
+    grafana_repository_url: _Url = "https://apt.grafana.com"
+    grafana_repository_suite: _Word = "stable"
+    grafana_repository_component: _Word = "main"
+    grafana_repository_key_url: _Url = "https://apt.grafana.com/gpg-full.key"
+    grafana_repository_key_fingerprint: _Fingerprint = "B53AE77BADB630A683046005963FA27710458545"
+
+
+VARIABLES = frozenset(Settings.model_fields)
+WANTED = VARIABLES | {"ansible_host", "ansible_connection"}
+
+
+@dataclass(frozen=True)
+class Repository:
+    """An apt repository and the primary fingerprint that its key must have."""
+
+    name: str
+    url: str
+    suite: str
+    component: str
+    key_url: str
+    fingerprint: str
+
+    @property
+    def keyring(self) -> str:
+        """The path on the host."""
+        return f"/etc/apt/keyrings/{self.name}.gpg"
+
+    @property
+    def host(self) -> str:
+        """The host in the URL, which apt calls the origin in quotes (apt_preferences(5))."""
+        return urlsplit(self.url).hostname or ""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host: what it is called, what it is in this site, its settings, its applications."""
+
+    name: str
+    monitor: bool
+    worker: bool
+    settings: Settings
+    catalogs: tuple[Catalog, ...]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything that rendering needs: no host is asked, no file read after this."""
+
+    hosts: tuple[Host, ...]
+    influxdb_url: str
+
+    @property
+    def monitor(self) -> Host:
+        """The one host that InfluxDB and Grafana run on."""
+        return next(host for host in self.hosts if host.monitor)
+
+    @property
+    def workers(self) -> tuple[Host, ...]:
+        """The hosts that Telegraf runs on."""
+        return tuple(host for host in self.hosts if host.worker)
+
+    @property
+    def catalogs(self) -> tuple[Catalog, ...]:
+        """The catalogs of all workers, each once, by name."""
+        every = {catalog.app: catalog for host in self.workers for catalog in host.catalogs}
+        return tuple(every[app] for app in sorted(every))
+
+    @property
+    def retention_seconds(self) -> int:
+        """How long InfluxDB keeps a point; 0 for ever."""
+        return int(seconds(self.monitor.settings.influxdb_retention))
+
+    @property
+    def generated_secrets(self) -> tuple[str, ...]:
+        """The secrets that are made here; InfluxDB 2 makes its tokens for reading and writing."""
+        monitor = self.monitor.settings
+        names = ["influxdb_admin_password"]
+        if monitor.influxdb_engine == 2:
+            names += ["influxdb_operator_token"]
+        else:
+            names += ["influxdb_read_password", "influxdb_write_password"]
+        if monitor.grafana_enabled:
+            names += ["grafana_admin_password", "grafana_secret_key"]
+        return tuple(names)
+
+
+def repositories(settings: Settings) -> dict[str, Repository]:
+    """The apt repositories that a host's settings name, by their short names."""
+    return {
+        name: Repository(
+            name=name,
+            url=getattr(settings, f"{name}_repository_url").rstrip("/"),
+            suite=getattr(settings, f"{name}_repository_suite"),
+            component=getattr(settings, f"{name}_repository_component"),
+            key_url=getattr(settings, f"{name}_repository_key_url"),
+            fingerprint=getattr(settings, f"{name}_repository_key_fingerprint"),
+        )
+        for name in ("influxdata", "grafana")
+    }
+
+
+def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
+    """The site that an inventory describes.
+
+    Raises InvalidInput with everything that is wrong with the inventory.
+    """
+    file = ", ".join(inventory.sources) or "inventory"
+    problems: list[Problem] = []
+    ours = [host for host in inventory.hosts if host.groups & {MONITOR_GROUP, WORKERS_GROUP}]
+    monitors = [host for host in ours if MONITOR_GROUP in host.groups]
+    hosts = []
+    for entry in ours:
+        settings = _settings(entry, file, problems)
+        worker = WORKERS_GROUP in entry.groups
+        found = []
+        for app in settings.apps if settings and worker else ():
+            if app in catalogs:
+                found.append(catalogs[app])
+            else:
+                where = f"{entry.name}: apps"
+                problems.append(Problem(file, where, unknown_app(app, catalogs)))
+        if settings:
+            hosts.append(Host(entry.name, entry in monitors, worker, settings, tuple(found)))
+        if worker and settings and not settings.apps:
+            problems.append(
+                Problem(
+                    file,
+                    f"{entry.name}: apps",
+                    "no application for this worker",
+                    f"set apps to some of {', '.join(sorted(catalogs))}",
+                )
+            )
+    if len(monitors) != 1:
+        problems.append(_one_monitor(file, monitors, ours))
+    if problems:
+        raise InvalidInput(problems)
+    monitor = next(host for host in hosts if host.monitor)
+    return Site(tuple(hosts), _influxdb_url(monitor, monitors[0], hosts, file))
+
+
+def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settings | None:
+    values = {name: value for name, value in host.variables.items() if name in VARIABLES}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        for details in error.errors():
+            where = ".".join(str(part) for part in details["loc"])
+            message = str(details["msg"]).removeprefix("Value error, ")
+            problems.append(
+                Problem(file, f"{host.name}: {where}", f"{message} (found {details['input']!r:.80})")
+            )
+        return None
+
+
+def misspelt(names: Sequence[str]) -> dict[str, str]:
+    """Variables that look like one of ours but are none, with the one that they look like."""
+    found = {}
+    for name in names:
+        near = difflib.get_close_matches(name, VARIABLES - {"apps"}, n=1, cutoff=0.9)
+        if near and name not in VARIABLES:
+            found[name] = near[0]
+    return found
+
+
+def _one_monitor(
+    file: str, monitors: Sequence[InventoryHost], ours: Sequence[InventoryHost]
+) -> Problem:
+    if not ours:
+        return Problem(
+            file,
+            "",
+            f"no host is in group {MONITOR_GROUP} or {WORKERS_GROUP}",
+            "`provision init` writes an inventory that shows how",
+        )
+    if not monitors:
+        return Problem(
+            file,
+            MONITOR_GROUP,
+            f"no monitoring host for {', '.join(host.name for host in ours)}",
+            f"put one host into group {MONITOR_GROUP}, or name it with --monitor",
+        )
+    names = ", ".join(host.name for host in monitors)
+    return Problem(file, MONITOR_GROUP, f"one monitoring host is needed, not {len(monitors)}: {names}")
+
+
+def _influxdb_url(
+    monitor: Host, entry: InventoryHost, hosts: Sequence[Host], file: str
+) -> str:
+    """Where workers reach InfluxDB: the setting, or the monitoring host's address."""
+    if monitor.settings.influxdb_url:
+        return monitor.settings.influxdb_url.rstrip("/")
+    address = str(entry.variables.get("ansible_host") or entry.name)
+    local = address in {"localhost", "127.0.0.1", "::1"} or (
+        entry.variables.get("ansible_connection") == "local"
+    )
+    if local and any(host.worker and not host.monitor for host in hosts):
+        raise InvalidInput(
+            [
+                Problem(
+                    file,
+                    f"{monitor.name}: influxdb_url",
+                    f"workers cannot reach InfluxDB at {address}",
+                    "set influxdb_url to the address that they do reach it at",
+                )
+            ]
+        )
+    try:
+        bracketed = f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
+    except ValueError:
+        bracketed = address
+    return f"http://{bracketed}:{monitor.settings.influxdb_port}"

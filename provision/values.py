@@ -1,0 +1,49 @@
+"""Kinds of values that settings have: checked once, here."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_DURATION = re.compile(r"([0-9]+)(s|m|h|d|w)")
+
+
+def seconds(duration: str) -> int:
+    """The seconds in a duration such as 10s, 90m, 30d or 1h30m (ValueError for another text)."""
+    if not re.fullmatch(f"(?:{_DURATION.pattern})+", duration):
+        raise ValueError("a duration is a number and one of s, m, h, d, w, such as 10s or 30d")
+    return sum(int(number) * _SECONDS[unit] for number, unit in _DURATION.findall(duration))
+
+
+def go_duration(duration: str) -> str:
+    """A duration as Go's time.ParseDuration takes it, which knows no days: 30d is 2592000s."""
+    return f"{seconds(duration)}s"
+
+
+def check_duration(value: Any) -> str:
+    """A duration, or ValueError."""
+    seconds(str(value))
+    return str(value)
+
+
+def check_url(value: Any) -> str:
+    """An http, https or file URL without white space, quotes or credentials, or ValueError."""
+    text = str(value)
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https", "file"} or not (parts.netloc or parts.scheme == "file"):
+        raise ValueError("a URL begins with http://, https:// or file://")
+    if parts.username or parts.password:
+        raise ValueError("a URL holds no user name or password here")
+    if re.search(r"[\s\"'`{}$\\<>|;&]", text):
+        raise ValueError("a URL has no white space, quotes, braces, $ or such")
+    return text
+
+
+def check_fingerprint(value: Any) -> str:
+    """A key's primary fingerprint in 40 hexadecimal digits (blanks are dropped), or ValueError."""
+    text = re.sub(r"[\s:]", "", str(value)).upper()
+    if not re.fullmatch(r"[0-9A-F]{40}|[0-9A-F]{64}", text):
+        raise ValueError("a fingerprint has 40 hexadecimal digits (64 for a version 6 key)")
+    return text
