@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -153,7 +154,7 @@ def build(
             _end_group(process.pid)
         _running.setdefault(thread, set()).add(process.pid)
     try:
-        with process, log.open("a", encoding="utf-8") as file:
+        with process, log.open("a", buffering=1, encoding="utf-8") as file:
             try:
                 assert process.stdout is not None
                 for line in process.stdout:
@@ -205,3 +206,11 @@ def start_time(pid: int) -> int | None:
         return None
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else int(fields[19])
+
+
+def end(pid: int, started: int) -> None:
+    """Kill a process if it is the one that started then, and wait until it is gone."""
+    while start_time(pid) == started:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
