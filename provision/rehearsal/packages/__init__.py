@@ -12,24 +12,15 @@ from pathlib import Path
 from typing import Literal
 
 from provision.errors import ProvisionError
-from provision.rehearsal.packages import deb
-from provision.rehearsal.packages.influxdb import influxdb1, influxdb2
-from provision.rehearsal.packages.telegraf import telegraf
+from provision.rehearsal.packages import deb, influxdb, telegraf
 from provision.rehearsal.progress import Progress
 from provision.rehearsal.threads import concurrently
 
-__all__ = [
-    "Package",
-    "Packages",
-    "collect",
-    "influxdb1",
-    "influxdb2",
-    "reachable",
-    "read_folder",
-    "telegraf",
-]
-
-_MAKERS = {"telegraf": telegraf, "influxdb": influxdb1, "influxdb2": influxdb2}
+_MAKERS = {
+    "telegraf": telegraf.telegraf,
+    "influxdb": influxdb.influxdb1,
+    "influxdb2": influxdb.influxdb2,
+}
 _ORIGINS = {
     "telegraf": "built from its Go module",
     "influxdb": "Debian's package",
@@ -109,8 +100,8 @@ def reachable(url: str, timeout: float = 3) -> bool:
     """Whether a web server gives that page; timeout in seconds. It never raises."""
     if not url.startswith(("http://", "https://")):
         return False
-    request = urllib.request.Request(url, method="HEAD")  # noqa: S310 (checked above)
     try:
+        request = urllib.request.Request(url, method="HEAD")  # noqa: S310 (checked above)
         with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
             return bool(answer.status < 400)
     except (OSError, urllib.error.URLError, http.client.HTTPException, ValueError):

@@ -61,6 +61,7 @@ def environment(cache: Path) -> dict[str, str]:
         "GOMODCACHE": str(cache / "go" / "mod"),
         "GOCACHE": str(cache / "go" / "build"),
         "GOFLAGS": "-modcacherw",
+        "GOTOOLCHAIN": "auto",  # whatever this machine says: modules ask for one
         "GOWORK": "off",
     }
 

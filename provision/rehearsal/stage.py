@@ -1,0 +1,201 @@
+"""A stage for a rehearsal: the hosts, the packages they install from, and the site that they are.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from provision.errors import ProvisionError
+from provision.fleet import Fleet, read_fleet
+from provision.inventory import MONITOR_GROUP, WORKERS_GROUP
+from provision.rehearsal.base import base_image
+from provision.rehearsal.hosts import Rehearsal, up
+from provision.rehearsal.packages import Package, Packages, collect, reachable, read_folder
+from provision.rehearsal.progress import Progress
+from provision.rehearsal.repository import publish, serve
+from provision.rehearsal.threads import concurrently
+from provision.secrets import FILE_NAME
+from provision.site import Settings
+
+MONITOR = "monitor.rehearsal"
+WORKERS = ("worker-1.rehearsal", "worker-2.rehearsal")
+
+Engine = Literal[1, 2]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the hosts take their packages from.
+
+    upstream: the repositories that the settings name; local: .debs for a repository of our own, by
+    the name of the repository that it stands for (influxdata, grafana).
+    """
+
+    engine: Engine
+    upstream: bool
+    local: dict[str, tuple[Package, ...]]
+
+    @property
+    def grafana(self) -> bool:
+        """Whether there is a Grafana to install."""
+        return self.upstream or "grafana" in self.local
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything that a rehearsal runs on."""
+
+    rehearsal: Rehearsal
+    fleet: Fleet
+    source: Source
+
+
+def find_source(
+    engine: Engine | None, folder: Path | None, cache: Path, progress: Progress
+) -> Source:
+    """Decide where packages come from: a folder of .debs, then upstream, then made here.
+
+    engine None is the demo's: InfluxDB 2 where upstream is reached or the folder has it, else 1.
+    """
+    given = read_folder(folder) if folder else {}
+    settings = Settings()
+    upstream = not given and all(
+        reachable(url)
+        for url in (settings.influxdata_repository_key_url, settings.grafana_repository_key_url)
+    )
+    if engine is None:
+        engine = 2 if upstream or "influxdb2" in given else 1
+    if upstream:
+        return Source(engine, True, {})
+    packages: Packages = collect(engine, folder, cache, progress)
+    local: dict[str, tuple[Package, ...]] = {
+        "influxdata": tuple(p for name, p in packages.by_name.items() if name != "grafana")
+    }
+    if "grafana" in packages.by_name:
+        local["grafana"] = (packages.by_name["grafana"],)
+    return Source(engine, False, local)
+
+
+def set_stage(
+    *,
+    name: str,
+    engine: Engine | None,
+    inventory: Path | None,
+    folder: Path | None,
+    cache: Path,
+    progress: Progress,
+    settings: dict[str, Any] | None = None,
+) -> Stage:
+    """Boot the hosts of the demo, or of a site's inventory, and give them packages.
+
+    settings are variables for all hosts. The caller takes the stage's rehearsal down.
+    """
+    wanted = _engine_of(inventory) if inventory else engine
+    base, source = concurrently(
+        partial(base_image, cache, progress), partial(find_source, wanted, folder, cache, progress)
+    )
+    assert isinstance(base, Path) and isinstance(source, Source)
+    monitor, workers = _names(inventory)
+    rehearsal = up(
+        list(dict.fromkeys([monitor, *workers])),
+        name=name,
+        cache=cache,
+        progress=progress,
+        base=base,
+    )
+    try:
+        variables = _repositories(rehearsal, source, progress) | (settings or {})
+        path = rehearsal.directory / "inventory.yml"
+        own = inventory is None
+        content = overlay(rehearsal, source, monitor, workers if own else (), variables)
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
+        sources = [*(["-i", str(inventory)] if inventory else []), "-i", str(path)]
+        fleet = read_fleet(sources)
+        # A rehearsal has secrets of its own: those of the site stay where they are.
+        fleet = replace(fleet, secrets_file=rehearsal.directory / FILE_NAME)
+    except BaseException:
+        rehearsal.down()
+        raise
+    return Stage(rehearsal, fleet, source)
+
+
+def overlay(
+    rehearsal: Rehearsal,
+    source: Source,
+    monitor: str,
+    workers: Sequence[str],
+    variables: dict[str, Any],
+) -> dict[str, Any]:
+    """The inventory of a rehearsal; beside a site's own it only says how its hosts are reached.
+
+    workers are those of the demo (with all applications); none where the site says who they are.
+    """
+    known = shlex.quote(str(rehearsal.known_hosts))
+    hosts = {
+        host.name: {
+            "ansible_host": host.address,
+            "ansible_user": "root",
+            "ansible_port": 22,
+            "ansible_connection": "ssh",
+            "ansible_ssh_private_key_file": str(rehearsal.ssh_key),
+            "ansible_ssh_common_args": f"-o UserKnownHostsFile={known} -o ControlPath=none",
+            **variables,
+        }
+        for host in rehearsal.hosts
+    }
+    for host in hosts.values():
+        host["grafana_enabled"] = source.grafana
+    hosts[monitor]["influxdb_engine"] = source.engine
+    content: dict[str, Any] = {"all": {"hosts": hosts}}
+    if workers:
+        content[MONITOR_GROUP] = {"hosts": {monitor: None}}
+        content[WORKERS_GROUP] = {"hosts": dict.fromkeys(workers), "vars": {"apps": ["realm"]}}
+    return content
+
+
+def _engine_of(inventory: Path) -> Engine:
+    return read_fleet(["-i", str(inventory)]).site.monitor.settings.influxdb_engine
+
+
+def _names(inventory: Path | None) -> tuple[str, tuple[str, ...]]:
+    if inventory is None:
+        return MONITOR, WORKERS
+    site = read_fleet(["-i", str(inventory)]).site
+    return site.monitor.name, tuple(host.name for host in site.workers)
+
+
+def _repositories(
+    rehearsal: Rehearsal, source: Source, progress: Progress
+) -> dict[str, str | None]:
+    """Serve the local packages to the hosts; the variables that name the repositories."""
+    variables: dict[str, str | None] = {}
+    if not source.upstream:
+        # What was built or given has one version; a version that the site pins may be another.
+        variables |= {"telegraf_version": None, "influxdb_version": None, "grafana_version": None}
+    for name, packages in source.local.items():
+        with progress.step(f"signed repository for {name}"):
+            directory = rehearsal.directory / "repositories" / name
+            origin = {"influxdata": "InfluxData", "grafana": "Grafana"}[name]
+            paths = [package.path for package in packages]
+            repository = publish(paths, directory, origin=origin)
+            server = serve(directory, rehearsal.gateway, rehearsal=rehearsal)
+            variables[f"{name}_repository_url"] = server.url
+            variables[f"{name}_repository_key_url"] = f"{server.url}/{repository.key.name}"
+            variables[f"{name}_repository_key_fingerprint"] = repository.fingerprint
+    return variables
+
+
+def required(source: Source, names: Sequence[str]) -> None:
+    """Raise ProvisionError where a program that must be rehearsed cannot be had."""
+    if "grafana" in names and not source.grafana:
+        raise ProvisionError(
+            "no Grafana package was found, and it is required",
+            remedy="give a folder with one: --packages DIR",
+        )
