@@ -58,7 +58,8 @@ class Inventory:
             ) from error
 
     def encrypt(self, text: str) -> str:
-        """The text, vaulted with the first password that was given (for a file that was vaulted)."""
+        """The text, vaulted with the first password that was given (for a file that was vaulted).
+        """
         from ansible.parsing.vault import VaultLib
 
         vault = VaultLib(self._loader._vault.secrets)
@@ -70,7 +71,8 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
     """Read the inventory that ansible-playbook would use with these options (-i, -l, -e, vault).
 
     wanted names the variables to evaluate; others may be templates that cannot be evaluated yet.
-    Raises ProvisionError for an inventory that Ansible cannot read or a variable it cannot evaluate.
+    Raises ProvisionError for an inventory that Ansible cannot read or a variable it cannot
+    evaluate.
     """
     from ansible.cli.playbook import PlaybookCLI
     from ansible.errors import AnsibleError
@@ -103,9 +105,7 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
     except AnsibleError as error:
         raise ProvisionError(str(error)) from error
     secrets = tuple((str(name), secret.bytes) for name, secret in loader._vault.secrets or ())
-    return Inventory(
-        sources, _directory(sources), tuple(hosts), limited, secrets, loader
-    )
+    return Inventory(sources, _directory(sources), tuple(hosts), limited, secrets, loader)
 
 
 def _limit(options: Sequence[str]) -> str | None:

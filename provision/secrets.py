@@ -44,7 +44,9 @@ def load_secrets(path: Path, read_yaml: Callable[[Path], Any]) -> dict[str, str]
         )
     content = read_yaml(path)
     if not isinstance(content, Mapping) or not isinstance(content.get(KEY), Mapping):
-        raise InvalidInput([Problem(str(path), KEY, "missing, or not a mapping of names to secrets")])
+        raise InvalidInput(
+            [Problem(str(path), KEY, "missing, or not a mapping of names to secrets")]
+        )
     problems = [
         Problem(
             str(path),

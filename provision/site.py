@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from provision.catalog.load import unknown_app
 from provision.catalog.model import Catalog
@@ -214,7 +221,9 @@ def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settin
             where = ".".join(str(part) for part in details["loc"])
             message = str(details["msg"]).removeprefix("Value error, ")
             problems.append(
-                Problem(file, f"{host.name}: {where}", f"{message} (found {details['input']!r:.80})")
+                Problem(
+                    file, f"{host.name}: {where}", f"{message} (found {details['input']!r:.80})"
+                )
             )
         return None
 
@@ -247,12 +256,12 @@ def _one_monitor(
             f"put one host into group {MONITOR_GROUP}, or name it with --monitor",
         )
     names = ", ".join(host.name for host in monitors)
-    return Problem(file, MONITOR_GROUP, f"one monitoring host is needed, not {len(monitors)}: {names}")
+    return Problem(
+        file, MONITOR_GROUP, f"one monitoring host is needed, not {len(monitors)}: {names}"
+    )
 
 
-def _influxdb_url(
-    monitor: Host, entry: InventoryHost, hosts: Sequence[Host], file: str
-) -> str:
+def _influxdb_url(monitor: Host, entry: InventoryHost, hosts: Sequence[Host], file: str) -> str:
     """Where workers reach InfluxDB: the setting, or the monitoring host's address."""
     if monitor.settings.influxdb_url:
         return monitor.settings.influxdb_url.rstrip("/")

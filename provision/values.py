@@ -32,7 +32,9 @@ def check_url(value: Any) -> str:
     """An http, https or file URL without white space, quotes or credentials, or ValueError."""
     text = str(value)
     parts = urlsplit(text)
-    if parts.scheme not in {"http", "https", "file"} or not (parts.netloc or parts.scheme == "file"):
+    if parts.scheme not in {"http", "https", "file"} or not (
+        parts.netloc or parts.scheme == "file"
+    ):
         raise ValueError("a URL begins with http://, https:// or file://")
     if parts.username or parts.password:
         raise ValueError("a URL holds no user name or password here")

@@ -3,9 +3,9 @@
 This is the model of what the processor in templates/telegraf/etc/telegraf/telegraf.d/statsd.conf.j2
 does on the host; tests/integration hold the two against each other with a real Telegraf.
 
-A bucket is split at its dots. A pattern's segment is fixed, or a placeholder that takes one segment,
-or a dotted placeholder that takes one or more; a pattern has at most one dotted placeholder, so at
-most one way to match. No segment may be empty.
+A bucket is split at its dots. A pattern's segment is fixed, or a placeholder that takes one
+segment, or a dotted placeholder that takes one or more; a pattern has at most one dotted
+placeholder, so at most one way to match. No segment may be empty.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ def parse_pattern(bucket: str, dotted: Collection[str]) -> Pattern:
     if len(set(names)) < len(names):
         raise ValueError(f"bucket {bucket!r} has the same placeholder twice")
     if sum(segment.kind is Kind.DOTTED for segment in segments) > 1:
-        raise ValueError(f"bucket {bucket!r} has two dotted placeholders: they cannot be told apart")
+        raise ValueError(
+            f"bucket {bucket!r} has two dotted placeholders: they cannot be told apart"
+        )
     return pattern
 
 

@@ -75,7 +75,8 @@ def _metric_once(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]
 
 
 def _measurement_once(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """One measurement for each metric: InfluxDB keeps one field type, and a query finds one thing."""
+    """One measurement for each metric: InfluxDB keeps one field type, and a query finds one thing.
+    """
     seen: dict[str, int] = {}
     for index, metric in enumerate(catalog.metrics):
         measurement = catalog.measurement(metric)
@@ -98,7 +99,10 @@ def _type_unit(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
     durations = {Unit.MILLISECONDS, Unit.SECONDS}
     for index, metric in enumerate(catalog.metrics):
         if metric.type == "timer" and metric.unit not in durations:
-            yield ("metrics", index, "unit"), f"a timer is in milliseconds or seconds: {metric.unit}"
+            yield (
+                ("metrics", index, "unit"),
+                f"a timer is in milliseconds or seconds: {metric.unit}",
+            )
         if metric.type == "counter" and metric.unit not in {Unit.COUNT, Unit.BYTES}:
             yield ("metrics", index, "unit"), f"a counter counts things or bytes: {metric.unit}"
 

@@ -31,7 +31,7 @@ def load_catalog(path: Path) -> Catalog:
     text = _read(path)
     try:
         aliases = [
-            Problem(file, f"line {event.start_mark.line + 1}", "an alias (*)", "write the value out")
+            Problem(file, f"line {_line(event)}", "an alias (*)", "write the value out")
             for event in yaml.parse(text, Loader=yaml.SafeLoader)
             if isinstance(event, yaml.AliasEvent)
         ]
@@ -145,7 +145,11 @@ def _plain(
             _plain(item, (*path, index), lines, problems, file)
             for index, item in enumerate(node.value)
         ]
-    return yaml.SafeLoader("").construct_object(node)  # type: ignore[no-untyped-call]
+    return yaml.SafeLoader("").construct_object(node)
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 0
 
 
 def _where(path: _Path, lines: dict[_Path, int]) -> str:
@@ -155,7 +159,9 @@ def _where(path: _Path, lines: dict[_Path, int]) -> str:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     for length in range(len(path), -1, -1):
         if path[:length] in lines:
-            return f"line {lines[path[:length]]}: {text}" if text else f"line {lines[path[:length]]}"
+            return (
+                f"line {lines[path[:length]]}: {text}" if text else f"line {lines[path[:length]]}"
+            )
     return text
 
 

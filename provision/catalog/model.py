@@ -54,7 +54,8 @@ class Severity(StrEnum):
 
 
 class Condition(_Model):
-    """When to worry: the metric is above a value. Counters are compared as their sum in 5 minutes."""
+    """When to worry: the metric is above a value. Counters are compared as their sum in 5 minutes.
+    """
 
     above: float
     severity: Severity
@@ -86,8 +87,8 @@ class Placeholder(_Model):
 class Metric(_Model):
     """One documented (name, type) pair.
 
-    name is the bucket after the catalog's prefix, as documented. measurement is where the values are
-    stored, less the application's name; by default the name's fixed segments, joined by `_`.
+    name is the bucket after the catalog's prefix, as documented. measurement is where the values
+    are stored, less the application's name; by default the name's fixed segments, joined by `_`.
     """
 
     name: Text

@@ -1,6 +1,7 @@
 """The units a catalog may name, and what Grafana calls them.
 
-Grafana's identifiers are those of its value formats (packages/grafana-data, valueFormats/categories).
+Grafana's identifiers are those of its value formats (packages/grafana-data,
+valueFormats/categories).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The InfluxQL of panels and variables, named by what it means.
 
-InfluxQL is what InfluxDB 1, 2 and 3 all speak. `$timeFilter`, `$__interval` and `$__interval_ms` are
-Grafana's (Grafana documentation, InfluxDB query editor); expand() puts values in their place so that a
-panel's query can be asked without Grafana.
+InfluxQL is what InfluxDB 1, 2 and 3 all speak. `$timeFilter`, `$__interval` and `$__interval_ms`
+are Grafana's (Grafana documentation, InfluxDB query editor); expand() puts values in their place so
+that a panel's query can be asked without Grafana.
 """
 
 from __future__ import annotations

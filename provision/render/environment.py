@@ -1,8 +1,8 @@
 """The one Jinja environment: nothing undefined, and no value that has not passed a typed filter.
 
-A filter turns a value into a literal of the target's language, quotes included, so that a name with a
-quote, a brace or a newline in it stays a value. What comes out of a filter is a Literal; an expression
-in a template that is not one is a mistake in the template, and rendering stops.
+A filter turns a value into a literal of the target's language, quotes included, so that a name with
+a quote, a brace or a newline in it stays a value. What comes out of a filter is a Literal; an
+expression in a template that is not one is a mistake in the template, and rendering stops.
 """
 
 from __future__ import annotations

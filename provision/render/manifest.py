@@ -1,6 +1,7 @@
 """What a path alone cannot say of a host: owners, modes, packages, services, the database's state.
 
-The form is that of CONTRIBUTING.md, "The rendered tree"; playbooks/action_plugins/compare.py reads it.
+The form is that of CONTRIBUTING.md, "The rendered tree"; playbooks/action_plugins/compare.py reads
+it.
 """
 
 from __future__ import annotations
@@ -56,31 +57,20 @@ def wanted_roles(host: Host) -> tuple[str, ...]:
 def wanted_packages(host: Host) -> list[dict[str, Any]]:
     """The packages of a host: role, name, version (None: any), repository and what must not be."""
     settings, roles = host.settings, wanted_roles(host)
-    packages: list[dict[str, Any]] = []
-    if "influxdb" in roles:
-        names = ["influxdb", "influxdb2"]
-        name = names[settings.influxdb_engine - 1]
-        packages.append(
-            {
-                "role": "influxdb",
-                "name": name,
-                "version": settings.influxdb_version,
-                "repository": "influxdata",
-                "conflicts": [other for other in names if other != name],
-            }
-        )
-    for role in ("grafana", "telegraf"):
-        if role in roles:
-            packages.append(
-                {
-                    "role": role,
-                    "name": role,
-                    "version": getattr(settings, f"{role}_version"),
-                    "repository": "grafana" if role == "grafana" else "influxdata",
-                    "conflicts": [],
-                }
-            )
-    return packages
+    engines = ["influxdb", "influxdb2"]
+    engine = engines[settings.influxdb_engine - 1]
+    names = {"influxdb": engine, "grafana": "grafana", "telegraf": "telegraf"}
+    return [
+        {
+            "role": role,
+            "name": name,
+            "version": getattr(settings, f"{role}_version"),
+            "repository": "grafana" if role == "grafana" else "influxdata",
+            "conflicts": [other for other in engines if role == "influxdb" and other != name],
+        }
+        for role, name in names.items()
+        if role in roles
+    ]
 
 
 def wanted_repositories(host: Host) -> list[Repository]:

@@ -1,7 +1,8 @@
 """The one table: which template becomes which file of a host, with owner and mode.
 
 A template stands in templates/<role>/ at the path that its file has on the host. Grafana's package
-sets /etc/grafana to root:grafana, files 0640, at every upgrade; these are the same, so nothing moves.
+sets /etc/grafana to root:grafana, files 0640, at every upgrade; these are the same, so nothing
+moves.
 """
 
 from __future__ import annotations

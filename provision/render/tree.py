@@ -106,7 +106,9 @@ class Renderer:
 def documented_buckets(
     catalogs: tuple[Catalog, ...],
 ) -> list[tuple[str, list[tuple[str, list[str]]]]]:
-    """For each of Telegraf's metric types: (measurement, marked segments), more specific ones first."""
+    """For each of Telegraf's metric types: (measurement, marked segments), more specific ones
+    first.
+    """
     found: dict[str, list[tuple[Any, str, list[str]]]] = {}
     for catalog in catalogs:
         for metric in catalog.metrics:

@@ -1,0 +1,74 @@
+"""Sites without an inventory of their own: one is kept for them, so that nothing is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from provision.errors import ProvisionError
+from provision.fleet import INVENTORY_FILE, Fleet
+from provision.inventory import MONITOR_GROUP, WORKERS_GROUP
+from provision.output import note
+from provision.paths import config
+from provision.site import Settings
+
+_HEADER = """\
+# Kept by provision for the site of {monitor}. An ordinary Ansible inventory: edit it freely.
+"""
+
+
+def adhoc_inventory(monitor: str, workers: Sequence[str], apps: Sequence[str]) -> Path:
+    """The path of the inventory that is kept for a monitoring host, with these workers in it.
+
+    Raises ProvisionError for a host name that is none, and where the file cannot be kept.
+    """
+    for name in (monitor, *workers):
+        if not name or name.startswith("-") or any(c in name for c in "/\\,;:&! \t\n\"'{}[]"):
+            raise ProvisionError(f"{name!r}: not the name of a host")
+    path = config() / "sites" / monitor / INVENTORY_FILE
+    content = _read(path)
+    content.setdefault(MONITOR_GROUP, {}).setdefault("hosts", {}).setdefault(monitor, {})
+    group = content.setdefault(WORKERS_GROUP, {})
+    entries = group["hosts"] = group.get("hosts") or {}
+    for worker in workers:
+        entry = entries[worker] = entries.get(worker) or {}
+        if apps:
+            entry["apps"] = sorted({*entry.get("apps", ()), *apps})
+    _write(path, monitor, content)
+    return path
+
+
+def remember_settings(path: Path, fleet: Fleet) -> None:
+    """Keep what was set on the command line (-e), so that the next run means the same."""
+    content = _read(path)
+    defaults = Settings()
+    for host in fleet.site.hosts:
+        group = content[MONITOR_GROUP if host.monitor else WORKERS_GROUP]
+        entry = group["hosts"][host.name] = group["hosts"].get(host.name) or {}
+        for name in Settings.model_fields:
+            value = getattr(host.settings, name)
+            if value != getattr(defaults, name) and name != "apps":
+                entry[name] = value
+    _write(path, fleet.site.monitor.name, content)
+    note(f"this site's inventory is kept in {path}")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return yaml.safe_load(path.read_text()) or {}
+    except FileNotFoundError:
+        return {}
+    except (OSError, yaml.YAMLError) as error:
+        raise ProvisionError(f"{path}: {error}") from error
+
+
+def _write(path: Path, monitor: str, content: dict[str, Any]) -> None:
+    text = _HEADER.format(monitor=monitor) + yaml.safe_dump(content, sort_keys=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise ProvisionError(f"{path}: {error.strerror}") from error

@@ -1,0 +1,197 @@
+"""The one ansible-playbook command: built here, run here, its events read here.
+
+Events are JSON lines that playbooks/callback_plugins/events.py writes; nothing is read out of the
+text that Ansible prints for people.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from provision.paths import PLAYBOOKS
+
+# ansible-playbook's own exit statuses (ansible.executor.task_queue_manager).
+FAILED_HOSTS, UNREACHABLE_HOSTS = 2, 4
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing on a host that is not as rendered (CONTRIBUTING.md, The rendered tree)."""
+
+    role: str
+    kind: str
+    name: str
+    action: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Diff:
+    """A file's text before and after, for --diff."""
+
+    header: str
+    before: str
+    after: str
+
+
+@dataclass
+class HostResult:
+    """What a run did on one host."""
+
+    differences: list[Difference] = field(default_factory=list)
+    diffs: list[Diff] = field(default_factory=list)
+    changed: int = 0
+    failed: str | None = None
+    remedy: str | None = None
+    unreachable: bool = False
+    compared: bool = False
+
+
+@dataclass
+class RunResult:
+    """What a run did, host by host; output is what Ansible printed."""
+
+    hosts: dict[str, HostResult]
+    status: int
+    output: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether every host was reached and finished."""
+        return self.status == 0 and not any(host.failed for host in self.hosts.values())
+
+
+def playbook_command(playbook: str, options: Sequence[str], variables: str) -> list[str]:
+    """The command that runs one of playbooks/; variables is a file of extra variables."""
+    python = [sys.executable, "-m", "ansible", "playbook"]
+    return [*python, *options, "--extra-vars", f"@{variables}", str(PLAYBOOKS / playbook)]
+
+
+def playbook_environment(base: Mapping[str, str], *, events: str, verbose: bool) -> dict[str, str]:
+    """The environment of a run: what is set by the caller stands, as does an ansible.cfg of theirs.
+    """
+    environment = dict(base)
+    if not any(map(os.path.exists, _own_configurations(base))):
+        environment.setdefault("ANSIBLE_CONFIG", str(PLAYBOOKS / "ansible.cfg"))
+    defaults = {
+        "ANSIBLE_PIPELINING": "true",
+        "ANSIBLE_FORKS": "50",
+        "ANSIBLE_RETRY_FILES_ENABLED": "false",
+        "ANSIBLE_HOST_PATTERN_MISMATCH": "ignore",
+        "ANSIBLE_DEPRECATION_WARNINGS": "false",
+    }
+    for name, value in defaults.items():
+        environment.setdefault(name, value)
+    environment["PROVISION_EVENTS"] = events
+    enabled = environment.get("ANSIBLE_CALLBACKS_ENABLED")
+    environment["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(filter(None, [enabled, "events"]))
+    environment["PYTHONUNBUFFERED"] = "1"
+    if not verbose:
+        environment["ANSIBLE_NOCOLOR"] = "1"
+    return environment
+
+
+def _own_configurations(base: Mapping[str, str]) -> list[str]:
+    """Where an operator's ansible.cfg would be (Ansible documentation, configuration settings)."""
+    named = base.get("ANSIBLE_CONFIG")
+    home = base.get("HOME", "/")
+    return [
+        *([named] if named else []),
+        "ansible.cfg",
+        f"{home}/.ansible.cfg",
+        "/etc/ansible/ansible.cfg",
+    ]
+
+
+def run_playbook(
+    playbook: str,
+    options: Sequence[str],
+    variables: Mapping[str, Any],
+    *,
+    vault_secrets: Sequence[tuple[str, bytes]] = (),
+    on_event: Callable[[Mapping[str, Any]], None],
+    verbose: bool = False,
+) -> RunResult:
+    """Run a playbook and hand each event on as it comes.
+
+    The variables, which hold the secrets, and the vault's passwords reach Ansible through memory
+    (memfd_create(2)): neither its arguments nor a file on disk has them. With verbose, Ansible's
+    own output goes to the terminal as it comes.
+    """
+    held = [_in_memory("variables", json.dumps(variables).encode())]
+    vault = []
+    for name, password in vault_secrets:
+        held.append(_in_memory("vault", password))
+        vault += ["--vault-id", f"{name}@/proc/self/fd/{held[-1]}"]
+    read_end, write_end = os.pipe()
+    result = RunResult({}, 0, "")
+    try:
+        with tempfile.TemporaryFile("w+") as output:
+            process = subprocess.Popen(
+                playbook_command(playbook, [*options, *vault], f"/proc/self/fd/{held[0]}"),
+                env=playbook_environment(
+                    os.environ, events=f"/proc/self/fd/{write_end}", verbose=verbose
+                ),
+                pass_fds=(*held, write_end),
+                stdout=None if verbose else output,
+                stderr=None if verbose else subprocess.STDOUT,
+            )
+            os.close(write_end)
+            try:
+                for event in _events(read_end):
+                    take(result, event)
+                    on_event(event)
+                result.status = process.wait()
+            except BaseException:
+                process.terminate()
+                process.wait()
+                raise
+            output.seek(0)
+            result.output = output.read()
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+    return result
+
+
+def _in_memory(name: str, content: bytes) -> int:
+    descriptor = os.memfd_create(name)
+    os.fchmod(descriptor, 0o600)  # Ansible would run a vault password file that is executable
+    os.write(descriptor, content)
+    return descriptor
+
+
+def _events(descriptor: int) -> Iterator[Mapping[str, Any]]:
+    with os.fdopen(descriptor, encoding="utf-8", errors="replace") as stream:
+        for line in stream:
+            yield json.loads(line)
+
+
+def take(result: RunResult, event: Mapping[str, Any]) -> None:
+    """Add what an event says to the result of its host."""
+    if event.get("event") != "result":
+        return
+    host = result.hosts.setdefault(str(event["host"]), HostResult())
+    if "differences" in event:
+        host.compared = True
+        host.differences = [Difference(**entry) for entry in event["differences"] or ()]
+        host.diffs = [_diff(entry) for entry in event.get("diff") or ()]
+    elif event["status"] == "changed":
+        host.changed += 1
+    if event["status"] in {"failed", "unreachable"}:
+        host.failed = str(event.get("problem") or event.get("msg") or "failed")
+        host.remedy = event.get("remedy")
+        host.unreachable = event["status"] == "unreachable"
+
+
+def _diff(entry: Mapping[str, Any]) -> Diff:
+    header = entry.get("after_header") or entry.get("before_header") or ""
+    before, after = entry.get("before") or "", entry.get("after") or ""
+    return Diff(str(header), str(before), str(after))

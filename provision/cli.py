@@ -1,0 +1,259 @@
+"""The command line: parses and dispatches, nothing else.
+
+Each command imports what it needs when it is called, so that help and completion come at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import click
+
+from provision import __version__
+from provision.errors import (
+    EXIT_BUG,
+    EXIT_ERROR,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    ProvisionError,
+)
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+# ansible-playbook's options by their own names (ansible-playbook --help), for every command that
+# runs it or reads an inventory. All others can follow `--`.
+_INVENTORY_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("-i", "--inventory"), {"multiple": True, "metavar": "PATH", "help": "The inventory."}),
+    (("-l", "--limit"), {"metavar": "PATTERN", "help": "Only these hosts."}),
+    (("-e", "--extra-vars"), {"multiple": True, "metavar": "VARS", "help": "Extra variables."}),
+    (("-J", "--ask-vault-pass"), {"is_flag": True, "help": "Ask for the vault's password."}),
+    (("--vault-id",), {"multiple": True, "metavar": "ID", "help": "A vault identity."}),
+    (("--vault-password-file",), {"multiple": True, "metavar": "PATH", "help": "Where it is."}),
+)
+_RUN_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("-u", "--user"), {"metavar": "USER", "help": "Connect as this user."}),
+    (("--private-key",), {"metavar": "PATH", "help": "The ssh key to connect with."}),
+    (("-k", "--ask-pass"), {"is_flag": True, "help": "Ask for the connection's password."}),
+    (("-b", "--become"), {"is_flag": True, "help": "Become root (the playbooks do so anyway)."}),
+    (("-K", "--ask-become-pass"), {"is_flag": True, "help": "Ask for sudo's password."}),
+    (("-f", "--forks"), {"type": int, "metavar": "N", "help": "Hosts at a time."}),
+    (("-C", "--check"), {"is_flag": True, "help": "Change nothing; say what would change."}),
+    (("-D", "--diff"), {"is_flag": True, "help": "Show the differences of files."}),
+    (("-v", "--verbose"), {"count": True, "help": "Show Ansible's own output; -vvv for more."}),
+)
+
+
+def _with(
+    options: Sequence[tuple[tuple[str, ...], dict[str, Any]]],
+) -> Callable[[_Command], _Command]:
+    def add(command: _Command) -> _Command:
+        for names, settings in reversed(options):
+            command = click.option(*names, **settings)(command)
+        return command
+
+    return add
+
+
+def _ansible(values: dict[str, Any]) -> list[str]:
+    """The options as ansible-playbook takes them."""
+    arguments: list[str] = []
+    for names, settings in (*_INVENTORY_OPTIONS, *_RUN_OPTIONS):
+        name, value = names[-1], values.get(names[-1].lstrip("-").replace("-", "_"))
+        if settings.get("count"):
+            arguments += [f"-{'v' * value}"] if value else []
+        elif settings.get("is_flag"):
+            arguments += [name] if value else []
+        else:
+            for item in value if isinstance(value, tuple) else [value]:
+                arguments += [name, str(item)] if item is not None else []
+    return arguments
+
+
+def _provide(targets: str, hosts: Sequence[str], options: dict[str, Any], **named: Any) -> int:
+    from provision.commands.provide import provide
+
+    return provide(
+        targets=targets,
+        hosts=hosts,
+        options=[*_ansible(options), *options.get("ansible_arguments", ())],
+        check=options["check"],
+        diff=options["diff"],
+        verbosity=options["verbose"],
+        **named,
+    )
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="provision")
+def cli() -> None:
+    """From an application's documented metrics to a monitored fleet."""
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path())
+def init(directory: Path) -> int:
+    """Write a commented inventory to begin with."""
+    from provision.commands import init as command
+
+    return command.init(directory=directory)
+
+
+@cli.command()
+@_with(_INVENTORY_OPTIONS)
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="The directory.")
+def render(output: Path, **options: Any) -> int:
+    """Write the files of every host, without contacting any."""
+    from provision.commands import render as command
+
+    return command.render(options=_ansible(options), output=output)
+
+
+@cli.command()
+@_with(_INVENTORY_OPTIONS)
+@_with(_RUN_OPTIONS)
+@click.argument("ansible_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTION...]")
+def up(**options: Any) -> int:
+    """Provision the monitoring host and all workers."""
+    return _provide("monitor:workers", (), options)
+
+
+@cli.command("monitor-server")
+@_with(_INVENTORY_OPTIONS)
+@_with(_RUN_OPTIONS)
+@click.argument("host", required=False)
+@click.argument("ansible_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTION...]")
+def monitor_server(host: str | None, **options: Any) -> int:
+    """Provision the monitoring host: InfluxDB and Grafana.
+
+    HOST needs no inventory: one is then kept for it.
+    """
+    hosts = [host] if host else []
+    without = host is not None and not options["inventory"] and not Path("inventory.yml").is_file()
+    return _provide("monitor", hosts, options, monitor=host if without else None)
+
+
+@cli.command()
+@_with(_INVENTORY_OPTIONS)
+@_with(_RUN_OPTIONS)
+@click.option("--monitor", metavar="HOST", help="The monitoring host, where no inventory says it.")
+@click.option("--app", "apps", multiple=True, metavar="APP", help="An application on these hosts.")
+@click.argument("hosts", nargs=-1, metavar="[HOST...] [-- OPTION...]", type=click.UNPROCESSED)
+def worker(
+    hosts: tuple[str, ...], monitor: str | None, apps: tuple[str, ...], **options: Any
+) -> int:
+    """Provision workers: Telegraf, for the applications on them."""
+    first = next((i for i, word in enumerate(hosts) if word.startswith("-")), len(hosts))
+    options["ansible_arguments"] = hosts[first:]
+    if apps and not monitor:
+        raise click.UsageError("--app goes with --monitor; an inventory has the variable `apps`")
+    if monitor and not hosts[:first]:
+        raise click.UsageError("--monitor goes with the names of the workers")
+    return _provide("workers", hosts[:first], options, monitor=monitor, apps=apps)
+
+
+@cli.group()
+def dashboards() -> None:
+    """Dashboards for a Grafana of any kind."""
+
+
+@dashboards.command()
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=Path("dashboards"), show_default=True
+)
+@click.option("--catalogs", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def generate(output: Path, catalogs: Path | None) -> int:
+    """Write dashboards that any Grafana can import."""
+    from provision.commands import dashboards as command
+
+    return command.generate(output=output, catalogs=catalogs)
+
+
+@cli.group()
+def catalog() -> None:
+    """What applications document of their metrics."""
+
+
+_CATALOGS = click.option(
+    "--catalogs",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A directory with catalogs of your own, beside the built-in ones.",
+)
+_FORMAT = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+
+
+@catalog.command("list")
+@_CATALOGS
+@_FORMAT
+def list_(catalogs: Path | None, form: str) -> int:
+    """The known applications."""
+    from provision.commands import catalog as command
+
+    return command.list_catalogs(catalogs=catalogs, as_json=form == "json")
+
+
+@catalog.command()
+@click.argument("app")
+@_CATALOGS
+@_FORMAT
+def show(app: str, catalogs: Path | None, form: str) -> int:
+    """The metrics of one application."""
+    from provision.commands import catalog as command
+
+    return command.show_catalog(app=app, catalogs=catalogs, as_json=form == "json")
+
+
+@cli.command()
+@click.option("--engine", type=click.Choice(["1", "2"]), help="InfluxDB 1 or 2.")
+@click.option(
+    "--packages",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of .deb files to take packages from, before all else.",
+)
+@click.option("--require", multiple=True, type=click.Choice(["grafana"]), help="Fail without it.")
+@click.option("--keep", is_flag=True, help="Leave the hosts standing at the end.")
+@click.option("--down", is_flag=True, help="Remove the hosts of an earlier rehearsal.")
+@click.option("-i", "--inventory", type=click.Path(path_type=Path), help="Rehearse this site.")
+def rehearse(down: bool, engine: str | None, **options: Any) -> int:
+    """Provision throwaway hosts for real, send every documented metric, and see what arrives."""
+    from provision.commands.rehearse import rehearse as run_rehearsal
+    from provision.commands.rehearse import take_down
+
+    if down:
+        return take_down()
+    number: Literal[1, 2] | None = None if engine is None else 1 if engine == "1" else 2
+    return run_rehearsal(engine=number, **options)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console command: the one place that catches errors, and the exit statuses."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit status."""
+    try:
+        status = cli.main(list(arguments), prog_name="provision", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.UsageError as error:
+        error.show()
+        return EXIT_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        return EXIT_INTERRUPTED
+    except ProvisionError as error:
+        from provision.output import show_error
+
+        show_error(error)
+        return EXIT_ERROR
+    except Exception:
+        from provision.bug import report
+
+        report(arguments)
+        return EXIT_BUG
+    return int(status or 0)

@@ -1,0 +1,217 @@
+"""`provision rehearse`: the whole way for real, on throwaway hosts, to a table of what arrived."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
+from provision.fleet import apply
+from provision.influx import InfluxDB
+from provision.output import err, out, shown, table
+from provision.paths import cache
+from provision.rehearsal.hosts import DEFAULT_NAME, down
+from provision.rehearsal.progress import Progress, progress
+from provision.rehearsal.send import send_statsd
+from provision.rehearsal.stage import Engine, Stage, required, set_stage
+from provision.secrets import load_secrets
+from provision.traffic import documented_traffic
+from provision.verify import (
+    MetricOutcome,
+    PanelOutcome,
+    Sent,
+    check_metrics,
+    check_panels,
+    undocumented_buckets,
+)
+from provision.view import RunView, show_result
+
+# Telegraf gathers and writes every 10 s, with a second's jitter; a slow machine gets thrice that.
+MOST_SECONDS = 60
+
+
+def rehearse(
+    *,
+    engine: Engine | None,
+    inventory: Path | None,
+    packages: Path | None,
+    require: Sequence[str],
+    keep: bool,
+) -> int:
+    """Boot hosts, provision them twice, send every documented metric, tell what arrived.
+
+    Returns the exit status: 0 only where everything that was sent arrived exactly, every panel's
+    query answered and the second run changed nothing.
+    """
+    started = time.monotonic()
+    steps = progress()
+    stage = set_stage(
+        name=DEFAULT_NAME,
+        engine=engine,
+        inventory=inventory,
+        folder=packages,
+        cache=cache(),
+        progress=steps,
+    )
+    with stage.rehearsal as rehearsal:
+        required(stage.source, require)
+        _provision_twice(stage)
+        database = reader(stage)
+        start = int(time.time() * 1000) - 1000
+        sent = send_everything(stage, steps)
+        with steps.step("waiting for the metrics to arrive"):
+            metrics = wait_for_metrics(database, sent, start)
+        strangers = undocumented_buckets(database, start)
+        end = int(time.time() * 1000)
+        panels = check_panels(database, stage.fleet.site.catalogs, start, end)
+        database.close()
+        _show_metrics(metrics, panels)
+        ok = all(metric.ok for metric in metrics) and all(panel.ok for panel in panels)
+        _show_summary(stage, metrics, panels, strangers, time.monotonic() - started)
+        if keep:
+            rehearsal.keep()
+            _show_around(stage)
+        else:
+            err.print("the hosts are taken down; `provision rehearse --keep` leaves them standing")
+    return EXIT_OK if ok and not strangers else EXIT_ERROR
+
+
+def take_down() -> int:
+    """Remove what a rehearsal left standing."""
+    names = down(DEFAULT_NAME, cache=cache())
+    out.print(f"taken down: {', '.join(names)}" if names else "no rehearsal stands")
+    return EXIT_OK
+
+
+def reader(stage: Stage) -> InfluxDB:
+    """The database of a stage, asked with the rights that Grafana has."""
+    site = stage.fleet.site
+    settings = site.monitor.settings
+    secrets = load_secrets(stage.fleet.secrets_file, stage.fleet.inventory.read_yaml)
+    if settings.influxdb_engine == 2:
+        token = secrets["influxdb_read_token"]
+        return InfluxDB(site.influxdb_url, settings.influxdb_database, token=token)
+    return InfluxDB(
+        site.influxdb_url,
+        settings.influxdb_database,
+        username="grafana",
+        password=secrets["influxdb_read_password"],
+    )
+
+
+def send_everything(stage: Stage, steps: Progress) -> list[Sent]:
+    """Send what the catalogs of each worker document to its statsd, its own name among the hosts'.
+    """
+    sent: list[Sent] = []
+    for host in stage.fleet.site.workers:
+        samples = documented_traffic(host.catalogs)
+        lines = [line for sample in samples for line in sample.lines]
+        with steps.step(f"{len(lines)} statsd packets to {host.name}"):
+            send_statsd(
+                stage.rehearsal,
+                host.name,
+                lines,
+                address=host.settings.telegraf_statsd_address,
+                port=host.settings.telegraf_statsd_port,
+            )
+        sent += [Sent(host.name, sample) for sample in samples]
+    return sent
+
+
+def wait_for_metrics(database: InfluxDB, sent: Sequence[Sent], start: int) -> list[MetricOutcome]:
+    """Ask until everything is there, or for MOST_SECONDS; what is there then."""
+    deadline = time.monotonic() + MOST_SECONDS
+    while True:
+        outcomes = check_metrics(database, sent, start)
+        if all(outcome.ok for outcome in outcomes) or time.monotonic() > deadline:
+            return outcomes
+        time.sleep(0.5)
+
+
+def _provision_twice(stage: Stage) -> None:
+    for title in ("first run", "second run"):
+        view = RunView()
+        started = time.monotonic()
+        result = apply(stage.fleet, check=False, verbose=False, view=view)
+        out.print(f"[bold]{title}[/bold]")
+        if not result.hosts and result.status != 0:
+            raise ProvisionError(f"ansible-playbook ended with {result.status}:\n{result.output}")
+        show_result(result, check=False, diff=False, seconds=time.monotonic() - started)
+        if not result.ok:
+            raise ProvisionError(f"the {title} failed")
+    changed = [name for name, host in result.hosts.items() if host.differences or host.changed]
+    if changed:
+        raise ProvisionError(
+            f"the second run changed {', '.join(changed)}: it should change nothing"
+        )
+
+
+def _show_metrics(metrics: Sequence[MetricOutcome], panels: Sequence[PanelOutcome]) -> None:
+    by_metric = {
+        (panel.panel.metric.name, panel.panel.metric.type.value, panel.panel.title): panel
+        for panel in panels
+    }
+    listing = table("documented bucket", "type", "sent", "arrived", "stored as", "panel")
+    for metric in metrics:
+        panel = next(
+            panel
+            for (name, kind, _), panel in by_metric.items()
+            if metric.bucket.endswith(f".{name}") and kind == metric.type
+        )
+        colour = "green" if metric.ok else "red"
+        answer = "green]answers" if panel.ok else f"red]{shown(panel.error or 'no data')}"
+        listing.add_row(
+            shown(metric.bucket),
+            metric.type,
+            str(metric.sent),
+            f"[{colour}]{metric.arrived}[/{colour}]",
+            metric.measurement,
+            f"[{answer}[/]",
+        )
+    out.print(listing)
+    for metric in metrics:
+        for line in metric.wrong:
+            out.print(f"[red]{shown(metric.bucket)} ({metric.type}): {shown(line)}[/red]")
+
+
+def _show_summary(
+    stage: Stage,
+    metrics: Sequence[MetricOutcome],
+    panels: Sequence[PanelOutcome],
+    strangers: Sequence[tuple[str, str]],
+    seconds: float,
+) -> None:
+    source = stage.source
+    for packages in source.local.values():
+        for package in packages:
+            out.print(f"{package.name} {package.version}: {shown(package.origin)}")
+    if source.upstream:
+        out.print("packages: upstream's repositories")
+    if source.engine == 1 and not source.upstream:
+        out.print("InfluxDB 1 from Debian: upstream's repositories cannot be reached from here")
+    if not source.grafana:
+        out.print("[yellow]not rehearsed: grafana (no package found)[/yellow]; ", end="")
+        out.print("the panels' queries were asked of InfluxDB itself")
+    for bucket, host in strangers:
+        out.print(f"[red]undocumented: {shown(bucket)} on {shown(host)}[/red]")
+    arrived = sum(metric.ok for metric in metrics)
+    answered = sum(panel.ok for panel in panels)
+    out.print(
+        f"{arrived} of {len(metrics)} documented metrics arrived exactly, "
+        f"{answered} of {len(panels)} panels answered, {len(strangers)} undocumented buckets, "
+        f"{seconds:.0f} s"
+    )
+
+
+def _show_around(stage: Stage) -> None:
+    rehearsal, site = stage.rehearsal, stage.fleet.site
+    address = rehearsal.host(site.monitor.name).address
+    if stage.source.grafana:
+        port = site.monitor.settings.grafana_port
+        out.print(f"Grafana: http://{address}:{port} (admin, password in the secrets file)")
+    out.print(f"InfluxDB: {site.influxdb_url}")
+    out.print(f"secrets: {stage.fleet.secrets_file}")
+    for host in rehearsal.hosts:
+        out.print(f"{host.name}: {' '.join(rehearsal.ssh(host.name))}")
+    out.print("take them down with: provision rehearse --down")

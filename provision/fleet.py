@@ -1,0 +1,117 @@
+"""From an inventory to a run on its hosts: read, check, render, run, tell."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from provision.ansible import RunResult, run_playbook
+from provision.catalog.load import load_catalogs
+from provision.errors import ProvisionError
+from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
+from provision.render.tree import write_tree
+from provision.secrets import FILE_NAME, KEY, complete, load_secrets, write_secrets
+from provision.site import WANTED, Site, build_site
+from provision.view import RunView
+
+CATALOGS_DIRECTORY = "catalogs"
+INVENTORY_FILE = "inventory.yml"
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A site, the inventory that it was read from, and where its secrets are."""
+
+    inventory: Inventory
+    site: Site
+    secrets_file: Path
+    options: tuple[str, ...]
+
+
+def read_fleet(options: Sequence[str]) -> Fleet:
+    """Read the inventory that the options name, and everything that stands beside it.
+
+    Without -i that is ./inventory.yml where there is one, else what Ansible is configured to use.
+    Raises ProvisionError (InvalidInput with every problem at once).
+    """
+    if not names_inventory(options) and Path(INVENTORY_FILE).is_file():
+        options = ["-i", INVENTORY_FILE, *options]
+    inventory = read_inventory(options, WANTED)
+    catalogs = load_catalogs(inventory.directory / CATALOGS_DIRECTORY)
+    site = build_site(inventory, catalogs)
+    return Fleet(inventory, site, inventory.directory / FILE_NAME, tuple(options))
+
+
+def names_inventory(options: Sequence[str]) -> bool:
+    """Whether the options name an inventory."""
+    return any(
+        option in {"-i", "--inventory"} or option.startswith("--inventory=") for option in options
+    )
+
+
+def apply(
+    fleet: Fleet,
+    *,
+    targets: str = f"{MONITOR_GROUP}:{WORKERS_GROUP}",
+    hosts: Sequence[str] = (),
+    check: bool,
+    verbose: bool,
+    view: RunView,
+) -> RunResult:
+    """Bring hosts to what is rendered for them; with check, only say what would change.
+
+    targets is an Ansible host pattern; hosts narrows it to some of them by name. Raises
+    ProvisionError for a host that is not in it, and where the secrets cannot be read or kept.
+    """
+    chosen = _chosen(fleet, targets, hosts)
+    known = load_secrets(fleet.secrets_file, fleet.inventory.read_yaml)
+    secrets = complete(known, fleet.site.generated_secrets)
+    if secrets != known and not check:
+        write_secrets(fleet.secrets_file, secrets, fleet.inventory.encrypt)
+        if not known:
+            view.note(f"new secrets are in {fleet.secrets_file}: keep that file")
+    with tempfile.TemporaryDirectory(prefix="provision-") as directory:
+        write_tree(fleet.site, Path(directory), hosts=chosen)
+        view.begin(sorted(chosen))
+        try:
+            return run_playbook(
+                "site.yml",
+                fleet.options,
+                {
+                    "targets": ",".join(hosts) or targets,
+                    "provision_tree": directory,
+                    KEY: secrets,
+                    "provision_secrets_file": str(fleet.secrets_file.resolve()),
+                },
+                vault_secrets=fleet.inventory.vault_secrets,
+                on_event=view.take,
+                verbose=verbose,
+            )
+        finally:
+            view.end()
+
+
+def _chosen(fleet: Fleet, targets: str, hosts: Sequence[str]) -> frozenset[str]:
+    """The hosts that a run is about: of the groups, named, and within the limit."""
+    groups = set(targets.split(":"))
+    members = {
+        host.name
+        for host in fleet.site.hosts
+        if (MONITOR_GROUP in groups and host.monitor) or (WORKERS_GROUP in groups and host.worker)
+    }
+    for name in hosts:
+        if name not in members:
+            where = f"{' or '.join(sorted(groups))} of {', '.join(fleet.inventory.sources)}"
+            raise ProvisionError(
+                f"{name}: not in {where}",
+                remedy=f"add it there; the hosts are {', '.join(sorted(members))}",
+            )
+    chosen = (set(hosts) or members) & fleet.inventory.limited
+    if not chosen:
+        raise ProvisionError(
+            "no host is left to work on",
+            remedy=f"--limit leaves none of {', '.join(sorted(members))}",
+        )
+    return frozenset(chosen)

@@ -1,0 +1,37 @@
+"""What a person sees: one console for results, one for progress and errors."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from provision.errors import ProvisionError
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def show_error(error: ProvisionError) -> None:
+    """The message, and on a line of its own what to do."""
+    err.print(f"[red]error:[/red] {escape(error.message)}")
+    if error.remedy:
+        err.print(f"[yellow]remedy:[/yellow] {escape(error.remedy)}")
+
+
+def note(text: str) -> None:
+    """A line beside the result; not part of it."""
+    err.print(escape(text))
+
+
+def table(*headings: str, title: str | None = None) -> Table:
+    """A table in the house's style, columns on the left."""
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        made.add_column(heading, overflow="fold")
+    return made
+
+
+def shown(text: object) -> str:
+    """Any text, such that rich prints it as it is."""
+    return escape(str(text))
