@@ -25,7 +25,7 @@ _NEEDED = {"cargo": "cargo", "gcc": "gcc", "git": "git", "pkg-config": "pkg-conf
 GO_MOD = f"""\
 module build
 
-go 1.26
+go {go.TOOLCHAIN.removeprefix("go")}
 
 require {MODULE} v{VERSION}
 
