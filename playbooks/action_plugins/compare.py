@@ -1,0 +1,123 @@
+"""Hold a host against its rendered tree in one round trip (see CONTRIBUTING.md)."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from comparing import actions, preflight, report, script, wanted
+from comparing import differences as comparison
+from comparing.manifest import Manifest, ManifestError
+
+from ansible.module_utils.provision import state  # isort: skip
+
+
+SOURCES = "/etc/apt/sources.list.d/"
+
+
+class ActionModule(actions.ProvisionAction):
+    """Compares, and refuses a host on which the work could not be done; changes nothing.
+
+    Result: changed, roles, differences, files (paths to place), awaiting (secrets not known yet),
+    wanted (what the roles need of the manifest, if there is work) and diff; on failure problem and
+    remedy.
+    """
+
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset({"minimum_free_mib"})
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        manifest = self.manifest(task_vars)
+        secrets = self.secrets(task_vars)
+        try:
+            files = wanted.wanted_files(manifest, secrets, self.fill)
+        except ManifestError as error:
+            raise actions.Refusal(error.message, error.remedy) from error
+        self._check_secrets(manifest, secrets)
+        asked = [
+            {
+                "entry": dict(entry),
+                "secrets": {
+                    name: secrets[name]
+                    for name in (*state.secret_names(entry), *state.optional_secret_names(entry))
+                    if secrets.get(name)
+                },
+            }
+            for entry in manifest.state
+        ]
+        seen = report.read(self._ask(script.compare_script(manifest, asked)))
+        try:
+            found = comparison.differences(manifest, files, seen)
+        except comparison.BlockingState as error:
+            raise actions.Refusal(error.problem, error.remedy) from error
+        result.update(
+            changed=bool(found),
+            roles=comparison.roles_of(found),
+            differences=[each.as_dict() for each in found],
+            files=[each.name for each in found if each.kind == "file"],
+            awaiting=sorted({name for each in files for name in each.missing}),
+        )
+        if found:
+            result["wanted"] = {
+                "services": [asdict(each) for each in manifest.services],
+                "packages": [asdict(each) for each in manifest.packages],
+                "repositories": [asdict(each) for each in manifest.repositories],
+                "sources": [each.path for each in manifest.files if SOURCES in each.path],
+            }
+            self._before_change(manifest, files, seen, found, result)
+        return result
+
+    def _before_change(
+        self,
+        manifest: Manifest,
+        files: list[wanted.Wanted],
+        seen: report.Report,
+        found: list[comparison.Difference],
+        result: dict[str, Any],
+    ) -> None:
+        """Look at what speaks against the work, and at the old texts if they are to be shown."""
+        secret = {file.path for file in manifest.files if file.secret}
+        texts = [
+            each.name
+            for each in found
+            if self._task.diff and each.kind in ("file", "absent") and each.name not in secret
+        ]
+        output = self._ask(script.preflight_script(preflight.wanted_ports(manifest), texts))
+        before = report.read_preflight(output)
+        if self._task.diff:
+            old = {texts[index]: text for index, text in before.texts.items()}
+            result["diff"] = comparison.diff_texts(found, files, old)
+        against = preflight.problem(
+            manifest,
+            seen,
+            before,
+            found,
+            minimum_free_mib=int(self._task.args.get("minimum_free_mib", 1024)),
+        )
+        if against:
+            result.update(actions.failure(against.problem, against.remedy), changed=False)
+
+    def _check_secrets(self, manifest: Manifest, secrets: dict[str, str]) -> None:
+        names = [name for entry in manifest.state for name in state.secret_names(entry)]
+        missing = [name for name in dict.fromkeys(names) if not secrets.get(name)]
+        if missing:
+            raise actions.Refusal(*wanted.unknown_secret(missing))
+
+    def _ask(self, text: str) -> str:
+        """Run a script on the host, sent over its standard input; give what it prints."""
+        done = self._low_level_execute_command("/bin/sh", in_data=text.encode("utf-8"))
+        if done["rc"] != 0 or "@@ " not in done["stdout"]:
+            said = (done["stderr"] or done["stdout"]).strip().splitlines()
+            raise actions.Refusal(
+                "The host could not be looked at:"
+                f" {said[-1] if said else 'its shell printed nothing'}.",
+                "see that the user may become root with sudo (-K asks for its password)",
+            )
+        return str(done["stdout"])

@@ -1,0 +1,102 @@
+"""Converge a service's state with the module of the same name, and keep the secrets it made."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from comparing import actions, secrets_file, wanted
+
+from ansible.module_utils.provision import state  # isort: skip
+
+
+class ActionModule(actions.ProvisionAction):
+    """Converges every state entry of a role. Arguments: role, patience (seconds).
+
+    Result: changed, differences, made (the names of new secrets) and concerned (the hosts that were
+    compared with a secret that is not the right one any more).
+    """
+
+    _VALID_ARGS = frozenset({"role", "patience"})
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        result.update(changed=False, differences=[], made=[], concerned=[])
+        role = self._task.args["role"]
+        known = self.secrets(task_vars)
+        for entry in self.manifest(task_vars).state:
+            if entry["role"] != role:
+                continue
+            missing = [name for name in state.secret_names(entry) if not known.get(name)]
+            if missing:
+                raise actions.Refusal(*wanted.unknown_secret(missing))
+            made = self._converge(dict(entry), known, task_vars, result)
+            if result.get("failed"):
+                break
+            if made:
+                self._remember(made, task_vars)
+                result["made"] += sorted(made)
+        if result["made"]:
+            result["concerned"] = self._concerned(result["made"], task_vars)
+        return result
+
+    def _converge(
+        self,
+        entry: dict[str, Any],
+        known: dict[str, str],
+        task_vars: dict[str, Any],
+        result: dict[str, Any],
+    ) -> dict[str, str]:
+        names = (*state.secret_names(entry), *state.optional_secret_names(entry))
+        arguments = {
+            "entry": entry,
+            "secrets": {name: known[name] for name in names if known.get(name)},
+            "patience": self._task.args.get("patience", 60),
+        }
+        # What the module prints holds the new tokens, and ssh's -vvv would show it.
+        self._play_context.no_log = self._connection._play_context.no_log = True
+        try:
+            done = self._execute_module(
+                module_name="converge_state", module_args=arguments, task_vars=task_vars
+            )
+        finally:
+            self._play_context.no_log = self._connection._play_context.no_log = False
+        made: dict[str, str] = done.pop("new_secrets", {})
+        done.pop("invocation", None)
+        result["differences"] += done.pop("differences", [])
+        result["changed"] = bool(result["changed"] or done.pop("changed", False))
+        result.update(done)
+        return made
+
+    def _remember(self, made: dict[str, str], task_vars: dict[str, Any]) -> None:
+        path = self.secrets_path(task_vars)
+        try:
+            secrets_file.remember(path, made, self._loader)
+        except OSError as error:
+            raise actions.Refusal(
+                f"InfluxDB made tokens, but {path} can't be written: {error.strerror}.",
+                "make the file writable and run again; the tokens are then made anew",
+            ) from error
+
+    def _concerned(self, made: list[str], task_vars: dict[str, Any]) -> list[str]:
+        """The hosts whose files hold one of the made secrets and were compared with an old one."""
+        hosts = []
+        for host in task_vars["groups"]["all"]:
+            compared = task_vars["hostvars"][host].get("comparison") or {}
+            if "awaiting" not in compared:
+                continue
+            manifest = self.manifest_of(host, task_vars)
+            texts = (
+                manifest.source(file.path).read_text("utf-8")
+                for file in manifest.files
+                if file.secret
+            )
+            named = {name for text in texts for name in wanted.secrets_in(text)}
+            if named & set(made) - set(compared["awaiting"]):
+                hosts.append(str(host))
+        return hosts

@@ -1,0 +1,68 @@
+"""Give a role's files, with their secrets filled in, to the module of the same name."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from comparing import actions, script, wanted
+from comparing.manifest import ManifestError
+
+
+class ActionModule(actions.ProvisionAction):
+    """Places what the manifest names for a role. Arguments: role, state, check (see the module)."""
+
+    _VALID_ARGS = frozenset({"role", "state", "check"})
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task."""
+        super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        role = self._task.args["role"]
+        manifest = self.manifest(task_vars)
+        arguments: dict[str, Any] = {
+            "state": self._task.args.get("state", "placed"),
+            "check": self._task.args.get("check"),
+        }
+        if manifest.services_of(role):
+            arguments["unfinished"] = f"{script.UNFINISHED}/{role}"
+        if arguments["state"] == "placed":
+            try:
+                files = wanted.wanted_files(
+                    manifest, self.secrets(task_vars), self.fill, roles=[role]
+                )
+            except ManifestError as error:
+                raise actions.Refusal(error.message, error.remedy) from error
+            missing = sorted({name for each in files for name in each.missing})
+            if missing:
+                raise actions.Refusal(*wanted.unknown_secret(missing))
+            arguments["files"] = [
+                {
+                    "path": each.file.path,
+                    "owner": each.file.owner,
+                    "group": each.file.group,
+                    "mode": each.file.mode,
+                    "content": base64.b64encode(each.content or b"").decode(),
+                }
+                for each in files
+            ]
+            arguments["directories"] = [
+                {
+                    "path": entry.path,
+                    "owner": entry.owner,
+                    "group": entry.group,
+                    "mode": entry.mode,
+                    "exclusive": entry.exclusive,
+                }
+                for entry in manifest.directories
+                if entry.role == role
+            ]
+            arguments["absent"] = [entry.path for entry in manifest.absent if entry.role == role]
+        result: dict[str, Any] = self._execute_module(
+            module_name="place_files", module_args=arguments, task_vars=task_vars
+        )
+        return result

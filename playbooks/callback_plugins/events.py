@@ -1,0 +1,108 @@
+"""Tell what happens in a run as JSON lines, for a program to read."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: events
+type: aggregate
+short_description: Writes one JSON object for each event of a run
+description:
+  - Writes to the file named by the environment variable E(PROVISION_EVENTS); without it, nothing.
+  - The objects have C(event), which is C(play), C(task), C(result), C(host_task) or C(stats).
+"""
+
+#: What of a result is told; anything else of it stays in Ansible.
+_KEYS = ("msg", "problem", "remedy", "differences", "diff", "roles", "made", "awaiting")
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]
+    """The callback; an error in it ends the telling, never the run."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "events"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._file = None
+        path = os.environ.get("PROVISION_EVENTS")
+        if not path:
+            self.disabled = True
+            return
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._file = os.fdopen(descriptor, "w", encoding="utf-8")
+        except OSError as error:
+            self._display.warning(f"PROVISION_EVENTS: {path}: {error.strerror}")
+            self.disabled = True
+
+    def _tell(self, event: str, **values: Any) -> None:
+        if self._file is None:
+            return
+        try:
+            told = {"event": event, "time": round(time.time(), 3), **values}
+            self._file.write(json.dumps(told, default=str) + "\n")
+            self._file.flush()
+        except Exception as error:
+            self._display.warning(f"PROVISION_EVENTS: {error}")
+            self._file = None
+
+    @staticmethod
+    def _task(task: Any) -> dict[str, Any]:
+        role = getattr(task, "_role", None)
+        return {"task": task.get_name().strip(), "role": role.get_name() if role else None}
+
+    def _result(self, result: Any, status: str) -> None:
+        try:
+            seen = result.result
+            hidden = bool(seen.get("_ansible_no_log")) or getattr(result.task, "no_log", False)
+            keys = [key for key in _KEYS if key in seen and not hidden]
+            told = {key: seen[key] for key in keys}
+            told["host"] = result.host.get_name()
+            told["status"] = status
+            told.update(self._task(result.task))
+        except Exception as error:
+            self._display.warning(f"PROVISION_EVENTS: {error}")
+            return
+        self._tell("result", **told)
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        """A play begins."""
+        self._tell("play", play=play.get_name().strip())
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        """A task begins, on whichever hosts."""
+        self._tell("task", **self._task(task))
+
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        """A task begins on a host."""
+        self._tell("host_task", host=host.get_name(), **self._task(task))
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        """A task is done."""
+        self._result(result, "changed" if result.result.get("changed") else "ok")
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """A task has failed."""
+        self._result(result, "ignored" if ignore_errors else "failed")
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        """A task was not needed."""
+        self._result(result, "skipped")
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """A host does not answer."""
+        self._result(result, "unreachable")
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """The run is over."""
+        hosts = {host: stats.summarize(host) for host in sorted(stats.processed)}
+        self._tell("stats", hosts=hosts)

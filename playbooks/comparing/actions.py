@@ -1,0 +1,79 @@
+"""What the action plugins of this project have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
+
+from comparing import secrets_file
+from comparing.manifest import Manifest, ManifestError, load
+
+#: The group of hosts on which this run had secrets made (the secrets are never in a variable).
+MADE_SECRETS = "provision_made_secrets"
+
+
+class Refusal(AnsibleActionFail):
+    """A failure that an operator can do something about; the result has problem and remedy."""
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        message = f"{problem} Remedy: {remedy}." if remedy else problem
+        super().__init__(message, result=failure(problem, remedy))
+
+
+def failure(problem: str, remedy: str) -> dict[str, Any]:
+    """The result of a task that fails with problem; remedy is a sentence without its full stop."""
+    message = f"{problem} Remedy: {remedy}." if remedy else problem
+    return {"failed": True, "msg": message, "problem": problem, "remedy": remedy}
+
+
+class ProvisionAction(ActionBase):  # type: ignore[misc]
+    """An action plugin that knows the rendered tree and the secrets."""
+
+    def manifest(self, task_vars: Mapping[str, Any]) -> Manifest:
+        """The manifest of the host of this task."""
+        return self.manifest_of(task_vars["inventory_hostname"], task_vars)
+
+    def manifest_of(self, host: str, task_vars: Mapping[str, Any]) -> Manifest:
+        """The manifest of a host. Refuses if nothing is rendered for it."""
+        tree = self._templar.template(task_vars.get("provision_tree"))
+        if not tree:
+            raise Refusal(
+                "It is not said where the rendered tree is.", "give it with -e provision_tree=…"
+            )
+        try:
+            return load(Path(str(tree)).expanduser(), str(host))
+        except ManifestError as error:
+            raise Refusal(error.message, error.remedy) from error
+
+    def secrets(self, task_vars: Mapping[str, Any]) -> dict[str, str]:
+        """The secrets by name, those included that this run had made and written to the file."""
+        given = self._templar.template(task_vars.get("provision_secrets") or {})
+        known = {str(name): str(value) for name, value in given.items()}
+        if (task_vars.get("groups") or {}).get(MADE_SECRETS):
+            known.update(secrets_file.read(self.secrets_path(task_vars), self._loader))
+        return known
+
+    def secrets_path(self, task_vars: Mapping[str, Any]) -> Path:
+        """The file that keeps the secrets."""
+        path = self._templar.template(task_vars.get("provision_secrets_file"))
+        if not path:
+            raise Refusal(
+                "InfluxDB makes tokens, and it is not said where to keep them.",
+                "give the secrets file with -e provision_secrets_file=…",
+            )
+        return Path(str(path)).expanduser()
+
+    def fill(self, text: str, secrets: Mapping[str, str]) -> str:
+        """Fill in a secret file as ansible.builtin.template would, with nothing but the secrets."""
+        templar = self._templar.copy_with_new_env(
+            available_variables={"provision_secrets": dict(secrets)}
+        )
+        filled = templar.template(
+            trust_as_template(text), escape_backslashes=False, overrides={"trim_blocks": True}
+        )
+        return "" if filled is None else str(filled)

@@ -1,0 +1,143 @@
+"""What speaks against changing a host, known before anything changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from comparing.differences import Difference
+from comparing.manifest import Manifest, Package
+from comparing.report import Listener, Preflight, Report
+
+#: The systems that are supported, by ID and VERSION_ID of /etc/os-release: the one such list.
+SUPPORTED = {
+    "debian": ("11", "12", "13"),
+    "ubuntu": ("22.04", "22.10", "23.04", "23.10", "24.04", "24.10", "25.04", "25.10", "26.04"),
+}
+ARCHITECTURES = ("amd64", "arm64")
+_ANY_ADDRESS = ("", "*", "0.0.0.0", "::")  # noqa: S104
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a host is not touched, and what to do about it (a sentence without its full stop)."""
+
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Listen:
+    """A wanted socket."""
+
+    protocol: str
+    address: str
+    port: int
+
+
+def parse_listen(text: str) -> Listen:
+    """Read protocol:address:port; an IPv6 address may stand in brackets."""
+    protocol, _, rest = text.partition(":")
+    address, _, port = rest.rpartition(":")
+    return Listen(protocol, address.strip("[]"), int(port))
+
+
+def wanted_ports(manifest: Manifest) -> list[int]:
+    """The ports on which the manifest's services listen."""
+    return [parse_listen(text).port for service in manifest.services for text in service.listen]
+
+
+def conflicting_package(manifest: Manifest, report: Report) -> Problem | None:
+    """The package that would have to go for a wanted one, and with it perhaps its data."""
+    for package in manifest.packages:
+        for name in package.conflicts:
+            if report.packages.get(name, ("", ""))[1].endswith(" installed"):
+                return Problem(
+                    f"The package {name} is installed, and {package.name} can't be installed beside"
+                    " it.",
+                    _conflict_remedy(package, name),
+                )
+    return None
+
+
+def _conflict_remedy(package: Package, name: str) -> str:
+    return (
+        f"save the data that {name} has if you need it, then remove it (apt-get remove {name}), or"
+        f" choose the version of {package.role.capitalize()} that {name} is"
+    )
+
+
+def problem(
+    manifest: Manifest,
+    report: Report,
+    seen: Preflight,
+    found: Sequence[Difference],
+    *,
+    minimum_free_mib: int,
+) -> Problem | None:
+    """The first thing that speaks against doing the work of found; None if nothing does."""
+    versions = SUPPORTED.get(seen.system)
+    if versions is None or seen.version not in versions:
+        return Problem(
+            f"{seen.name} is not supported.", "use Debian 11 to 13 or Ubuntu 22.04 to 26.04"
+        )
+    if seen.user != "0":
+        return Problem(
+            "The tasks don't run as root on this host.",
+            "let the user become root with sudo (-K asks for its password)",
+        )
+    if seen.init != "systemd":
+        return Problem(
+            f"This host is not run by systemd (its first process is {seen.init or 'unknown'}).",
+            "use a host or a container that boots systemd",
+        )
+    if seen.architecture not in ARCHITECTURES:
+        return Problem(
+            f"There are no packages for {seen.architecture}.",
+            f"use a host of {' or '.join(ARCHITECTURES)}",
+        )
+    if not seen.python:
+        return Problem("There is no python3, which Ansible needs.", "apt-get install python3")
+    return (
+        conflicting_package(manifest, report)
+        or _space(seen, found, minimum_free_mib)
+        or _ports(manifest, seen)
+    )
+
+
+def _space(seen: Preflight, found: Sequence[Difference], minimum_mib: int) -> Problem | None:
+    if not any(difference.kind == "package" for difference in found):
+        return None
+    for place, free in seen.free.items():
+        if free < minimum_mib * 1024:
+            return Problem(
+                f"{place} has {free // 1024} MiB left, and packages are to be installed.",
+                f"make room for at least {minimum_mib} MiB (apt-get clean, journalctl --vacuum-size)"
+                " or lower provision_minimum_free_mib",
+            )
+    return None
+
+
+def _ports(manifest: Manifest, seen: Preflight) -> Problem | None:
+    for service in manifest.services:
+        for text in service.listen:
+            wanted = parse_listen(text)
+            for listener in seen.listeners:
+                if listener.unit != service.name and overlap(wanted, listener):
+                    who = listener.program or "another program"
+                    if listener.unit:
+                        who += f" (of {listener.unit}.service)"
+                    return Problem(
+                        f"{who} already listens on {wanted.protocol} port {wanted.port}, which"
+                        f" {service.name} needs.",
+                        f"stop {listener.program or 'it'}, or give {service.name} another port",
+                    )
+    return None
+
+
+def overlap(wanted: Listen, listener: Listener) -> bool:
+    """Whether a listener leaves no room for the wanted socket."""
+    if (wanted.protocol, wanted.port) != (listener.protocol, listener.port):
+        return False
+    addresses = {wanted.address, listener.address}
+    return len(addresses) == 1 or bool(addresses & set(_ANY_ADDRESS))

@@ -1,0 +1,141 @@
+"""The two shell scripts that look at a host: one to compare it, one before anything is changed.
+
+Both are sent over standard input to /bin/sh, so that nothing secret is ever in a process's
+arguments; both change nothing. They print sections that comparing.report reads. Paths are told to
+them quoted and are reported by NUL-separated lists in base64, so that any name is possible.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from comparing.manifest import Manifest
+
+#: Where an unfinished swap of a role's files leaves the old ones; gone with the next boot, which
+#: starts each service with the new ones anyway.
+UNFINISHED = "/run/provision"
+
+_MODULE_UTILS = Path(__file__).resolve().parent.parent / "module_utils" / "provision"
+#: The modules that the state check needs on the host, in the order of their imports.
+_STATE_MODULES = ("http", "influxdb1", "influxdb2", "grafana", "state")
+
+
+def section(name: str) -> str:
+    """The line that begins a section of the report."""
+    return f"@@ {name} @@"
+
+
+def wrap(commands: Sequence[str]) -> str:
+    """Make one script of commands: read as a whole before it runs, with nothing on its stdin."""
+    return "\n".join(
+        ["main() {", "export LC_ALL=C", *commands, "}", "main </dev/null 2>/dev/null", "exit 0", ""]
+    )
+
+
+def compare_script(manifest: Manifest, state: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The script that reports everything that manifest has an opinion about.
+
+    state holds {"entry", "secrets"} of each state entry that is to be looked at.
+    """
+    files = [file.path for file in manifest.files]
+    keyrings = [repository.keyring for repository in manifest.repositories]
+    paths = [
+        *files,
+        *keyrings,
+        *(directory.path for directory in manifest.directories),
+        *(absent.path for absent in manifest.absent),
+        *(f"{UNFINISHED}/{role}" for role in sorted({s.role for s in manifest.services})),
+    ]
+    exclusive = [directory.path for directory in manifest.directories if directory.exclusive]
+    commands = _say("paths", _paths(paths, "-maxdepth 0"))
+    if files:
+        commands += _say("sums", f"sha256sum -z -- {_quoted(files)} | base64 -w0")
+    if exclusive:
+        commands += _say("contents", _paths(exclusive, "-mindepth 1"))
+    for index, keyring in enumerate(keyrings):
+        commands += _say(f"keyring {index}", f"base64 -w0 <{shlex.quote(keyring)}")
+    packages = {
+        name for package in manifest.packages for name in (package.name, *package.conflicts)
+    }
+    if packages:
+        form = shlex.quote("${Package}\\t${Version}\\t${Status}\\n")
+        commands += _say("packages", f"dpkg-query -W -f {form} -- {_quoted(sorted(packages))}")
+    if manifest.services:
+        units = _quoted([f"{service.name}.service" for service in manifest.services])
+        properties = "Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts"
+        commands += _say("services", f"systemctl show -p {properties} -- {units}")
+    if state:
+        commands += _say("state", state_check(state))
+    return wrap(commands)
+
+
+def state_check(state: Sequence[Mapping[str, Any]]) -> str:
+    """The command that runs the check of state entries in the host's Python.
+
+    It prints a JSON list in their order. Program and secrets are in a here-document.
+    """
+    texts = {name: (_MODULE_UTILS / f"{name}.py").read_text("utf-8") for name in _STATE_MODULES}
+    program = f"""\
+import json, sys, types
+for name in ("ansible", "ansible.module_utils", "ansible.module_utils.provision"):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = []
+for name, text in json.loads({json.dumps(texts)!r}).items():
+    module = types.ModuleType("ansible.module_utils.provision." + name)
+    sys.modules[module.__name__] = module
+    setattr(sys.modules["ansible.module_utils.provision"], name, module)
+    exec(compile(text, name, "exec"), module.__dict__)
+state = sys.modules["ansible.module_utils.provision.state"]
+asked = json.loads({json.dumps(list(state))!r})
+print(json.dumps([state.inspect(each["entry"], each["secrets"]) for each in asked]))
+"""
+    end = "END_OF_PROGRAM"
+    while end in program:
+        end += "_"
+    return f"python3 - <<'{end}'\n{program}{end}"
+
+
+def preflight_script(ports: Sequence[int], old_texts: Sequence[str]) -> str:
+    """The script that says whether this host can be changed, and gives the text of old_texts.
+
+    ports are those that our services want; old_texts are paths whose content --diff shows.
+    """
+    commands = [
+        *_say("os-release", "cat /etc/os-release"),
+        *_say("init", "cat /proc/1/comm"),
+        *_say("architecture", "dpkg --print-architecture || uname -m"),
+        *_say("user", "id -u"),
+        *_say("python", "command -v python3"),
+        *_say("space", "df -Pk / /var"),
+    ]
+    if ports:
+        condition = " or ".join(f"sport = :{port}" for port in sorted(set(ports)))
+        commands += _say("listeners", f"ss -Hlntup {shlex.quote(f'( {condition} )')}")
+        commands += _say(
+            "units",
+            f"ss -Hlntup {shlex.quote(f'( {condition} )')} | grep -o 'pid=[0-9]*' | sort -u |"
+            ' while IFS== read -r _ pid; do echo "$pid" $(cat "/proc/$pid/cgroup"); done',
+        )
+    for index, path in enumerate(old_texts):
+        commands += _say(f"text {index}", f"head -c 262144 -- {shlex.quote(path)} | base64 -w0")
+    return wrap(commands)
+
+
+def _say(name: str, command: str) -> list[str]:
+    return [f"echo {shlex.quote(section(name))}", command, "echo"]
+
+
+def _quoted(words: Sequence[str]) -> str:
+    return " ".join(shlex.quote(word) for word in words)
+
+
+def _paths(paths: Sequence[str], depth: str) -> str:
+    """Type, mode, owner, group and name of paths (or what is below them), NUL after each field."""
+    if not paths:
+        return ":"
+    form = shlex.quote("%y\\0%m\\0%u\\0%g\\0%p\\0")
+    return f"find {_quoted(paths)} {depth} -printf {form} | base64 -w0"

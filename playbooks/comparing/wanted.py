@@ -1,0 +1,82 @@
+"""The wanted files with their secrets filled in: what they weigh against, and what they wait for."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from comparing.manifest import File, Manifest, ManifestError
+
+_SECRET = re.compile(r"provision_secrets\.(\w+)")
+
+#: Fills the templates of a secret file's text with secrets.
+Fill = Callable[[str, Mapping[str, str]], str]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file and its content; content None means that the secrets in missing are not known yet."""
+
+    file: File
+    content: bytes | None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, empty if it is not known yet."""
+        return "" if self.content is None else hashlib.sha256(self.content).hexdigest()
+
+
+def secrets_in(text: str) -> tuple[str, ...]:
+    """The names of the secrets that a secret file's text wants, each once."""
+    return tuple(dict.fromkeys(_SECRET.findall(text)))
+
+
+def wanted_files(
+    manifest: Manifest, secrets: Mapping[str, str], fill: Fill, roles: Iterable[str] | None = None
+) -> list[Wanted]:
+    """Read the manifest's files (of some roles, or all) and fill in their secrets.
+
+    Raises ManifestError if the tree lacks one.
+    """
+    return [
+        _wanted(manifest, file, secrets, fill)
+        for file in manifest.files
+        if roles is None or file.role in roles
+    ]
+
+
+def _wanted(manifest: Manifest, file: File, secrets: Mapping[str, str], fill: Fill) -> Wanted:
+    source = manifest.source(file.path)
+    try:
+        content = source.read_bytes()
+    except OSError as error:
+        raise ManifestError(
+            f"The rendered tree of {manifest.host} lacks a file of its manifest:"
+            f" {source}: {error.strerror}.",
+            "render the tree again",
+        ) from error
+    if not file.secret:
+        return Wanted(file, content)
+    text = content.decode("utf-8")
+    missing = tuple(name for name in secrets_in(text) if not secrets.get(name))
+    if missing:
+        return Wanted(file, None, missing)
+    return Wanted(file, fill(text, secrets).encode("utf-8"))
+
+
+def unknown_secret(names: Iterable[str]) -> tuple[str, str]:
+    """Problem and remedy when secrets are needed that are not known."""
+    names = list(names)
+    if any(name.endswith("_token") and name != "influxdb_operator_token" for name in names):
+        if "influxdb_write_token" in names:
+            what = "InfluxDB's token for Telegraf is not known yet."
+        else:
+            what = f"InfluxDB's token ({', '.join(names)}) is not known yet."
+        return what, "run `provision monitor-server` first, which lets InfluxDB make it"
+    return (
+        f"The secrets file has no {' and no '.join(names)}.",
+        "add it to the secrets file, or give the right file (provision_secrets)",
+    )

@@ -1,0 +1,61 @@
+#!/usr/bin/python
+"""Bring a service's own state (users, databases, tokens) to what the manifest wants."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.provision import state
+from ansible.module_utils.provision.http import ServiceError
+
+DOCUMENTATION = """
+module: converge_state
+short_description: Converges one state entry of the manifest
+description:
+  - Converges users, database and tokens of InfluxDB 1 or 2, or the login of Grafana.
+  - Called by the action plugin of the same name, which adds the secrets and keeps new ones.
+options:
+  entry:
+    description: The state entry of the manifest.
+    type: dict
+    required: true
+  secrets:
+    description: The secrets that the entry names.
+    type: dict
+    required: true
+  patience:
+    description: For how many seconds a service that does not answer yet is asked again.
+    type: float
+    default: 60
+author: provision
+"""
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "entry": {"type": "dict", "required": True},
+            "secrets": {"type": "dict", "required": True, "no_log": True},
+            "patience": {"type": "float", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = state.converge(
+            module.params["entry"],
+            module.params["secrets"],
+            check=module.check_mode,
+            patience=module.params["patience"],
+        )
+    except ServiceError as error:
+        remedy = " Remedy: %s." % error.remedy if error.remedy else ""
+        module.fail_json(msg=error.message + remedy, problem=error.message, remedy=error.remedy)
+    module.exit_json(
+        changed=bool(result["differences"]),
+        differences=result["differences"],
+        new_secrets=result["secrets"],
+    )
+
+
+if __name__ == "__main__":
+    main()

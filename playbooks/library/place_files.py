@@ -1,0 +1,165 @@
+#!/usr/bin/python
+"""Put a role's files into place together, checked before and kept until they are seen to work."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import stat
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.provision import swap
+
+DOCUMENTATION = """
+module: place_files
+short_description: Places, restores or confirms a set of files
+description:
+  - Writes each file atomically, makes directories, removes what must not be there.
+  - Called by the action plugin of the same name, which reads the rendered tree.
+options:
+  state:
+    description:
+      - C(placed) writes the files; the old ones are kept in O(unfinished).
+      - C(finished) drops the old ones, as the new ones are seen to work.
+      - C(restored) puts the old ones back.
+    choices: [placed, finished, restored]
+    default: placed
+    type: str
+  unfinished:
+    description: The folder for the old files; while it exists, the swap is not finished.
+    type: path
+  files:
+    description: The files, their content in base64.
+    type: list
+    elements: dict
+    default: []
+  directories:
+    description: The directories; an exclusive one holds nothing but O(files).
+    type: list
+    elements: dict
+    default: []
+  absent:
+    description: The paths that must not be there.
+    type: list
+    elements: path
+    default: []
+  check:
+    description:
+      - A program that must pass before anything is changed. O(check.copies) are copied to a private
+        folder, the files are laid over them, and C({root}) in O(check.command) is that folder.
+      - O(check.environment) is a file of KEY="value" lines for its environment; it runs as
+        O(check.user).
+    type: dict
+author: provision
+"""
+
+_FILE = {
+    "path": {"type": "path", "required": True},
+    "owner": {"type": "str", "required": True},
+    "group": {"type": "str", "required": True},
+    "mode": {"type": "str", "required": True},
+}
+_CHECK = {
+    "command": {"type": "list", "elements": "str", "required": True},
+    "copies": {"type": "list", "elements": "path", "required": True},
+    "environment": {"type": "path"},
+    "user": {"type": "str", "required": True},
+}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"choices": ["placed", "finished", "restored"], "default": "placed"},
+            "unfinished": {"type": "path"},
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": dict(_FILE, content={"type": "str", "required": True, "no_log": True}),
+            },
+            "directories": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": dict(_FILE, exclusive={"type": "bool", "default": False}),
+            },
+            "absent": {"type": "list", "elements": "path", "default": []},
+            "check": {"type": "dict", "options": _CHECK},
+        },
+        supports_check_mode=True,
+    )
+    wanted = module.params
+    try:
+        if wanted["state"] == "finished":
+            module.exit_json(changed=False, finished=_drop(wanted["unfinished"]))
+        if wanted["state"] == "restored":
+            paths = swap.restore(wanted["unfinished"])
+            module.exit_json(changed=bool(paths), paths=paths)
+        _place(module)
+    except swap.SwapError as error:
+        module.fail_json(
+            msg="%s Remedy: %s." % (error.message, error.remedy),
+            problem=error.message,
+            remedy=error.remedy,
+        )
+    except OSError as error:
+        problem = "%s can't be written: %s." % (error.filename, error.strerror)
+        module.fail_json(msg=problem, problem=problem, remedy="")
+
+
+def _drop(unfinished: str) -> bool:
+    if not unfinished or not os.path.isdir(unfinished):
+        return False
+    shutil.rmtree(unfinished)
+    return True
+
+
+def _place(module: AnsibleModule) -> None:
+    wanted = module.params
+    files = [
+        swap.Entry(each["path"], each["owner"], each["group"], int(each["mode"], 8),
+                   base64.b64decode(each["content"]))
+        for each in wanted["files"]
+    ]  # fmt: skip
+    directories = [
+        swap.Entry(each["path"], each["owner"], each["group"], int(each["mode"], 8), None)
+        for each in wanted["directories"]
+    ]
+    doomed = [path for path in wanted["absent"] if os.path.lexists(path)]
+    for each in wanted["directories"]:
+        if each["exclusive"]:
+            doomed += swap.strays(
+                each["path"], [entry.path for entry in files + directories] + doomed
+            )
+    changed = [entry for entry in files if entry.content_differs()]
+    owned = [entry for entry in files if entry not in changed and entry.ownership_differs()]
+    made = [entry for entry in directories if entry.ownership_differs()]
+    paths = [entry.path for entry in changed] + doomed
+    touched = [entry.path for entry in owned + made]
+    if not module.check_mode and (paths or touched):
+        # By now the accounts must be there: better no file than one that its service can't read.
+        for entry in files + directories:
+            entry.account()
+        if wanted["check"] and paths:
+            swap.check(wanted["check"], files, doomed)
+        if wanted["unfinished"] and paths:
+            swap.keep(wanted["unfinished"], paths)
+        for entry in sorted(made, key=lambda entry: entry.path):
+            entry.make_directory()
+        for path in sorted(doomed, reverse=True):
+            if stat.S_ISDIR(os.lstat(path).st_mode):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)
+        for entry in changed:
+            entry.write()
+        for entry in owned:
+            entry.own()
+    module.exit_json(changed=bool(paths or touched), paths=sorted(paths), owned=sorted(touched))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""apt-get and dpkg, as this project uses them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import time
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from ansible.module_utils.provision import versions
+
+_POLICY = "/usr/sbin/policy-rc.d"
+_MARK = "# written by provision"
+_ENVIRONMENT = {
+    "DEBIAN_FRONTEND": "noninteractive",
+    "DEBIAN_PRIORITY": "critical",
+    "NEEDRESTART_SUSPEND": "1",
+    "LC_ALL": "C",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+}
+
+
+class AptError(Exception):
+    """A package can't be installed: message, and what an operator can do."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+def run(command: Sequence[str]) -> Tuple[int, str]:
+    """Exit status and output of a command."""
+    done = subprocess.run(
+        command,
+        env=dict(os.environ, **_ENVIRONMENT),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+    )
+    return done.returncode, done.stdout
+
+
+def installed_version(name: str) -> Optional[str]:
+    """The version of a package that is installed as a whole."""
+    status, output = run(["dpkg-query", "-W", "-f", "${Status}\t${Version}", "--", name])
+    state, _, version = output.partition("\t")
+    return version if status == 0 and state.endswith(" installed") else None
+
+
+def to_install(packages: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """The packages that are not there, or not in the version that is pinned."""
+    found = []
+    for package in packages:
+        version = installed_version(package["name"])
+        pinned = package.get("version")
+        if version is None or (pinned and not versions.fits(version, pinned)):
+            found.append(package)
+    return found
+
+
+def candidates(policy: str) -> List[Tuple[str, int, List[str]]]:
+    """(version, priority, sources) of each version in the output of apt-cache policy."""
+    found: List[Tuple[str, int, List[str]]] = []
+    table = policy.split("Version table:", 1)[-1]
+    for line in table.splitlines():
+        version = re.match(r"^ (?:\*\*\*|   ) (\S+) (-?\d+)", line)
+        source = re.match(r"^ {5,}\s*(-?\d+) (\S+)(?: (\S+))?", line)
+        if version:
+            found.append((version.group(1), int(version.group(2)), []))
+        elif source and found:
+            found[-1][2].append(source.group(2))
+    return found
+
+
+def choose(package: Dict[str, Any], url: Optional[str], policy: str) -> Optional[str]:
+    """The version to install: of the wanted repository, as pinned, and not forbidden by a pin."""
+    for version, priority, sources in candidates(policy):
+        if priority < 0:
+            continue
+        if url and not any(source.rstrip("/") == url.rstrip("/") for source in sources):
+            continue
+        if not package.get("version") or versions.fits(version, package["version"]):
+            return version
+    return None
+
+
+def install(
+    packages: Sequence[Dict[str, Any]],
+    repositories: Sequence[Dict[str, Any]],
+    sources: Sequence[str],
+    lock_timeout: int,
+) -> List[str]:
+    """Install packages; gives name=version of each. Raises AptError."""
+    _mend(lock_timeout)
+    urls = {repository["name"]: repository["url"] for repository in repositories}
+    for path in sources:
+        _update(repositories, lock_timeout, only=path)
+    try:
+        return _try(packages, urls, lock_timeout)
+    except AptError:
+        # What the packages depend on comes from the system's own repositories, whose indexes may be
+        # old, or missing altogether on a fresh host.
+        _update(repositories, lock_timeout)
+        return _try(packages, urls, lock_timeout)
+
+
+def _mend(lock_timeout: int) -> None:
+    status, output = run(["dpkg", "--audit"])
+    if status == 0 and not output.strip():
+        return
+    status, output = run(["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"])
+    if status:
+        raise AptError(
+            "dpkg was interrupted on this host, and can't be mended: %s." % _last(output),
+            "run `dpkg --configure -a` and `apt-get -f install` on it by hand",
+        )
+
+
+def _update(
+    repositories: Sequence[Dict[str, Any]], lock_timeout: int, only: Optional[str] = None
+) -> None:
+    command = ["apt-get", "update", "-q", "-o", "Acquire::Retries=2"]
+    if only:
+        command += ["-o", "Dir::Etc::sourcelist=" + only, "-o", "Dir::Etc::sourceparts=-"]
+        command += ["-o", "APT::Get::List-Cleanup=0"]
+    deadline = time.monotonic() + lock_timeout
+    while True:
+        status, output = run(command)
+        locked = "Could not get lock" in output or "Unable to lock" in output
+        if not locked or time.monotonic() > deadline:
+            break
+        time.sleep(1)
+    problems = [line for line in output.splitlines() if re.match(r"(E|W|Err)[:\d]", line)]
+    if locked:
+        raise AptError(
+            "Another program holds apt's lock for %d s already." % lock_timeout,
+            "see what it is (ps aux | grep -e apt -e dpkg) and run again",
+        )
+    for repository in repositories:
+        mine = [line for line in problems if repository["url"].rstrip("/") in line]
+        if mine:
+            raise AptError(
+                "The repository %s (%s) can't be read: %s."
+                % (repository["name"], repository["url"], " / ".join(mine)[:600].rstrip(".")),
+                "see that this host reaches the URL and that it has this system's release",
+            )
+    if status and only:
+        raise AptError("apt can't read %s: %s." % (only, _last(output)), "mend what it names")
+
+
+def _try(packages: Sequence[Dict[str, Any]], urls: Dict[str, str], lock_timeout: int) -> List[str]:
+    chosen = []
+    for package in packages:
+        name, url = package["name"], urls.get(package.get("repository") or "")
+        _, policy = run(["apt-cache", "policy", "--", name])
+        version = choose(package, url, policy)
+        if version is None:
+            offered = [each[0] for each in candidates(policy)]
+            raise AptError(
+                "%s offers no %s%s for this host%s."
+                % (
+                    url or "No repository of this host",
+                    name,
+                    " " + package["version"] if package.get("version") else "",
+                    " (there is %s)" % ", ".join(offered[:5]) if offered else "",
+                ),
+                "see that the repository %shas the package for this release and architecture, or"
+                " choose another version" % (package["repository"] + " " if url else ""),
+            )
+        chosen.append("%s=%s" % (name, version))
+    fresh = any(installed_version(package["name"]) is None for package in packages)
+    with _no_service_starts() if fresh else contextlib.nullcontext():
+        status, output = run(
+            [
+                "apt-get", "install", "-y", "-q", "--no-install-recommends",
+                "--allow-downgrades", "--allow-change-held-packages",
+                "-o", "DPkg::Lock::Timeout=%d" % lock_timeout,
+                "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold",
+                "-o", "Acquire::Retries=2",
+                *chosen,
+            ]
+        )  # fmt: skip
+    if status:
+        raise AptError(
+            "%s can't be installed: %s." % (", ".join(chosen), _last(output)),
+            "run `apt-get install %s` on the host to see it all" % " ".join(chosen),
+        )
+    return chosen
+
+
+def _last(output: str) -> str:
+    lines = [line for line in output.strip().splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("E:")]
+    unmet = [line.strip() for line in lines if "Depends:" in line]
+    return " / ".join((unmet + errors)[-4:] or lines[-3:])[:800].rstrip(".")
+
+
+@contextlib.contextmanager
+def _no_service_starts() -> Iterator[None]:
+    """Keep package scripts from starting services before they are configured.
+
+    The policy holds only while this process lives, so one that is killed leaves nothing that harms.
+    """
+    if os.path.exists(_POLICY):
+        with open(_POLICY) as file:
+            if _MARK not in file.read():
+                yield
+                return
+    with open(_POLICY, "w") as file:
+        file.write(
+            "#!/bin/sh\n%s\nkill -0 %d 2>/dev/null && exit 101\nexit 0\n" % (_MARK, os.getpid())
+        )
+    os.chmod(_POLICY, 0o755)  # noqa: S103
+    try:
+        yield
+    finally:
+        os.unlink(_POLICY)

@@ -1,0 +1,111 @@
+"""Grafana: the administrator's login, which must work.
+
+admin_password of grafana.ini counts only when the database is created; later the password is set
+with Grafana's own command, which reads it from standard input.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from typing import Any, Dict, List, Optional
+
+from ansible.module_utils.provision.http import ServiceError, basic, call_patiently
+
+#: Since 13 there is only `grafana`; 8 and before had only `grafana-cli`.
+_PROGRAMS = (
+    ["/usr/share/grafana/bin/grafana", "cli"],
+    ["/usr/sbin/grafana", "cli"],
+    ["/usr/sbin/grafana-cli"],
+)
+
+
+def login_works(entry: Dict[str, Any], password: str, patience: float) -> bool:
+    """Whether the user of entry logs in with password. Raises ServiceError when nothing answers."""
+    status, _ = call_patiently(
+        entry["url"].rstrip("/") + "/api/user",
+        seconds=patience,
+        headers=basic(entry["username"], password),
+    )
+    if status == 200:
+        return True
+    if status in (401, 403):
+        return False
+    raise ServiceError("Grafana at %s answers with HTTP %d to a login." % (entry["url"], status))
+
+
+def reset_command(program: List[str]) -> List[str]:
+    """The command that sets the first administrator's password to what it reads."""
+    return [
+        *program,
+        "--homepath",
+        "/usr/share/grafana",
+        "--config",
+        "/etc/grafana/grafana.ini",
+        "--configOverrides",
+        "cfg:default.paths.data=/var/lib/grafana cfg:default.paths.logs=/var/log/grafana"
+        " cfg:default.paths.plugins=/var/lib/grafana/plugins",
+        "admin",
+        "reset-admin-password",
+        "--password-from-stdin",
+    ]
+
+
+def converge(
+    entry: Dict[str, Any], secrets: Dict[str, str], *, check: bool, patience: float = 60
+) -> Dict[str, Any]:
+    """Make the login of entry work, or in check say whether it does not.
+
+    Gives {"differences": [{"name", "action", "why"}], "secrets": {}}; raises ServiceError.
+    """
+    password = secrets[entry["secret"]]
+    if login_works(entry, password, patience):
+        return {"differences": [], "secrets": {}}
+    difference = {
+        "name": "user " + entry["username"],
+        "action": "change",
+        "why": "its password is another",
+    }
+    if not check:
+        _reset(password)
+        if not login_works(entry, password, patience):
+            raise ServiceError(
+                "Grafana at %s does not accept the password of %s, although it was just set."
+                % (entry["url"], entry["username"]),
+                "wait five minutes if somebody tried wrong passwords, and see that %s is Grafana's"
+                " first administrator" % entry["username"],
+            )
+    return {"differences": [difference], "secrets": {}}
+
+
+def _reset(password: str) -> None:
+    program: Optional[List[str]] = next((p for p in _PROGRAMS if os.access(p[0], os.X_OK)), None)
+    if program is None:
+        raise ServiceError("Grafana's command line program is not there.", "install grafana again")
+    try:
+        account = pwd.getpwnam("grafana")
+    except KeyError:
+        raise ServiceError("There is no user grafana.", "install grafana again") from None
+
+    def become_grafana() -> None:
+        os.setgroups([account.pw_gid])
+        os.setgid(account.pw_gid)
+        os.setuid(account.pw_uid)
+
+    done = subprocess.run(
+        reset_command(program),
+        input=password + "\n",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        preexec_fn=become_grafana,
+        cwd="/usr/share/grafana",
+        timeout=120,
+    )
+    if done.returncode:
+        said = done.stdout.replace(password, "(secret)").strip().splitlines()
+        raise ServiceError(
+            "Grafana's password can't be reset: %s." % (said[-1] if said else "no reason given"),
+            "run `grafana cli admin reset-admin-password` on the host by hand",
+        )

@@ -1,0 +1,288 @@
+"""InfluxDB 2: what the state entry of the manifest wants, against what the server has.
+
+The API is that of docs.influxdata.com/influxdb/v2/api. Tokens are told once, at their creation, and
+stored hashed since 2.9; so one that does not work any more is made anew.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+from typing import Any, Dict, List, Optional, Tuple
+
+from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
+
+
+def permissions(access: str, organization: str, bucket: str) -> List[Dict[str, Any]]:
+    """The rights of a token that may just read or just write one bucket (both are ids)."""
+    return [
+        {"action": access, "resource": {"type": "buckets", "id": bucket, "orgID": organization}}
+    ]
+
+
+def same_rights(one: List[Dict[str, Any]], other: List[Dict[str, Any]]) -> bool:
+    """Whether two lists of permissions allow the same; names that the server adds don't count."""
+    return sorted(map(_right, one)) == sorted(map(_right, other))
+
+
+def _right(permission: Dict[str, Any]) -> Tuple[str, str, str, str]:
+    resource = permission["resource"]
+    return (
+        permission["action"],
+        resource["type"],
+        resource.get("id") or "",
+        resource.get("orgID") or "",
+    )
+
+
+def retention_rules(seconds: int) -> List[Dict[str, Any]]:
+    """A bucket's retentionRules; 0 seconds keeps everything for ever."""
+    return [{"type": "expire", "everySeconds": seconds}] if seconds else []
+
+
+class Server:
+    """The API of one server with one token (or none)."""
+
+    def __init__(self, url: str, token: Optional[str], patience: float) -> None:
+        self.url = url.rstrip("/")
+        self.headers = {"Authorization": "Token " + token} if token else {}
+        self.patience = patience
+
+    def ask(
+        self, method: str, path: str, body: Any = None, query: Optional[Dict[str, str]] = None
+    ) -> Tuple[int, Any]:
+        """(status, answer) of a request, whatever it is."""
+        url = self.url + path + ("?" + urllib.parse.urlencode(query) if query else "")
+        return call_patiently(
+            url, seconds=self.patience, method=method, headers=self.headers, body=body
+        )
+
+    def do(
+        self,
+        what: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Optional[Dict[str, str]] = None,
+    ) -> Any:
+        """The answer of a request that must succeed; ServiceError says what failed."""
+        status, answer = self.ask(method, path, body, query)
+        if status >= 300:
+            raise ServiceError(
+                "InfluxDB at %s refuses to %s: %s (HTTP %d)."
+                % (self.url, what, told(answer), status)
+            )
+        return answer
+
+
+def converge(
+    entry: Dict[str, Any], secrets: Dict[str, str], *, check: bool, patience: float = 60
+) -> Dict[str, Any]:
+    """Bring the server to what entry wants, or in check say what would be done.
+
+    Gives {"differences": [{"name", "action", "why"}], "secrets": {name: new token}}; raises
+    ServiceError.
+    """
+    work = _Convergence(entry, secrets, check, patience)
+    if work.set_up():
+        work.log_in()
+        work.password()
+        bucket = work.bucket()
+        work.database_mapping(bucket)
+        for token in entry["tokens"]:
+            work.token(token, bucket)
+    return {"differences": work.differences, "secrets": work.made}
+
+
+class _Convergence:
+    def __init__(
+        self, entry: Dict[str, Any], secrets: Dict[str, str], check: bool, patience: float
+    ) -> None:
+        self.entry, self.secrets, self.check, self.patience = entry, secrets, check, patience
+        self.differences: List[Dict[str, str]] = []
+        self.made: Dict[str, str] = {}
+        self.nobody = Server(entry["url"], None, patience)
+        self.operator = Server(entry["url"], secrets["influxdb_operator_token"], patience)
+        self.organization = ""
+
+    def differs(self, name: str, action: str, why: str) -> bool:
+        """Note a difference; True if it shall be mended."""
+        self.differences.append({"name": name, "action": action, "why": why})
+        return not self.check
+
+    def set_up(self) -> bool:
+        """Set the server up if it is new. False if that is only noted, so there is no more to ask."""
+        if not self.nobody.do("say whether it is set up", "GET", "/api/v2/setup")["allowed"]:
+            return True
+        entry = self.entry
+        if not self.differs("setup", "create", "InfluxDB is not set up yet"):
+            for token in entry["tokens"]:
+                self.differs("token " + token["secret"], "create", "there is no such token")
+            return False
+        self.nobody.do(
+            "be set up",
+            "POST",
+            "/api/v2/setup",
+            {
+                "username": entry["username"],
+                "password": self.secrets["influxdb_admin_password"],
+                "org": entry["organization"],
+                "bucket": entry["bucket"],
+                "retentionPeriodSeconds": entry["retention_seconds"],
+                "token": self.secrets["influxdb_operator_token"],
+            },
+        )
+        return True
+
+    def log_in(self) -> None:
+        """Find the organization with the operator's token."""
+        name = self.entry["organization"]
+        status, answer = self.operator.ask("GET", "/api/v2/orgs", query={"org": name})
+        if status == 401:
+            raise ServiceError(
+                "InfluxDB at %s does not accept the operator's token." % self.operator.url,
+                "stop InfluxDB on the monitoring host, make a new one there with `influxd recovery"
+                " auth create-operator --org '%s' --username '%s'`, start it again, and put the token"
+                " into the secrets file as influxdb_operator_token"
+                % (name, self.entry["username"]),
+            )
+        found = answer.get("orgs") or [] if status == 200 else []
+        if found:
+            self.organization = found[0]["id"]
+        elif status not in (200, 404):
+            raise ServiceError(
+                "InfluxDB at %s refuses to list organizations: %s."
+                % (self.operator.url, told(answer))
+            )
+        elif self.differs("organization " + name, "create", "there is no such organization"):
+            made = self.operator.do(
+                "create an organization", "POST", "/api/v2/orgs", {"name": name}
+            )
+            self.organization = made["id"]
+
+    def password(self) -> None:
+        """Let the administrator log in with the password of the secrets file."""
+        name, password = self.entry["username"], self.secrets["influxdb_admin_password"]
+        status, _ = call_patiently(
+            self.operator.url + "/api/v2/signin",
+            seconds=self.patience,
+            method="POST",
+            headers=basic(name, password),
+        )
+        if status == 204:
+            return
+        users = self.operator.do("list users", "GET", "/api/v2/users")["users"]
+        user = next((user["id"] for user in users if user["name"] == name), None)
+        if user is None:
+            if not self.differs("user " + name, "create", "there is no such user"):
+                return
+            user = self.operator.do("create a user", "POST", "/api/v2/users", {"name": name})["id"]
+            path = "/api/v2/orgs/%s/owners" % self.organization
+            self.operator.do("make a user an owner", "POST", path, {"id": user})
+        elif not self.differs("user " + name, "change", "its password is another"):
+            return
+        path = "/api/v2/users/%s/password" % user
+        self.operator.do("set a password", "POST", path, {"password": password})
+
+    def bucket(self) -> str:
+        """Make the bucket, and keep it as long as wanted. Gives its id, empty if it is to be made."""
+        name, seconds = self.entry["bucket"], int(self.entry["retention_seconds"])
+        rules = retention_rules(seconds)
+        current = self._bucket(name) if self.organization else None
+        if current is None:
+            if not self.differs("bucket " + name, "create", "there is no such bucket"):
+                return ""
+            wanted = {"name": name, "orgID": self.organization, "retentionRules": rules}
+            made = self.operator.do("create a bucket", "POST", "/api/v2/buckets", wanted)
+            return str(made["id"])
+        kept = sum(rule.get("everySeconds", 0) for rule in current.get("retentionRules") or [])
+        if kept != seconds and self.differs(
+            "bucket " + name, "change", "it keeps data for %d s, not %d s" % (kept, seconds)
+        ):
+            path = "/api/v2/buckets/" + current["id"]
+            self.operator.do("change a bucket", "PATCH", path, {"retentionRules": rules})
+        return str(current["id"])
+
+    def _bucket(self, name: str) -> Optional[Dict[str, Any]]:
+        status, answer = self.operator.ask(
+            "GET", "/api/v2/buckets", query={"orgID": self.organization, "name": name}
+        )
+        found = answer.get("buckets") or [] if status == 200 else []
+        return found[0] if found else None
+
+    def database_mapping(self, bucket: str) -> None:
+        """Let InfluxQL know the bucket as a database of its name (an explicit DBRP mapping)."""
+        name = self.entry["bucket"]
+        found = []
+        if bucket:
+            query = {"orgID": self.organization, "db": name}
+            answer = self.operator.do("list mappings", "GET", "/api/v2/dbrps", query=query)
+            found = [each for each in answer.get("content") or [] if not each.get("virtual")]
+        if any(each["bucketID"] == bucket and each["default"] for each in found):
+            return
+        if not self.differs("database " + name, "create", "no database is mapped to the bucket"):
+            return
+        for stale in found:
+            path = "/api/v2/dbrps/" + stale["id"]
+            query = {"orgID": self.organization}
+            self.operator.do("delete a mapping", "DELETE", path, query=query)
+        wanted = {
+            "orgID": self.organization,
+            "bucketID": bucket,
+            "database": name,
+            "retention_policy": "autogen",
+            "default": True,
+        }
+        self.operator.do("map a database", "POST", "/api/v2/dbrps", wanted)
+
+    def token(self, token: Dict[str, str], bucket: str) -> None:
+        """See that a token works and may do just what it shall, or make it anew."""
+        found = []
+        if bucket:
+            query = {"orgID": self.organization}
+            answer = self.operator.do("list tokens", "GET", "/api/v2/authorizations", query=query)
+            found = [
+                each
+                for each in answer["authorizations"]
+                if each["description"] == token["description"]
+            ]
+        wanted = permissions(token["access"], self.organization, bucket)
+        known = self.secrets.get(token["secret"])
+        why = ""
+        if not found:
+            why = "there is no such token"
+        elif not known:
+            why = "the secrets file does not have it"
+        elif not any(
+            each["status"] == "active" and same_rights(each["permissions"], wanted)
+            for each in found
+        ):
+            why = "it has other rights"
+        else:
+            why = self._not_it(known, bucket if token["access"] == "read" else None)
+        if not why or not self.differs("token " + token["secret"], "create", why):
+            return
+        made = self.operator.do(
+            "make a token",
+            "POST",
+            "/api/v2/authorizations",
+            {
+                "orgID": self.organization,
+                "description": token["description"],
+                "permissions": wanted,
+            },
+        )
+        self.made[token["secret"]] = made["token"]
+        for stale in found:
+            path = "/api/v2/authorizations/" + stale["id"]
+            self.operator.do("delete a token", "DELETE", path)
+
+    def _not_it(self, token: str, readable: Optional[str]) -> str:
+        """Why token can't be the one that sees just the bucket readable (or none); empty if it is."""
+        server = Server(self.entry["url"], token, self.patience)
+        status, answer = server.ask("GET", "/api/v2/buckets", query={"limit": "2"})
+        if status == 401:
+            return "InfluxDB does not accept it"
+        seen = [each["id"] for each in answer.get("buckets") or []] if status == 200 else []
+        if seen != ([readable] if readable else []):
+            return "it is the token of something else"
+        return ""

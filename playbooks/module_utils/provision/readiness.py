@@ -1,0 +1,128 @@
+"""Whether a unit is active, stays so, listens and answers."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
+
+from ansible.module_utils.provision.http import ServiceError, call
+
+PROPERTIES = "LoadState,ActiveState,SubState,Result,NRestarts,MainPID,Job"
+#: A unit that systemd has started again so many times while we look will not come up.
+_HOPELESS = 5
+_LISTENING = {"tcp": "0A", "udp": "07"}
+
+
+def properties(text: str) -> Dict[str, str]:
+    """The output of systemctl show as a mapping."""
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+def sockets(text: str, protocol: str) -> List[Tuple[str, int]]:
+    """(address, port) of the listening sockets in the text of /proc/net/<protocol>[6]."""
+    found = []
+    for line in text.splitlines()[1:]:
+        words = line.split()
+        if len(words) > 3 and words[3] == _LISTENING[protocol]:
+            address, _, port = words[1].rpartition(":")
+            found.append((_address(address), int(port, 16)))
+    return found
+
+
+def _address(text: str) -> str:
+    """An address as the kernel prints it: 32-bit words in the machine's (little-endian) order."""
+    raw = b"".join(bytes.fromhex(text[at : at + 8])[::-1] for at in range(0, len(text), 8))
+    address = ipaddress.ip_address(raw)
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address)
+
+
+def answers(wanted: str, listening: Sequence[Tuple[str, int]]) -> bool:
+    """Whether one of the sockets serves protocol:address:port."""
+    address, _, port = wanted.split(":", 1)[1].rpartition(":")
+    address = address.strip("[]")
+    everywhere = ("", "*", "0.0.0.0", "::")  # noqa: S104
+    return any(
+        number == int(port)
+        and (
+            seen == address or seen in everywhere or (address in everywhere and seen in everywhere)
+        )
+        for seen, number in listening
+    )
+
+
+def _listening(protocol: str) -> List[Tuple[str, int]]:
+    found: List[Tuple[str, int]] = []
+    for name in (protocol, protocol + "6"):
+        try:
+            with open("/proc/net/" + name) as file:
+                found += sockets(file.read(), protocol)
+        except OSError:
+            continue
+    return found
+
+
+class Waiting:
+    """One wait. show gives the output of systemctl show for PROPERTIES."""
+
+    def __init__(
+        self,
+        show: Callable[[], str],
+        listen: Sequence[str],
+        health: Optional[str],
+        timeout: float,
+        stable: float,
+    ) -> None:
+        self.show, self.listen, self.health = show, listen, health
+        self.timeout, self.stable = timeout, stable
+        self.waited = 0.0
+
+    def wait(self) -> str:
+        """Wait; gives why the service does not work, empty if it does."""
+        start = time.monotonic()
+        pause, since, first = 0.1, 0.0, None
+        same: Optional[Tuple[str, str]] = None
+        while True:
+            now = time.monotonic()
+            seen = properties(self.show())
+            restarts = int(seen.get("NRestarts") or 0)
+            first = restarts if first is None else first
+            why, hopeless = self._not_yet(seen, restarts - first)
+            process = (seen.get("MainPID", ""), seen.get("NRestarts", ""))
+            if why or process != same:
+                same, since = process, now
+            self.waited = now - start
+            if not why and now - since >= self.stable:
+                return ""
+            if hopeless:
+                return why
+            if self.waited >= self.timeout:
+                return "%s after %d s" % (why or "it does not stay active", self.waited)
+            time.sleep(pause)
+            pause = min(pause * 1.3, 0.5)
+
+    def _not_yet(self, seen: Dict[str, str], restarts: int) -> Tuple[str, bool]:
+        """What is missing, and whether there is no hope that it will come."""
+        state = "%s (%s)" % (seen.get("ActiveState"), seen.get("SubState"))
+        if seen.get("LoadState") != "loaded":
+            return "there is no such unit", True
+        if restarts >= _HOPELESS:
+            return "systemd has started it %d times again" % restarts, True
+        # Job is set while a start or restart that was asked for is still under way.
+        if seen.get("Job", "0") not in ("", "0"):
+            return "it is still starting, %s" % state, False
+        if seen.get("ActiveState") != "active":
+            over = seen.get("ActiveState") in ("failed", "inactive")
+            return "it is %s, %s" % (state, seen.get("Result")), over
+        for wanted in self.listen:
+            if not answers(wanted, _listening(wanted.split(":", 1)[0])):
+                return "nothing listens on %s" % wanted, False
+        if self.health:
+            try:
+                status, _ = call(self.health, timeout=5)
+            except ServiceError as error:
+                return error.message.rstrip("."), False
+            if status != 200:
+                return "%s answers %d" % (self.health, status), False
+        return "", False
