@@ -232,9 +232,8 @@ def diff_texts(
     shown = []
     for difference in found:
         name = difference.name
-        if difference.kind == "file" and difference.why.startswith(
-            ("its content", "it is missing")
-        ):
+        new = difference.why.startswith(("its content", "it is missing"))
+        if difference.kind == "file" and new:
             file = contents[name]
             before, after = old.get(name, ""), (file.content or b"").decode("utf-8", "replace")
             if file.file.secret:

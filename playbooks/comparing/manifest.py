@@ -23,7 +23,7 @@ class ManifestError(Exception):
 
 @dataclass(frozen=True)
 class Repository:
-    """An apt repository, and the key that must have signed it (primary fingerprint, hexadecimal)."""
+    """An apt repository, and the key that must have signed it (by primary fingerprint)."""
 
     name: str
     url: str

@@ -112,8 +112,8 @@ def _space(seen: Preflight, found: Sequence[Difference], minimum_mib: int) -> Pr
         if free < minimum_mib * 1024:
             return Problem(
                 f"{place} has {free // 1024} MiB left, and packages are to be installed.",
-                f"make room for at least {minimum_mib} MiB (apt-get clean, journalctl --vacuum-size)"
-                " or lower provision_minimum_free_mib",
+                f"make room for at least {minimum_mib} MiB (apt-get clean, journalctl"
+                " --vacuum-size) or lower provision_minimum_free_mib",
             )
     return None
 

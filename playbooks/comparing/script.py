@@ -58,9 +58,7 @@ def compare_script(manifest: Manifest, state: Sequence[Mapping[str, Any]] = ()) 
         commands += _say("contents", _paths(exclusive, "-mindepth 1"))
     for index, keyring in enumerate(keyrings):
         commands += _say(f"keyring {index}", f"base64 -w0 <{shlex.quote(keyring)}")
-    packages = {
-        name for package in manifest.packages for name in (package.name, *package.conflicts)
-    }
+    packages = {name for each in manifest.packages for name in (each.name, *each.conflicts)}
     if packages:
         form = shlex.quote("${Package}\\t${Version}\\t${Status}\\n")
         commands += _say("packages", f"dpkg-query -W -f {form} -- {_quoted(sorted(packages))}")

@@ -1,4 +1,4 @@
-"""The wanted files with their secrets filled in: what they weigh against, and what they wait for."""
+"""The wanted files with their secrets filled in: what to compare with."""
 
 from __future__ import annotations
 

@@ -60,9 +60,9 @@ def main() -> None:
         with open(wanted["keyring"], "rb") as file:
             old = file.read()
         mode = os.stat(wanted["keyring"]).st_mode & 0o7777
-        if openpgp.dearmour(old) == old and mode == 0o644:
-            if [each for each, _ in openpgp.key_blocks(old)] == [pinned]:
-                module.exit_json(changed=False)
+        held = [each for each, _ in openpgp.key_blocks(old)]
+        if held == [pinned] and openpgp.dearmour(old) == old and mode == 0o644:
+            module.exit_json(changed=False)
     except (OSError, openpgp.OpenPgpError):
         pass
     try:

@@ -52,7 +52,8 @@ class Server:
             )
         series = result.get("series") or [{}]
         columns = series[0].get("columns", [])
-        return [dict(zip(columns, row)) for row in series[0].get("values") or []]
+        rows = series[0].get("values") or []
+        return [dict(zip(columns, row)) for row in rows]  # noqa: B905 - hosts have Python 3.9
 
 
 def converge(

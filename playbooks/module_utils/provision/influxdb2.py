@@ -110,7 +110,7 @@ class _Convergence:
         return not self.check
 
     def set_up(self) -> bool:
-        """Set the server up if it is new. False if that is only noted, so there is no more to ask."""
+        """Set a new server up. False if that is only noted, and there is no more to ask."""
         if not self.nobody.do("say whether it is set up", "GET", "/api/v2/setup")["allowed"]:
             return True
         entry = self.entry
@@ -141,8 +141,8 @@ class _Convergence:
             raise ServiceError(
                 "InfluxDB at %s does not accept the operator's token." % self.operator.url,
                 "stop InfluxDB on the monitoring host, make a new one there with `influxd recovery"
-                " auth create-operator --org '%s' --username '%s'`, start it again, and put the token"
-                " into the secrets file as influxdb_operator_token"
+                " auth create-operator --org '%s' --username '%s'`, start it again, and put the"
+                " token into the secrets file as influxdb_operator_token"
                 % (name, self.entry["username"]),
             )
         found = answer.get("orgs") or [] if status == 200 else []
@@ -184,7 +184,7 @@ class _Convergence:
         self.operator.do("set a password", "POST", path, {"password": password})
 
     def bucket(self) -> str:
-        """Make the bucket, and keep it as long as wanted. Gives its id, empty if it is to be made."""
+        """Make the bucket, with its retention. Gives its id, empty if it is to be made."""
         name, seconds = self.entry["bucket"], int(self.entry["retention_seconds"])
         rules = retention_rules(seconds)
         current = self._bucket(name) if self.organization else None
@@ -277,7 +277,7 @@ class _Convergence:
             self.operator.do("delete a token", "DELETE", path)
 
     def _not_it(self, token: str, readable: Optional[str]) -> str:
-        """Why token can't be the one that sees just the bucket readable (or none); empty if it is."""
+        """Why token is not the one that sees just the bucket readable (or none), or nothing."""
         server = Server(self.entry["url"], token, self.patience)
         status, answer = server.ask("GET", "/api/v2/buckets", query={"limit": "2"})
         if status == 401:

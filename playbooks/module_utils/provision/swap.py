@@ -87,7 +87,7 @@ class Entry:
         self.own()
 
     def write(self, root: str = "") -> None:
-        """Write the file as a whole under root: whoever reads it sees the old one or the new one."""
+        """Write the file as a whole under root: readers see the old one or the new one."""
         path = root + self.path
         directory = os.path.dirname(path)
         os.makedirs(directory, mode=0o755, exist_ok=True)

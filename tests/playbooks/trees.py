@@ -1,0 +1,182 @@
+"""Small rendered trees, written by hand to the contract of CONTRIBUTING.md."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+SECRETS = {
+    "influxdb_admin_password": "the admin's \"password\"",
+    "influxdb_operator_token": "operator-token-of-the-tests",
+    "influxdb_write_password": "write-password",
+    "influxdb_read_password": "read-password",
+    "grafana_admin_password": "grafana-password",
+}
+
+
+def write(tree: Path, host: str, manifest: dict[str, Any], texts: dict[str, str]) -> None:
+    """Write <tree>/<host> with its manifest; texts by path, each of which the manifest names."""
+    root = tree / host
+    for path, text in texts.items():
+        target = root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    root.mkdir(parents=True, exist_ok=True)
+    (root / ".manifest.json").write_text(json.dumps({"host": host, **manifest}))
+
+
+def file(role: str, path: str, *, group: str = "root", mode: str = "0644", secret: bool = False) -> dict[str, Any]:  # fmt: skip
+    """A files entry."""
+    return {
+        "role": role, "path": path, "owner": "root", "group": group, "mode": mode, "secret": secret,
+    }  # fmt: skip
+
+
+def repository(url: str, key_url: str, fingerprint: str) -> dict[str, Any]:
+    """A repositories entry."""
+    return {
+        "name": "influxdata",
+        "url": url,
+        "key_url": key_url,
+        "fingerprint": fingerprint,
+        "keyring": "/etc/apt/keyrings/influxdata.gpg",
+    }
+
+
+def sources(url: str) -> dict[str, str]:
+    """The texts of apt's sources and preferences for that repository."""
+    return {
+        "/etc/apt/sources.list.d/influxdata.sources": (
+            f"Types: deb\nURIs: {url}\nSuites: stable\nComponents: main\n"
+            "Signed-By: /etc/apt/keyrings/influxdata.gpg\n"
+        ),
+        "/etc/apt/preferences.d/provision-influxdata": (
+            "Package: telegraf influxdb influxdb2\nPin: release *\nPin-Priority: -1\n\n"
+            "Package: telegraf influxdb influxdb2\nPin: release o=InfluxData\nPin-Priority: 600\n"
+        ),
+    }
+
+
+TELEGRAF = """\
+[agent]
+  interval = "2s"
+  flush_interval = "2s"
+  omit_hostname = false
+
+[[outputs.influxdb]]
+  urls = ["http://{monitor}:8086"]
+  database = "metrics"
+  skip_database_creation = true
+  {login}
+"""
+LOGINS = {
+    1: 'username = "telegraf"\n  password = "${INFLUXDB_PASSWORD}"',
+    2: 'http_headers = {"Authorization" = "Token ${INFLUXDB_TOKEN}"}',
+}
+ENVIRONMENTS = {
+    1: 'INFLUXDB_PASSWORD="{{ provision_secrets.influxdb_write_password }}"\n',
+    2: 'INFLUXDB_TOKEN="{{ provision_secrets.influxdb_write_token }}"\n',
+}
+STATSD = '[[inputs.statsd]]\n  service_address = "127.0.0.1:8125"\n'
+
+
+def worker(
+    tree: Path, host: str, *, repository: dict[str, Any], monitor: str, engine: int = 2,
+    statsd: str = STATSD,
+) -> None:  # fmt: skip
+    """A host with Telegraf alone."""
+    texts = {
+        **sources(repository["url"]),
+        "/etc/telegraf/telegraf.conf": TELEGRAF.format(monitor=monitor, login=LOGINS[engine]),
+        "/etc/telegraf/telegraf.d/statsd.conf": statsd,
+        "/etc/default/telegraf": ENVIRONMENTS[engine],
+    }
+    manifest = {
+        "repositories": [repository],
+        "packages": [
+            {"role": "telegraf", "name": "telegraf", "version": None, "repository": "influxdata",
+             "conflicts": []},
+        ],
+        "directories": [
+            {"role": "telegraf", "path": "/etc/telegraf/telegraf.d", "owner": "root",
+             "group": "telegraf", "mode": "0750", "exclusive": True},
+        ],
+        "files": [
+            *(file("packages", path) for path in sources("")),
+            file("telegraf", "/etc/telegraf/telegraf.conf", group="telegraf", mode="0640"),
+            file("telegraf", "/etc/telegraf/telegraf.d/statsd.conf", group="telegraf", mode="0640"),
+            file("telegraf", "/etc/default/telegraf", mode="0600", secret=True),
+        ],
+        "services": [
+            {"role": "telegraf", "name": "telegraf", "listen": ["udp:127.0.0.1:8125"],
+             "health": None},
+        ],
+    }  # fmt: skip
+    write(tree, host, manifest, texts)
+
+
+INFLUXDB1 = """\
+reporting-disabled = true
+bind-address = "127.0.0.1:8088"
+[meta]
+  dir = "/var/lib/influxdb/meta"
+[data]
+  dir = "/var/lib/influxdb/data"
+  wal-dir = "/var/lib/influxdb/wal"
+[http]
+  bind-address = ":8086"
+  auth-enabled = true
+"""
+INFLUXDB2 = """\
+bolt-path = "/var/lib/influxdb/influxd.bolt"
+engine-path = "/var/lib/influxdb/engine"
+sqlite-path = "/var/lib/influxdb/influxd.sqlite"
+http-bind-address = ":8086"
+reporting-disabled = true
+"""
+
+
+def state(engine: int, *, url: str = "http://127.0.0.1:8086", seconds: int = 2592000) -> dict[str, Any]:  # fmt: skip
+    """InfluxDB's state entry."""
+    if engine == 1:
+        return {
+            "role": "influxdb", "engine": 1, "url": url, "username": "admin",
+            "database": "metrics", "retention_policy": "month", "retention_seconds": seconds,
+            "users": [
+                {"name": "telegraf", "secret": "influxdb_write_password", "privilege": "WRITE"},
+                {"name": "grafana", "secret": "influxdb_read_password", "privilege": "READ"},
+            ],
+        }  # fmt: skip
+    return {
+        "role": "influxdb", "engine": 2, "url": url, "username": "admin", "organization": "site",
+        "bucket": "metrics", "retention_seconds": seconds,
+        "tokens": [
+            {"secret": "influxdb_write_token", "description": "provision: telegraf",
+             "access": "write"},
+            {"secret": "influxdb_read_token", "description": "provision: grafana",
+             "access": "read"},
+        ],
+    }  # fmt: skip
+
+
+def monitor(tree: Path, host: str, *, repository: dict[str, Any], engine: int = 2) -> None:
+    """A host with InfluxDB alone."""
+    package, other = ("influxdb", "influxdb2") if engine == 1 else ("influxdb2", "influxdb")
+    config = "/etc/influxdb/influxdb.conf" if engine == 1 else "/etc/influxdb/config.toml"
+    ping = "ping" if engine == 1 else "health"
+    texts = {**sources(repository["url"]), config: INFLUXDB1 if engine == 1 else INFLUXDB2}
+    manifest = {
+        "repositories": [repository],
+        "packages": [
+            {"role": "influxdb", "name": package, "version": None, "repository": "influxdata",
+             "conflicts": [other]},
+        ],
+        "files": [*(file("packages", path) for path in sources("")), file("influxdb", config)],
+        "services": [
+            {"role": "influxdb", "name": "influxdb", "listen": ["tcp:0.0.0.0:8086"],
+             "health": f"http://127.0.0.1:8086/{ping}{'?verbose=true' if engine == 1 else ''}"},
+        ],
+        "state": [state(engine)],
+    }  # fmt: skip
+    write(tree, host, manifest, texts)
