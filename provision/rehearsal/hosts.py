@@ -278,7 +278,7 @@ def _no_interrupt() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, earlier)
+        signal.signal(signal.SIGINT, earlier if earlier is not None else signal.SIG_DFL)
 
 
 def _take_down(directory: Path) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TaskID, TextColumn
+from rich.table import Column
 
 
 class Step(Protocol):
@@ -71,6 +72,10 @@ class _LiveStep:
         self._bars.update(self._task, note=escape(line[:200]))
 
 
+def _one_line() -> Column:
+    return Column(no_wrap=True, overflow="ellipsis")
+
+
 class Live:
     """For terminals: a spinner, the seconds so far and the last line of what runs."""
 
@@ -89,7 +94,7 @@ class Live:
                     SpinnerColumn(),
                     TextColumn("{task.description}"),
                     TextColumn("[cyan]{task.elapsed:.0f} s"),
-                    TextColumn("[dim]{task.fields[note]}"),
+                    TextColumn("[dim]{task.fields[note]}", table_column=_one_line()),
                     console=self._console,
                     transient=True,
                 )

@@ -16,7 +16,7 @@ MODULE = "github.com/influxdata/influxdb/v2"
 VERSION = "2.10.0"
 PKG_CONFIG = "github.com/influxdata/pkg-config@v0.3.0"
 RECIPE = 1
-_OLDEST_RUST = (1, 74)  # of the crates that flux 0.200 locks
+_OLDEST_RUST = (1, 83)  # rust-version of flux 0.200 (libflux/flux/Cargo.toml)
 _NEEDED = {"cargo": "cargo", "gcc": "gcc", "git": "git", "pkg-config": "pkg-config"}
 
 # A module of our own, as replacements count in the main module only. The versions that InfluxDB
