@@ -68,7 +68,9 @@ class ActionModule(actions.ProvisionAction):
             self._play_context.no_log = self._connection._play_context.no_log = False
         made: dict[str, str] = done.pop("new_secrets", {})
         done.pop("invocation", None)
-        result["differences"] += done.pop("differences", [])
+        result["differences"] += [
+            {"role": entry["role"], "kind": "state", **each} for each in done.pop("differences", [])
+        ]
         result["changed"] = bool(result["changed"] or done.pop("changed", False))
         result.update(done)
         return made

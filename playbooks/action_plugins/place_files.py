@@ -14,9 +14,10 @@ from comparing.manifest import ManifestError
 
 
 class ActionModule(actions.ProvisionAction):
-    """Places what the manifest names for a role. Arguments: role, state, check (see the module)."""
+    """Places what the manifest names for a role. Arguments: role, and state, check and
+    keep of the module."""
 
-    _VALID_ARGS = frozenset({"role", "state", "check"})
+    _VALID_ARGS = frozenset({"role", "state", "check", "keep"})
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""
@@ -26,7 +27,8 @@ class ActionModule(actions.ProvisionAction):
         manifest = self.manifest(task_vars)
         arguments: dict[str, Any] = {
             "state": self._task.args.get("state", "placed"),
-            "check": self._task.args.get("check"),
+            "check": self._task.args.get("check") or None,
+            "keep": self._task.args.get("keep", True),
         }
         if manifest.services_of(role):
             arguments["unfinished"] = f"{script.UNFINISHED}/{role}"

@@ -29,6 +29,10 @@ options:
   unfinished:
     description: The folder for the old files; while it exists, the swap is not finished.
     type: path
+  keep:
+    description: Whether there are old files to keep (there are none before a service first ran).
+    type: bool
+    default: true
   files:
     description: The files, their content in base64.
     type: list
@@ -74,6 +78,7 @@ def main() -> None:
         argument_spec={
             "state": {"choices": ["placed", "finished", "restored"], "default": "placed"},
             "unfinished": {"type": "path"},
+            "keep": {"type": "bool", "default": True},
             "files": {
                 "type": "list",
                 "elements": "dict",
@@ -146,7 +151,7 @@ def _place(module: AnsibleModule) -> None:
         if wanted["check"] and paths:
             swap.check(wanted["check"], files, doomed)
         if wanted["unfinished"] and paths:
-            swap.keep(wanted["unfinished"], paths)
+            swap.keep(wanted["unfinished"], paths if wanted["keep"] else [])
         for entry in sorted(made, key=lambda entry: entry.path):
             entry.make_directory()
         for path in sorted(doomed, reverse=True):

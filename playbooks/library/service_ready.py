@@ -60,11 +60,11 @@ def main() -> None:
     why = waiting.wait()
     if not why:
         module.exit_json(changed=False, waited=round(waiting.waited, 1))
-    journal = _run(["journalctl", "-u", unit, "-n", "15", "--no-pager", "-o", "cat"])
-    lines = [line for line in journal.splitlines() if line.strip()]
+    journal = _run(["journalctl", "-u", unit, "-n", "500", "--no-pager", "-o", "cat"])
+    lines = readiness.telling(journal)
     problem = "%s does not work: %s." % (wanted["name"], why)
     if lines:
-        problem += " Its journal ends: " + " / ".join(lines)[-2000:]
+        problem += " Its journal ends: " + " / ".join(lines[-5:])[-800:]
     remedy = "see `journalctl -u %s` on the host" % wanted["name"]
     module.fail_json(
         msg="%s Remedy: %s." % (problem, remedy), problem=problem, remedy=remedy, journal=lines

@@ -52,8 +52,9 @@ def sources(url: str) -> dict[str, str]:
             "Signed-By: /etc/apt/keyrings/influxdata.gpg\n"
         ),
         "/etc/apt/preferences.d/provision-influxdata": (
-            "Package: telegraf influxdb influxdb2\nPin: release *\nPin-Priority: -1\n\n"
-            "Package: telegraf influxdb influxdb2\nPin: release o=InfluxData\nPin-Priority: 600\n"
+            # apt takes the first record that fits.
+            "Package: telegraf influxdb influxdb2\nPin: release o=InfluxData\nPin-Priority: 600\n\n"
+            "Package: telegraf influxdb influxdb2\nPin: release *\nPin-Priority: -1\n"
         ),
     }
 

@@ -11,6 +11,10 @@ import urllib.request
 from typing import Any, Dict, Optional, Tuple
 
 
+#: By it a service's journal tells our questions from others.
+USER_AGENT = "provision-playbooks"
+
+
 class ServiceError(Exception):
     """The service answers otherwise than it should: message, and what an operator can do."""
 
@@ -39,7 +43,7 @@ def call(
 
     Raises ServiceError when nothing answers at all. No proxy of the environment is asked.
     """
-    sent = dict(headers or {})
+    sent = {"User-Agent": USER_AGENT, **(headers or {})}
     data = None
     if form is not None:
         data = urllib.parse.urlencode(form).encode()

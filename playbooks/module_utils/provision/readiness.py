@@ -6,7 +6,7 @@ import ipaddress
 import time
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from ansible.module_utils.provision.http import ServiceError, call
+from ansible.module_utils.provision.http import USER_AGENT, ServiceError, call
 
 PROPERTIES = "LoadState,ActiveState,SubState,Result,NRestarts,MainPID,Job"
 #: A unit that systemd has started again so many times while we look will not come up.
@@ -61,6 +61,12 @@ def _listening(protocol: str) -> List[Tuple[str, int]]:
         except OSError:
             continue
     return found
+
+
+def telling(journal: str) -> List[str]:
+    """The last lines of a journal that tell something: not those about our own questions."""
+    lines = [line.strip()[:400] for line in journal.splitlines()]
+    return [line for line in lines if line and USER_AGENT not in line][-15:]
 
 
 class Waiting:
@@ -123,6 +129,6 @@ class Waiting:
                 status, _ = call(self.health, timeout=5)
             except ServiceError as error:
                 return error.message.rstrip("."), False
-            if status != 200:
+            if not 200 <= status < 300:
                 return "%s answers %d" % (self.health, status), False
         return "", False

@@ -126,7 +126,10 @@ def strays(directory: str, explained: Sequence[str]) -> List[str]:
 
 
 def keep(unfinished: str, paths: Sequence[str]) -> None:
-    """Keep what is at paths now. What an unfinished swap has kept before is older, and stays."""
+    """Keep what is at paths now. What an unfinished swap has kept before is older, and stays.
+
+    With no paths the folder alone is made: the swap is not finished, and there is no way back.
+    """
     os.makedirs(unfinished, mode=0o700, exist_ok=True)
     index = _index(unfinished)
     for path in paths:
@@ -162,6 +165,8 @@ def _index(unfinished: str) -> Dict[str, Any]:
 def restore(unfinished: str) -> List[str]:
     """Put the kept files back, and drop their folder. Gives the paths that were changed."""
     index = _index(unfinished)
+    if not index:
+        return []
     for path, kept in index.items():
         if kept["copy"] is None:
             if os.path.lexists(path):
