@@ -13,12 +13,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from provision.paths import PLAYBOOKS
 
 # ansible-playbook's own exit statuses (ansible.executor.task_queue_manager).
 FAILED_HOSTS, UNREACHABLE_HOSTS = 2, 4
+# What was asked once is not asked again.
+ASKS_FOR_VAULT = frozenset({"-J", "--ask-vault-pass", "--ask-vault-password"})
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,6 @@ class HostResult:
     failed: str | None = None
     remedy: str | None = None
     unreachable: bool = False
-    compared: bool = False
 
 
 @dataclass
@@ -68,10 +70,13 @@ class RunResult:
         return self.status == 0 and not any(host.failed for host in self.hosts.values())
 
 
-def playbook_command(playbook: str, options: Sequence[str], variables: str) -> list[str]:
-    """The command that runs one of playbooks/; variables is a file of extra variables."""
+def playbook_command(
+    playbook: str, options: Sequence[str], variables: Mapping[str, str], secrets: Path
+) -> list[str]:
+    """The command that runs one of playbooks/; the secrets are named by their file alone."""
     python = [sys.executable, "-m", "ansible", "playbook"]
-    return [*python, *options, "--extra-vars", f"@{variables}", str(PLAYBOOKS / playbook)]
+    extra = ["--extra-vars", f"@{secrets}", "--extra-vars", json.dumps(variables)]
+    return [*python, *options, *extra, str(PLAYBOOKS / playbook)]
 
 
 def playbook_environment(base: Mapping[str, str], *, events: str, verbose: bool) -> dict[str, str]:
@@ -113,29 +118,30 @@ def _own_configurations(base: Mapping[str, str]) -> list[str]:
 def run_playbook(
     playbook: str,
     options: Sequence[str],
-    variables: Mapping[str, Any],
+    variables: Mapping[str, str],
     *,
+    secrets: Path,
     vault_secrets: Sequence[tuple[str, bytes]] = (),
     on_event: Callable[[Mapping[str, Any]], None],
     verbose: bool = False,
 ) -> RunResult:
     """Run a playbook and hand each event on as it comes.
 
-    The variables, which hold the secrets, and the vault's passwords reach Ansible through memory
-    (memfd_create(2)): neither its arguments nor a file on disk has them. With verbose, Ansible's
-    own output goes to the terminal as it comes.
+    Ansible reads the secrets from their file, decrypting it if it is vaulted; the vault's
+    passwords, which may have been typed in, reach it through memory (memfd_create(2)). With
+    verbose, Ansible's own output goes to the terminal as it comes.
     """
-    held = [_in_memory("variables", json.dumps(variables).encode())]
-    vault = []
+    held, vault = [], []
     for name, password in vault_secrets:
         held.append(_in_memory("vault", password))
         vault += ["--vault-id", f"{name}@/proc/self/fd/{held[-1]}"]
+    options = [option for option in options if not (vault and option in ASKS_FOR_VAULT)]
     read_end, write_end = os.pipe()
     result = RunResult({}, 0, "")
     try:
         with tempfile.TemporaryFile("w+") as output:
             process = subprocess.Popen(
-                playbook_command(playbook, [*options, *vault], f"/proc/self/fd/{held[0]}"),
+                playbook_command(playbook, [*options, *vault], variables, secrets),
                 env=playbook_environment(
                     os.environ, events=f"/proc/self/fd/{write_end}", verbose=verbose
                 ),
@@ -176,13 +182,17 @@ def _events(descriptor: int) -> Iterator[Mapping[str, Any]]:
 
 def take(result: RunResult, event: Mapping[str, Any]) -> None:
     """Add what an event says to the result of its host."""
+    if event.get("event") == "stats":
+        for name, counts in event["hosts"].items():
+            # What failed and was put right (a block's rescue) did not fail.
+            if not counts["failures"] and not counts["unreachable"] and name in result.hosts:
+                result.hosts[name].failed = result.hosts[name].remedy = None
     if event.get("event") != "result":
         return
     host = result.hosts.setdefault(str(event["host"]), HostResult())
     if "differences" in event:
-        host.compared = True
-        host.differences = [Difference(**entry) for entry in event["differences"] or ()]
-        host.diffs = [_diff(entry) for entry in event.get("diff") or ()]
+        host.differences += [Difference(**entry) for entry in event["differences"] or ()]
+        host.diffs += [_diff(entry) for entry in event.get("diff") or ()]
     elif event["status"] == "changed":
         host.changed += 1
     if event["status"] in {"failed", "unreachable"}:

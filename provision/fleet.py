@@ -12,7 +12,7 @@ from provision.catalog.load import load_catalogs
 from provision.errors import ProvisionError
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
 from provision.render.tree import write_tree
-from provision.secrets import FILE_NAME, KEY, complete, load_secrets, write_secrets
+from provision.secrets import FILE_NAME, complete, load_secrets, write_secrets
 from provision.site import WANTED, Site, build_site
 from provision.view import RunView
 
@@ -68,12 +68,16 @@ def apply(
     chosen = _chosen(fleet, targets, hosts)
     known = load_secrets(fleet.secrets_file, fleet.inventory.read_yaml)
     secrets = complete(known, fleet.site.generated_secrets)
-    if secrets != known and not check:
-        write_secrets(fleet.secrets_file, secrets, fleet.inventory.encrypt)
-        if not known:
-            view.note(f"new secrets are in {fleet.secrets_file}: keep that file")
     with tempfile.TemporaryDirectory(prefix="provision-") as directory:
-        write_tree(fleet.site, Path(directory), hosts=chosen)
+        tree = Path(directory) / "tree"
+        write_tree(fleet.site, tree, hosts=chosen)
+        secrets_file = fleet.secrets_file.resolve()
+        if secrets != known and check:
+            secrets_file = Path(directory) / FILE_NAME  # made for the comparison, kept by nobody
+        if secrets != known:
+            write_secrets(secrets_file, secrets, fleet.inventory.encrypt)
+        if not known and not check:
+            view.note(f"new secrets are in {fleet.secrets_file}: keep that file")
         view.begin(sorted(chosen))
         try:
             return run_playbook(
@@ -81,10 +85,10 @@ def apply(
                 fleet.options,
                 {
                     "targets": ",".join(hosts) or targets,
-                    "provision_tree": directory,
-                    KEY: secrets,
-                    "provision_secrets_file": str(fleet.secrets_file.resolve()),
+                    "provision_tree": str(tree),
+                    "provision_secrets_file": str(secrets_file),
                 },
+                secrets=secrets_file,
                 vault_secrets=fleet.inventory.vault_secrets,
                 on_event=view.take,
                 verbose=verbose,

@@ -78,6 +78,7 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
     from ansible.errors import AnsibleError
     from ansible.template import Templar
 
+    _start_over()
     try:
         command = PlaybookCLI(["ansible-playbook", *options, "site.yml"])
         command.parse()
@@ -106,6 +107,16 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
         raise ProvisionError(str(error)) from error
     secrets = tuple((str(name), secret.bytes) for name, secret in loader._vault.secrets or ())
     return Inventory(sources, _directory(sources), tuple(hosts), limited, secrets, loader)
+
+
+def _start_over() -> None:
+    """Ansible takes its options and its vault once in a process; here several inventories are read.
+    """
+    from ansible.parsing.vault import VaultSecretsContext
+    from ansible.utils.context_objects import GlobalCLIArgs
+
+    VaultSecretsContext._current = None
+    GlobalCLIArgs._Singleton__instance = None
 
 
 def _limit(options: Sequence[str]) -> str | None:

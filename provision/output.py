@@ -8,8 +8,19 @@ from rich.table import Table
 
 from provision.errors import ProvisionError
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# Where nobody looks at a screen (a file, a pipe, CI), nothing needs to be folded to one.
+WIDE = 240
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = WIDE
+    return console
+
+
+out = _console(stderr=False)
+err = _console(stderr=True)
 
 
 def show_error(error: ProvisionError) -> None:

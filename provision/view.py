@@ -26,7 +26,6 @@ class RunView:
         """With quiet (Ansible prints for itself), nothing is shown while it runs."""
         self._quiet = quiet
         self._at: dict[str, tuple[str, float]] = {}
-        self._task = ""
         self._live: Live | None = None
 
     def note(self, text: str) -> None:
@@ -50,13 +49,11 @@ class RunView:
     def take(self, event: Mapping[str, Any]) -> None:
         """Show what an event says."""
         kind = event.get("event")
-        if kind == "task":
-            self._task = str(event.get("task", ""))
-            for host in [event["host"]] if event.get("host") else list(self._at):
-                self._at[host] = (self._task, time.monotonic())
+        if kind == "host_task":
+            role = f"{event['role']}: " if event.get("role") else ""
+            self._at[str(event["host"])] = (f"{role}{event['task']}", time.monotonic())
         elif kind == "result":
             host = str(event["host"])
-            self._at[host] = (str(event.get("task", "")), time.monotonic())
             visible = event["status"] in {"changed", "failed", "unreachable"}
             if visible and not self._live and not self._quiet and "differences" not in event:
                 err.print(f"{shown(host)}: {shown(event.get('task', ''))}: {event['status']}")

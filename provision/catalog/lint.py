@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from provision.catalog.model import RESERVED_TAGS, UNDOCUMENTED, Catalog
+from provision.catalog.model import RESERVED_TAGS, Catalog
 from provision.catalog.units import Unit
 
 _Rule = Callable[[Catalog], Iterator[tuple[tuple[str | int, ...], str]]]
@@ -89,12 +89,6 @@ def _measurement_once(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...],
         seen.setdefault(measurement, index)
 
 
-def _measurement_reserved(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    for index, metric in enumerate(catalog.metrics):
-        if catalog.measurement(metric) == UNDOCUMENTED:
-            yield ("metrics", index), f"measurement {UNDOCUMENTED} is kept for unknown buckets"
-
-
 def _type_unit(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
     durations = {Unit.MILLISECONDS, Unit.SECONDS}
     for index, metric in enumerate(catalog.metrics):
@@ -114,6 +108,5 @@ RULES: dict[str, _Rule] = {
     "placeholder-samples": _placeholder_samples,
     "metric-once": _metric_once,
     "measurement-once": _measurement_once,
-    "measurement-reserved": _measurement_reserved,
     "type-unit": _type_unit,
 }

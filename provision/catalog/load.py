@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,9 @@ def load_catalog(path: Path) -> Catalog:
     file = str(path)
     text = _read(path)
     try:
-        aliases = [
-            Problem(file, f"line {_line(event)}", "an alias (*)", "write the value out")
-            for event in yaml.parse(text, Loader=yaml.SafeLoader)
-            if isinstance(event, yaml.AliasEvent)
-        ]
-        if aliases:
-            raise InvalidInput(aliases)
+        refused = list(_refused(text, file))
+        if refused:
+            raise InvalidInput(refused)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -56,7 +52,7 @@ def load_catalog(path: Path) -> Catalog:
         catalog = Catalog.model_validate(value)
     except ValidationError as error:
         raise InvalidInput(
-            [_problem(file, details, lines) for details in error.errors()]
+            [_problem(file, details, lines) for details in _telling(error.errors())]
         ) from error
     found = [
         Problem(file, _where(finding.path, lines), finding.message, finding.rule)
@@ -127,9 +123,6 @@ def _plain(
     if path in lines:
         problems.append(Problem(file, _where(path, lines), "the same key again", f"line {line}"))
     lines[path] = line
-    if len(path) > MOST_DEPTH:
-        problems.append(Problem(file, f"line {line}", "nested too deeply"))
-        return None
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -145,11 +138,26 @@ def _plain(
             _plain(item, (*path, index), lines, problems, file)
             for index, item in enumerate(node.value)
         ]
-    return yaml.SafeLoader("").construct_object(node)
+    try:
+        return yaml.SafeLoader("").construct_object(node)
+    except (ValueError, yaml.YAMLError) as error:
+        text = str(error).splitlines()[0]
+        problems.append(Problem(file, _where(path, lines), text, "quote it if it is a text"))
+        return None
 
 
-def _line(event: yaml.Event) -> int:
-    return event.start_mark.line + 1 if event.start_mark else 0
+def _refused(text: str, file: str) -> Iterator[Problem]:
+    """What YAML can do and a catalog may not: aliases, which can explode, and endless nesting."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        if isinstance(event, yaml.AliasEvent):
+            yield Problem(file, f"line {line}", "an alias (*)", "write the value out")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH:
+            yield Problem(file, f"line {line}", "nested too deeply")
+            return
 
 
 def _where(path: _Path, lines: dict[_Path, int]) -> str:
@@ -163,6 +171,21 @@ def _where(path: _Path, lines: dict[_Path, int]) -> str:
                 f"line {lines[path[:length]]}: {text}" if text else f"line {lines[path[:length]]}"
             )
     return text
+
+
+def _telling(errors: Sequence[Any]) -> list[Any]:
+    """All but the echoes: a list is not too short as well because its entries are wrong."""
+    places = [tuple(details["loc"]) for details in errors]
+    return [
+        details
+        for details in errors
+        if details["type"] != "too_short"
+        or not any(
+            place[:-1] and place[: len(details["loc"])] == details["loc"]
+            for place in places
+            if place != details["loc"]
+        )
+    ]
 
 
 def _problem(file: str, details: Any, lines: dict[_Path, int]) -> Problem:

@@ -1,4 +1,5 @@
-"""A stage for a rehearsal: the hosts, the packages they install from, and the site that they are."""
+"""A stage for a rehearsal: the hosts, the packages they install from, and the site that they are.
+"""
 
 from __future__ import annotations
 

@@ -96,10 +96,9 @@ def _services(host: Host) -> list[dict[str, Any]]:
         url = local_url(settings.influxdb_address, settings.influxdb_port)
         services.append(
             {
-                "role": "influxdb",
-                "name": "influxdb",
-                "listen": [f"tcp:{settings.influxdb_address}:{settings.influxdb_port}"],
-                "health": f"{url}/{'health' if settings.influxdb_engine == 2 else 'ping'}",
+                "role": "influxdb", "name": "influxdb", "listen":
+                [f"tcp:{settings.influxdb_address}:{settings.influxdb_port}"], "health":
+                f"{url}/{'health' if settings.influxdb_engine == 2 else 'ping?verbose=true'}",
             }
         )
     if "grafana" in roles:

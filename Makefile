@@ -1,0 +1,53 @@
+# make rehearse   the main job, for real, on throwaway hosts
+# make test       unit and integration tests, and one rehearsal from end to end
+# make test-all   that and what takes longer: both InfluxDB engines, every end-to-end test
+# make unit       the quick loop
+#
+# On a fresh Debian 12 machine, as root, each of them sets up what it needs.
+
+SHELL := /bin/bash
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PACKAGES := python3 python3-venv debootstrap systemd-container iproute2 iptables openssh-client \
+	apt-utils gnupg gpgv ca-certificates procps curl
+
+.PHONY: rehearse test test-all unit lint check-tree clean
+
+rehearse: $(VENV)/ready
+	$(VENV)/bin/provision rehearse $(OPTIONS)
+
+unit: $(VENV)/ready
+	$(PYTHON) -m pytest -q --ignore tests/integration --ignore tests/e2e $(OPTIONS)
+
+test: lint
+	$(PYTHON) -m pytest --ignore tests/e2e $(OPTIONS)
+	$(PYTHON) -m pytest tests/e2e -m "not long" $(OPTIONS)
+
+test-all: lint
+	PROVISION_TEST_ALL=1 $(PYTHON) -m pytest $(OPTIONS)
+
+lint: $(VENV)/ready
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/yamllint --strict playbooks provision/catalogs
+	cd playbooks && ANSIBLE_HOME=$(HOME)/.cache/provision/ansible ../$(VENV)/bin/ansible-lint --offline -q
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+
+# Only packages that are missing are installed; apt's lists are fetched only then.
+$(VENV)/ready: pyproject.toml Makefile
+	@missing=(); for package in $(PACKAGES); do \
+	  dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' \
+	    || missing+=("$$package"); \
+	done; \
+	if (( $${#missing[@]} )); then \
+	  echo "installing $${missing[*]}"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -qq -y --no-install-recommends "$${missing[@]}" >/dev/null; \
+	fi
+	@echo "setting up $(VENV)"
+	@python3 -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,43 @@
+"""What all tests share: catalogs, and sites read from inventories by Ansible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from provision.catalog.load import load_catalogs
+from provision.catalog.model import Catalog
+from provision.fleet import Fleet, read_fleet
+
+CASES = Path(__file__).parent / "cases"
+
+INVENTORY = """\
+monitor:
+  hosts:
+    monitor.example.com: {ansible_host: 192.0.2.1}
+workers:
+  hosts:
+    w1.example.com:
+    w2.example.com:
+  vars:
+    apps: [realm]
+"""
+
+
+@pytest.fixture
+def realm() -> Catalog:
+    return load_catalogs()["realm"]
+
+
+@pytest.fixture
+def fleet_of(tmp_path: Path) -> Callable[..., Fleet]:
+    """Writes an inventory and reads it: fleet_of(text, *options)."""
+
+    def make(text: str = INVENTORY, *options: str) -> Fleet:
+        path = tmp_path / "inventory.yml"
+        path.write_text(text)
+        return read_fleet(["-i", str(path), *options])
+
+    return make
