@@ -58,7 +58,7 @@ def test_rules_between_metrics_name_the_rule(tmp_path: Path) -> None:
     again = GOOD.split("metrics:\n")[1]
     found = problems(write(tmp_path, GOOD + again))
     assert [text.rsplit("(", 1)[1] for text in found] == ["metric-once)", "measurement-once)"]
-    assert all(text.startswith("line 11: metrics[1]: ") for text in found)
+    assert all(text.startswith("line 12: metrics[1]: ") for text in found)
 
 
 @pytest.mark.parametrize(
