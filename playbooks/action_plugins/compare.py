@@ -69,6 +69,7 @@ class ActionModule(actions.ProvisionAction):
                 "services": [asdict(each) for each in manifest.services],
                 "packages": [asdict(each) for each in manifest.packages],
                 "repositories": [asdict(each) for each in manifest.repositories],
+                "unfinished": script.UNFINISHED,
                 "sources": [each.path for each in manifest.files if SOURCES in each.path],
             }
             self._before_change(manifest, files, seen, found, result)

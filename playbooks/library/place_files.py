@@ -20,10 +20,10 @@ description:
 options:
   state:
     description:
-      - C(placed) writes the files; the old ones are kept in O(unfinished).
-      - C(finished) drops the old ones, as the new ones are seen to work.
+      - C(placed) writes the files; the old ones are kept in O(unfinished), which
+        M(service_ready) drops once the new ones are seen to work.
       - C(restored) puts the old ones back.
-    choices: [placed, finished, restored]
+    choices: [placed, restored]
     default: placed
     type: str
   unfinished:
@@ -76,7 +76,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "state": {"choices": ["placed", "finished", "restored"], "default": "placed"},
+            "state": {"choices": ["placed", "restored"], "default": "placed"},
             "unfinished": {"type": "path"},
             "keep": {"type": "bool", "default": True},
             "files": {
@@ -98,8 +98,6 @@ def main() -> None:
     )
     wanted = module.params
     try:
-        if wanted["state"] == "finished":
-            module.exit_json(changed=False, finished=_drop(wanted["unfinished"]))
         if wanted["state"] == "restored":
             paths = swap.restore(wanted["unfinished"])
             module.exit_json(changed=bool(paths), paths=paths)
@@ -113,13 +111,6 @@ def main() -> None:
     except OSError as error:
         problem = "%s can't be written: %s." % (error.filename, error.strerror)
         module.fail_json(msg=problem, problem=problem, remedy="")
-
-
-def _drop(unfinished: str) -> bool:
-    if not unfinished or not os.path.isdir(unfinished):
-        return False
-    shutil.rmtree(unfinished)
-    return True
 
 
 def _place(module: AnsibleModule) -> None:

@@ -1,8 +1,9 @@
 #!/usr/bin/python
-"""Wait until a service really works, or say why it does not."""
+"""Wait until services really work, or say why one does not."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
@@ -10,28 +11,24 @@ from ansible.module_utils.provision import readiness
 
 DOCUMENTATION = """
 module: service_ready
-short_description: Waits until a systemd unit is active, stays so, listens and answers
+short_description: Waits until systemd units are active, stay so, listen and answer
 options:
-  name:
-    description: The unit, without .service.
-    type: str
-    required: true
-  listen:
-    description: Sockets that must be listened on, as protocol:address:port.
+  services:
+    description: The services, as in the manifest.
     type: list
-    elements: str
-    default: []
-  health:
-    description: A URL that must answer 200.
-    type: str
+    elements: dict
+    required: true
   timeout:
     description: Seconds until this is a failure.
     type: float
     default: 60
   stable_seconds:
-    description: For how long it must stay active without being started again.
+    description: For how long each must stay active without being started again.
     type: float
     default: 0
+  unfinished:
+    description: A folder with the old files, to be dropped once the new ones are seen to work.
+    type: path
 author: provision
 """
 
@@ -40,32 +37,43 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "name": {"type": "str", "required": True},
-            "listen": {"type": "list", "elements": "str", "default": []},
-            "health": {"type": "str"},
+            "services": {"type": "list", "elements": "dict", "required": True},
             "timeout": {"type": "float", "default": 60},
             "stable_seconds": {"type": "float", "default": 0},
-        },
-        supports_check_mode=True,
+            "unfinished": {"type": "path"},
+        }
     )
     wanted = module.params
-    unit = wanted["name"] + ".service"
-    waiting = readiness.Waiting(
-        show=lambda: _run(["systemctl", "show", "-p", readiness.PROPERTIES, "--", unit]),
-        listen=wanted["listen"],
-        health=wanted["health"],
-        timeout=wanted["timeout"],
-        stable=wanted["stable_seconds"],
-    )
-    why = waiting.wait()
-    if not why:
-        module.exit_json(changed=False, waited=round(waiting.waited, 1))
-    journal = _run(["journalctl", "-u", unit, "-n", "500", "--no-pager", "-o", "cat"])
-    lines = readiness.telling(journal)
-    problem = "%s does not work: %s." % (wanted["name"], why)
+    waited = 0.0
+    for service in wanted["services"]:
+        unit = service["name"] + ".service"
+        waiting = readiness.Waiting(
+            show=lambda unit=unit: _run(["systemctl", "show", "-p", readiness.PROPERTIES, unit]),
+            listen=service.get("listen") or [],
+            health=service.get("health"),
+            timeout=wanted["timeout"],
+            stable=wanted["stable_seconds"],
+        )
+        why = waiting.wait()
+        waited += waiting.waited
+        if why:
+            _fail(module, service["name"], unit, why)
+    if wanted["unfinished"]:
+        shutil.rmtree(wanted["unfinished"], ignore_errors=True)
+    module.exit_json(changed=False, waited=round(waited, 1))
+
+
+def _fail(module: AnsibleModule, name: str, unit: str, why: str) -> None:
+    lines: "list[str]" = []
+    # What the service says itself, and only if it says nothing what systemd says about it.
+    for which in ("_SYSTEMD_UNIT=" + unit, "--unit=" + unit):
+        lines = lines or readiness.telling(
+            _run(["journalctl", which, "-n", "500", "--no-pager", "-o", "cat"])
+        )
+    problem = "%s does not work: %s." % (name, why)
     if lines:
-        problem += " Its journal ends: " + " / ".join(lines[-5:])[-800:]
-    remedy = "see `journalctl -u %s` on the host" % wanted["name"]
+        problem += " Its journal ends: " + " / ".join(lines[-4:])[-800:].rstrip(".") + "."
+    remedy = "see `journalctl -u %s` on the host" % name
     module.fail_json(
         msg="%s Remedy: %s." % (problem, remedy), problem=problem, remedy=remedy, journal=lines
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 SECRETS = {
-    "influxdb_admin_password": "the admin's \"password\"",
+    "influxdb_admin_password": 'the admin\'s "password"',
     "influxdb_operator_token": "operator-token-of-the-tests",
     "influxdb_write_password": "write-password",
     "influxdb_read_password": "read-password",
@@ -180,4 +180,57 @@ def monitor(tree: Path, host: str, *, repository: dict[str, Any], engine: int = 
         ],
         "state": [state(engine)],
     }  # fmt: skip
+    write(tree, host, manifest, texts)
+
+
+DATASOURCE = """\
+apiVersion: 1
+datasources:
+  - name: metrics
+    uid: provision
+    type: influxdb
+    access: proxy
+    url: http://127.0.0.1:8086
+    jsonData: {dbName: metrics, httpHeaderName1: Authorization}
+    secureJsonData: {httpHeaderValue1: "Token {{ provision_secrets.influxdb_read_token }}"}
+"""
+PROVIDER = """\
+apiVersion: 1
+providers:
+  - name: provision
+    type: file
+    options: {path: /etc/grafana/dashboards}
+"""
+
+
+def add_grafana(tree: Path, host: str) -> None:
+    """Let a host of monitor() have Grafana too."""
+    root = "/etc/grafana"
+    texts = {
+        f"{root}/grafana.ini": "[analytics]\ncheck_for_updates = false\nreporting_enabled = false\n",
+        f"{root}/provisioning/datasources/provision.yaml": DATASOURCE,
+        f"{root}/provisioning/dashboards/provision.yaml": PROVIDER,
+        f"{root}/dashboards/one.json": json.dumps({"uid": "one", "title": "One", "panels": []}),
+    }
+    manifest = json.loads((tree / host / ".manifest.json").read_text())
+    manifest["packages"].append(
+        {"role": "grafana", "name": "grafana", "version": None, "repository": "influxdata",
+         "conflicts": []}
+    )  # fmt: skip
+    manifest["directories"] = [
+        {"role": "grafana", "path": f"{root}/dashboards", "owner": "root", "group": "grafana",
+         "mode": "0750", "exclusive": True}
+    ]  # fmt: skip
+    manifest["files"] += [
+        file("grafana", path, group="grafana", mode="0640", secret="datasources" in path)
+        for path in texts
+    ]
+    manifest["services"].append(
+        {"role": "grafana", "name": "grafana-server", "listen": ["tcp:0.0.0.0:3000"],
+         "health": "http://127.0.0.1:3000/api/health"}
+    )  # fmt: skip
+    manifest["state"].append(
+        {"role": "grafana", "url": "http://127.0.0.1:3000", "username": "admin",
+         "secret": "grafana_admin_password"}
+    )  # fmt: skip
     write(tree, host, manifest, texts)

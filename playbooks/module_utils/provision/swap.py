@@ -226,6 +226,14 @@ def check(wanted: Dict[str, Any], files: Sequence[Entry], doomed: Sequence[str])
         shutil.rmtree(root, ignore_errors=True)
 
 
+def reason(said: str) -> str:
+    """The lines of a program's output that are its errors (or its last ones), without times."""
+    lines = [re.sub(r"^\d{4}-\d\d-\d\dT\S+ ", "", line).strip() for line in said.splitlines()]
+    lines = [line for line in lines if line]
+    errors = [line for line in lines if line.startswith("E!")]
+    return " / ".join((errors or lines)[-5:])[:1500].rstrip(".")
+
+
 def _copy(path: str, root: str) -> None:
     """Copy a file or a folder with its owners."""
     if os.path.isdir(path):
@@ -272,9 +280,8 @@ def _run(
         for value in variables.values():
             if len(value) > 3:
                 said = said.replace(value, "(secret)")
-        lines = [line for line in said.strip().splitlines() if line.strip()]
         raise SwapError(
-            "%s refuses the new configuration, and the old one stays: %s"
-            % (os.path.basename(command[0]), " / ".join(lines[-5:])[:1500]),
+            "%s refuses the new configuration, and the old one stays: %s."
+            % (os.path.basename(command[0]), reason(said)),
             "mend the setting that it names and render again",
         )
