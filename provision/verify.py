@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from provision.catalog.model import UNDOCUMENTED, Catalog
-from provision.dashboards.build import Panel, build_dashboard
-from provision.dashboards.queries import expand, identifier
+from provision.dashboards.build import DATASOURCE_UID, Panel, build_dashboard
+from provision.dashboards.queries import expand, expand_variables, identifier
+from provision.grafana import Grafana
 from provision.influx import Answer, InfluxDB
 from provision.traffic import Sample
 
@@ -84,8 +85,8 @@ def undocumented_buckets(database: InfluxDB, start: int) -> list[tuple[str, str]
 def check_panels(
     database: InfluxDB, catalogs: Sequence[Catalog], start: int, end: int
 ) -> list[PanelOutcome]:
-    """Ask every panel's query, as Grafana would with all variables on All."""
-    panels = [panel for catalog in catalogs for panel in build_dashboard(catalog).panels]
+    """Ask every panel's query of InfluxDB, as Grafana would with all variables on All."""
+    panels = _panels(catalogs)
     statements = [
         expand(panel.query, start=start, end=end, interval=10_000, values={}) for panel in panels
     ]
@@ -98,6 +99,32 @@ def check_panels(
         )
         for panel, answer in zip(panels, database.ask(statements), strict=True)
     ]
+
+
+def check_panels_in_grafana(
+    grafana: Grafana, catalogs: Sequence[Catalog], start: int, end: int
+) -> list[PanelOutcome]:
+    """Ask every panel's query of Grafana, as the panel stands in the dashboard that it loaded.
+
+    Raises ProvisionError where a dashboard is not there.
+    """
+    outcomes: list[PanelOutcome] = []
+    for catalog in catalogs:
+        built = build_dashboard(catalog)
+        loaded = {panel["id"]: panel for panel in grafana.dashboard(built.uid)["panels"]}
+        queries = [
+            expand_variables(loaded[panel.id]["targets"][0]["query"], {}) for panel in built.panels
+        ]
+        answers = grafana.query(DATASOURCE_UID, queries, start=start, end=end)
+        outcomes += [
+            PanelOutcome(panel, *answer)
+            for panel, answer in zip(built.panels, answers, strict=True)
+        ]
+    return outcomes
+
+
+def _panels(catalogs: Sequence[Catalog]) -> list[Panel]:
+    return [panel for catalog in catalogs for panel in build_dashboard(catalog).panels]
 
 
 def _statement(sample: Sample, start: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import apply
+from provision.grafana import Grafana
 from provision.influx import InfluxDB
 from provision.output import err, out, shown, table
 from provision.paths import cache
@@ -23,6 +24,7 @@ from provision.verify import (
     Sent,
     check_metrics,
     check_panels,
+    check_panels_in_grafana,
     undocumented_buckets,
 )
 from provision.view import RunView, show_result
@@ -64,7 +66,11 @@ def rehearse(
             metrics = wait_for_metrics(database, sent, start)
         strangers = undocumented_buckets(database, start)
         end = int(time.time() * 1000)
-        panels = check_panels(database, stage.fleet.site.catalogs, start, end)
+        catalogs = stage.fleet.site.catalogs
+        panels = check_panels(database, catalogs, start, end)
+        if stage.source.grafana:
+            with steps.step("asking the panels' queries through Grafana"):
+                panels = check_panels_in_grafana(viewer(stage), catalogs, start, end)
         database.close()
         _show_metrics(metrics, panels)
         ok = all(metric.ok for metric in metrics) and all(panel.ok for panel in panels)
@@ -98,6 +104,18 @@ def reader(stage: Stage) -> InfluxDB:
         username="grafana",
         password=secrets["influxdb_read_password"],
     )
+
+
+def viewer(stage: Stage) -> Grafana:
+    """The Grafana of a stage, asked as its admin."""
+    secrets = load_secrets(stage.fleet.secrets_file, stage.fleet.inventory.read_yaml)
+    return Grafana(_grafana_url(stage), "admin", secrets["grafana_admin_password"])
+
+
+def _grafana_url(stage: Stage) -> str:
+    monitor = stage.fleet.site.monitor
+    address = stage.rehearsal.host(monitor.name).address
+    return f"http://{address}:{monitor.settings.grafana_port}"
 
 
 def send_everything(stage: Stage, steps: Progress) -> list[Sent]:
@@ -206,10 +224,8 @@ def _show_summary(
 
 def _show_around(stage: Stage) -> None:
     rehearsal, site = stage.rehearsal, stage.fleet.site
-    address = rehearsal.host(site.monitor.name).address
     if stage.source.grafana:
-        port = site.monitor.settings.grafana_port
-        out.print(f"Grafana: http://{address}:{port} (admin, password in the secrets file)")
+        out.print(f"Grafana: {_grafana_url(stage)} (admin, password in the secrets file)")
     out.print(f"InfluxDB: {site.influxdb_url}")
     out.print(f"secrets: {stage.fleet.secrets_file}")
     for host in rehearsal.hosts:

@@ -20,7 +20,7 @@ TEMPLATE = "grafana/etc/grafana/dashboards/dashboard.json.j2"
 # What a dashboard that is imported asks for; Grafana puts the chosen datasource in its place.
 DATASOURCE_INPUT = "${DS_INFLUXDB}"
 
-_COLUMNS, _WIDTH, _HEIGHT = 24, 8, 8
+_COLUMNS, _MOST_ACROSS, _HEIGHT = 24, 4, 8
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,14 @@ def build_dashboard(catalog: Catalog) -> Dashboard:
         row_id, row_y = next_id, y
         next_id, y = next_id + 1, y + 1
         panels = []
+        across = len(metrics) if len(metrics) <= _MOST_ACROSS else 3
+        width = _COLUMNS // across
         for index, metric in enumerate(metrics):
-            column, line = index % (_COLUMNS // _WIDTH), index // (_COLUMNS // _WIDTH)
-            position = Position(column * _WIDTH, y + line * _HEIGHT, _WIDTH, _HEIGHT)
+            line, column = divmod(index, across)
+            position = Position(column * width, y + line * _HEIGHT, width, _HEIGHT)
             panels.append(_panel(catalog, metric, next_id, position))
             next_id += 1
-        y += -(-len(metrics) // (_COLUMNS // _WIDTH)) * _HEIGHT
+        y += -(-len(metrics) // across) * _HEIGHT
         title = group.replace("_", " ").replace("-", " ").capitalize()
         rows.append(Row(row_id, Position(0, row_y, _COLUMNS, 1), title, tuple(panels)))
     return Dashboard(
