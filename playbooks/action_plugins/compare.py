@@ -39,7 +39,7 @@ class ActionModule(actions.ProvisionAction):
         try:
             files = wanted.wanted_files(manifest, secrets, self.fill)
         except ManifestError as error:
-            raise actions.Refusal(error.message, error.remedy) from error
+            raise actions.Refusal(error.message, error.remedy) from None
         self._check_secrets(manifest, secrets)
         asked = [
             {
@@ -56,7 +56,7 @@ class ActionModule(actions.ProvisionAction):
         try:
             found = comparison.differences(manifest, files, seen)
         except comparison.BlockingState as error:
-            raise actions.Refusal(error.problem, error.remedy) from error
+            raise actions.Refusal(error.problem, error.remedy) from None
         result.update(
             changed=bool(found),
             roles=comparison.roles_of(found),

@@ -83,7 +83,7 @@ class ActionModule(actions.ProvisionAction):
             raise actions.Refusal(
                 f"InfluxDB made tokens, but {path} can't be written: {error.strerror}.",
                 "make the file writable and run again; the tokens are then made anew",
-            ) from error
+            ) from None
 
     def _concerned(self, made: list[str], task_vars: dict[str, Any]) -> list[str]:
         """The hosts whose files hold one of the made secrets and were compared with an old one."""

@@ -38,7 +38,7 @@ class ActionModule(actions.ProvisionAction):
                     manifest, self.secrets(task_vars), self.fill, roles=[role]
                 )
             except ManifestError as error:
-                raise actions.Refusal(error.message, error.remedy) from error
+                raise actions.Refusal(error.message, error.remedy) from None
             missing = sorted({name for each in files for name in each.missing})
             if missing:
                 raise actions.Refusal(*wanted.unknown_secret(missing))

@@ -33,6 +33,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._file = None
+        self._items_told = False
         path = os.environ.get("PROVISION_EVENTS")
         if not path:
             self.disabled = True
@@ -62,8 +63,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def _result(self, result: Any, status: str) -> None:
         try:
+            hidden = result.result.get("_ansible_no_log") or getattr(result.task, "no_log", False)
             seen = result.result
-            hidden = bool(seen.get("_ansible_no_log")) or getattr(result.task, "no_log", False)
             keys = [key for key in _KEYS if key in seen and not hidden]
             told = {key: seen[key] for key in keys}
             told["host"] = result.host.get_name()
@@ -90,9 +91,16 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         """A task is done."""
         self._result(result, "changed" if result.result.get("changed") else "ok")
 
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        """An item of a loop has failed; the loop's own failure says nothing more."""
+        self._items_told = True
+        self._result(result, "ignored" if result.task.ignore_errors else "failed")
+
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """A task has failed."""
-        self._result(result, "ignored" if ignore_errors else "failed")
+        if not (result.task.loop and self._items_told):
+            self._result(result, "ignored" if ignore_errors else "failed")
+        self._items_told = False
 
     def v2_runner_on_skipped(self, result: Any) -> None:
         """A task was not needed."""

@@ -48,7 +48,7 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
         try:
             return load(Path(str(tree)).expanduser(), str(host))
         except ManifestError as error:
-            raise Refusal(error.message, error.remedy) from error
+            raise Refusal(error.message, error.remedy) from None
 
     def secrets(self, task_vars: Mapping[str, Any]) -> dict[str, str]:
         """The secrets by name, those included that this run had made and written to the file."""
