@@ -16,8 +16,8 @@ from ansible.module_utils.provision import state  # isort: skip
 class ActionModule(actions.ProvisionAction):
     """Converges every state entry of a role. Arguments: role, patience (seconds).
 
-    Result: changed, differences, made (the names of new secrets) and concerned (the hosts that were
-    compared with a secret that is not the right one any more).
+    Result: changed, converged (what was done), made (the names of new secrets) and concerned (the
+    hosts that were compared with a secret that is not the right one any more).
     """
 
     _VALID_ARGS = frozenset({"role", "patience"})
@@ -26,7 +26,7 @@ class ActionModule(actions.ProvisionAction):
         """Run the task."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        result.update(changed=False, differences=[], made=[], concerned=[])
+        result.update(changed=False, converged=[], made=[], concerned=[])
         role = self._task.args["role"]
         known = self.secrets(task_vars)
         for entry in self.manifest(task_vars).state:
@@ -68,7 +68,7 @@ class ActionModule(actions.ProvisionAction):
             self._play_context.no_log = self._connection._play_context.no_log = False
         made: dict[str, str] = done.pop("new_secrets", {})
         done.pop("invocation", None)
-        result["differences"] += [
+        result["converged"] += [
             {"role": entry["role"], "kind": "state", **each} for each in done.pop("differences", [])
         ]
         result["changed"] = bool(result["changed"] or done.pop("changed", False))

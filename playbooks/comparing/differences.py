@@ -158,16 +158,19 @@ def _strays(manifest: Manifest, report: Report) -> Iterator[Difference]:
     explained |= {directory.path for directory in manifest.directories}
     explained |= {entry.path for entry in manifest.absent}
     for path in list(explained):
-        explained |= {str(parent) for parent in PurePosixPath(path).parents}
+        explained |= _parents(path)
     strays = {path for path in report.contents if path not in explained}
+    topmost = {path for path in strays if not strays & _parents(path)}
     for entry in (directory for directory in manifest.directories if directory.exclusive):
-        for path in sorted(strays):
-            parents = {str(parent) for parent in PurePosixPath(path).parents}
-            if entry.path in parents and not parents & strays:
-                strays.discard(path)
+        for path in sorted(topmost):
+            if entry.path in _parents(path):
+                topmost.discard(path)
                 why = f"{entry.path} holds what is rendered and nothing else"
                 yield Difference(entry.role, "absent", path, "remove", why)
-                strays -= {other for other in strays if other.startswith(path + "/")}
+
+
+def _parents(path: str) -> set[str]:
+    return {str(parent) for parent in PurePosixPath(path).parents}
 
 
 def _services(manifest: Manifest, report: Report) -> Iterator[Difference]:

@@ -18,30 +18,54 @@ from ansible.parsing.vault import is_encrypted
 _TOP = "provision_secrets"
 
 
-class _Tolerant(yaml.SafeLoader):
-    """Reads tags such as !vault as the text that they are."""
+class _Tagged(str):
+    """A value with a tag, such as !vault: kept as the text that it is."""
+
+    tag: str
 
 
-_Tolerant.add_multi_constructor("!", lambda loader, suffix, node: loader.construct_scalar(node))
+class _Loader(yaml.SafeLoader):
+    """Reads values with a tag as _Tagged."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes them as they were."""
+
+
+def _construct(loader: yaml.SafeLoader, suffix: str, node: yaml.ScalarNode) -> _Tagged:
+    value = _Tagged(loader.construct_scalar(node))
+    value.tag = "!" + suffix
+    return value
+
+
+_Loader.add_multi_constructor("!", _construct)
+_Dumper.add_representer(
+    _Tagged, lambda dumper, value: dumper.represent_scalar(value.tag, str(value), style="|")
+)
+
+
+def _load(text: str) -> dict[str, Any]:
+    return dict(yaml.load(text, Loader=_Loader) or {})  # noqa: S506 - it is a SafeLoader
 
 
 def values(text: str) -> dict[str, Any]:
     """The mapping under provision_secrets; values with a tag stay as they stand there."""
-    document = yaml.load(text, Loader=_Tolerant)  # noqa: S506 - it is a SafeLoader
-    found = (document or {}).get(_TOP) or {}
-    return dict(found)
+    return dict(_load(text).get(_TOP) or {})
 
 
 def merge(text: str, new: Mapping[str, str]) -> str:
-    """text with new secrets set, everything else (comments, order, tags) left as it is."""
+    """text with new secrets set, everything else (comments, order, tags) left as it is.
+
+    Where that is not possible line by line, at least every value is kept.
+    """
     merged = text
     for name, value in new.items():
         merged = _set(merged, name, value)
-    wanted = {**values(text), **new}
-    if values(merged) == wanted:
-        return merged
-    rest = yaml.load(text, Loader=_Tolerant) or {}  # noqa: S506 - it is a SafeLoader
-    return str(yaml.safe_dump({**rest, _TOP: wanted}, sort_keys=False))
+    wanted = {**_load(text), _TOP: {**values(text), **new}}
+    with contextlib.suppress(yaml.YAMLError):
+        if _load(merged) == wanted:
+            return merged
+    return str(yaml.dump(wanted, Dumper=_Dumper, sort_keys=False))
 
 
 def _set(text: str, name: str, value: str) -> str:
@@ -51,18 +75,18 @@ def _set(text: str, name: str, value: str) -> str:
         return text.rstrip("\n") + f"\n{_TOP}:\n  {name}: {_scalar(value)}\n".lstrip(
             "\n" if not text.strip() else ""
         )
-    indent = "  "
+    indent = ""
     for at in range(top + 1, len(lines)):
         if lines[at].strip() and not lines[at].startswith((" ", "#")):
             break
         match = re.match(r"(\s+)([\w-]+)\s*:", lines[at])
         if match and not lines[at].lstrip().startswith("#"):
-            indent = match.group(1) if at == top + 1 else indent
+            indent = indent or match.group(1)
             if match.group(2) == name:
                 lines[at] = f"{match.group(1)}{name}: {_scalar(value)}"
                 return "\n".join(lines) + "\n"
     lines[top] = f"{_TOP}:"
-    lines.insert(top + 1, f"{indent}{name}: {_scalar(value)}")
+    lines.insert(top + 1, f"{indent or '  '}{name}: {_scalar(value)}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import http.server
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+from ansible.module_utils.provision import apt, influxdb1, influxdb2, readiness, versions
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted", "fit"),
+    [
+        ("1.39.3-1", "1.39.3", True),
+        ("1.39.3-1", "1.39", True),
+        ("1.39.3-1", "1.3", False),
+        ("1:2.7.1-1", "2.7.1", True),
+        ("1.6.7~rc0-1", "1.6.7", True),
+        ("2.0", "2.0", True),
+        ("2.0", "3", False),
+    ],
+)
+def test_versions(version: str, wanted: str, fit: bool) -> None:
+    assert versions.fits(version, wanted) is fit
+
+
+POLICY = """\
+influxdb:
+  Installed: (none)
+  Candidate: 1.12.0-1
+  Version table:
+     1.12.0-1 600
+        600 https://repos.influxdata.com/debian stable/main amd64 Packages
+     1.11.8-1 600
+        600 https://repos.influxdata.com/debian stable/main amd64 Packages
+ *** 1.6.7~rc0-1+b13 -1
+        500 http://deb.debian.org/debian bookworm/main amd64 Packages
+        100 /var/lib/dpkg/status
+"""
+URL = "https://repos.influxdata.com/debian/"
+
+
+@pytest.mark.parametrize(
+    ("version", "url", "chosen"),
+    [
+        (None, URL, "1.12.0-1"),
+        ("1.11", URL, "1.11.8-1"),
+        ("1.6.7", URL, None),
+        ("1.6.7", None, None),
+        (None, "http://deb.debian.org/debian", None),
+    ],
+)
+def test_the_candidate_must_come_from_its_repository(
+    version: str | None, url: str | None, chosen: str | None
+) -> None:
+    assert apt.choose({"name": "influxdb", "version": version}, url, POLICY) == chosen
+
+
+def test_nothing_can_end_a_quoted_name_or_string() -> None:
+    assert influxdb1.identifier('a"b\\c\nd') == '"a\\"b\\\\c\\nd"'
+    assert influxdb1.string("a'b\\c\nd") == "'a\\'b\\\\c\\nd'"
+
+
+def test_durations_as_influxdb_prints_them() -> None:
+    assert influxdb1._seconds("720h0m0s") == 2592000
+    assert influxdb1._seconds("1h30m5s") == 5405
+    assert influxdb1._seconds("0s") == 0
+
+
+def test_rights_are_the_same_whatever_names_the_server_adds() -> None:
+    wanted = influxdb2.permissions("read", "o", "b")
+    told = [
+        {"action": "read",
+         "resource": {"type": "buckets", "id": "b", "orgID": "o", "name": "x", "org": "y"}}
+    ]  # fmt: skip
+    assert influxdb2.same_rights(wanted, told)
+    assert not influxdb2.same_rights(wanted, told + influxdb2.permissions("write", "o", "b"))
+    everywhere = [{"action": "read", "resource": {"type": "buckets", "orgID": "o"}}]
+    assert not influxdb2.same_rights(wanted, everywhere)
+
+
+@pytest.fixture
+def server() -> Iterator[http.server.HTTPServer]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(204 if self.path == "/ping" else 500)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as made:
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield made
+        made.shutdown()
+
+
+def waiting(shown: list[str], **more: object) -> readiness.Waiting:
+    """A wait in which systemctl shows one text after another, and the last for ever."""
+    values = {"listen": [], "health": None, "timeout": 1.5, "stable": 0, **more}
+    return readiness.Waiting(
+        show=lambda: shown.pop(0) if len(shown) > 1 else shown[0],
+        **values,  # type: ignore[arg-type]
+    )
+
+
+def show(state: str = "active", *, restarts: int = 0, pid: int = 7, job: str = "") -> str:
+    return (
+        f"LoadState=loaded\nActiveState={state}\nSubState=x\nResult=exit-code\n"
+        f"NRestarts={restarts}\nMainPID={pid}\nJob={job}\n"
+    )
+
+
+def test_waits_for_listeners_and_health(server: http.server.HTTPServer) -> None:
+    port = server.server_address[1]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        listen = [f"tcp:127.0.0.1:{port}", f"udp:127.0.0.1:{udp.getsockname()[1]}"]
+        url = f"http://127.0.0.1:{port}"
+        assert waiting([show()], listen=listen, health=f"{url}/ping").wait() == ""
+        assert "answers 500" in waiting([show()], health=f"{url}/bad").wait()
+    gone = waiting([show()], listen=listen).wait()
+    assert gone.startswith("nothing listens on udp:127.0.0.1")
+
+
+def test_active_while_a_restart_is_under_way_is_not_ready() -> None:
+    shown = [show(pid=1, job="55"), show("activating", pid=0, job="55"), show(pid=2)]
+    one = waiting(shown)
+    assert one.wait() == ""
+    assert len(shown) == 1
+    assert "still starting" in waiting([show(job="55")]).wait()
+
+
+def test_a_service_that_does_not_stay_up_is_not_ready() -> None:
+    again = [show(restarts=n, pid=n + 1) for n in range(50)]
+    why = waiting(again, stable=1).wait()
+    assert "started it 5 times again" in why
+    shown = [show(), show(), show("failed")]
+    assert "it is failed (x), exit-code" in waiting(shown, stable=1).wait()
+
+
+def test_the_kernels_addresses() -> None:
+    text = (
+        "  sl  local_address rem_address   st\n"
+        "   0: 0100007F:1F96 00000000:0000 0A\n"
+        "   1: 00000000000000000000000001000000:1F97 0:0 0A\n"
+        "   2: 0000000000000000FFFF00000100007F:1F98 0:0 0A\n"
+        "   3: 0100007F:1F99 00000000:0000 01\n"
+    )
+    assert readiness.sockets(text, "tcp") == [
+        ("127.0.0.1", 8086), ("::1", 8087), ("127.0.0.1", 8088),
+    ]  # fmt: skip
+
+
+def test_our_own_questions_are_not_in_what_a_journal_tells() -> None:
+    journal = 'started\n"GET /ping" provision-playbooks\n\nE! broken\n'
+    assert readiness.telling(journal) == ["started", "E! broken"]

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import trees
+from comparing import manifest, preflight
+from comparing.differences import Difference
+from comparing.report import Listener, Preflight, Report
+
+FINE = Preflight(
+    system="debian", version="12", name="Debian GNU/Linux 12", init="systemd",
+    architecture="amd64", user="0", python=True, free={"/": 10**7, "/var": 10**7}, listeners=(),
+    texts={},
+)  # fmt: skip
+INSTALL = [Difference("packages", "package", "telegraf", "install", "it is not installed")]
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> manifest.Manifest:
+    trees.worker(tmp_path, "w", repository=trees.repository("u", "k", "F"), monitor="m")
+    return manifest.load(tmp_path, "w")
+
+
+def told(of: manifest.Manifest, **changes: object) -> str | None:
+    seen = dataclasses.replace(FINE, **changes)  # type: ignore[arg-type]
+    against = preflight.problem(of, Report(), seen, INSTALL, minimum_free_mib=1024)
+    assert against is None or against.remedy
+    return against.problem if against else None
+
+
+def test_nothing_speaks_against_a_fine_host(worker: manifest.Manifest) -> None:
+    assert told(worker) is None
+    assert told(worker, system="ubuntu", version="26.04") is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"version": "10"}, "not supported"),
+        ({"system": "fedora", "version": "42"}, "not supported"),
+        ({"init": "docker-init"}, "docker-init"),
+        ({"architecture": "armhf"}, "armhf"),
+        ({"user": "1000"}, "root"),
+        ({"python": False}, "python3"),
+        ({"free": {"/": 10**7, "/var": 1000}}, "/var has 0 MiB left"),
+        ({"listeners": (Listener("udp", "*", 8125, "statsite", "statsite"),)},
+         "statsite (of statsite.service) already listens on udp port 8125"),
+        ({"listeners": (Listener("udp", "127.0.0.1", 8125, "", ""),)}, "another program"),
+    ],
+)  # fmt: skip
+def test_what_speaks_against(
+    worker: manifest.Manifest, changes: dict[str, object], words: str
+) -> None:
+    problem = told(worker, **changes)
+    assert problem is not None
+    assert words in problem
+
+
+@pytest.mark.parametrize(
+    "listener",
+    [
+        Listener("udp", "127.0.0.1", 8125, "telegraf", "telegraf"),
+        Listener("tcp", "127.0.0.1", 8125, "other", ""),
+        Listener("udp", "10.0.0.1", 8125, "other", ""),
+        Listener("udp", "127.0.0.1", 8126, "other", ""),
+    ],
+)
+def test_listeners_that_are_not_in_the_way(worker: manifest.Manifest, listener: Listener) -> None:
+    assert told(worker, listeners=(listener,)) is None
+
+
+def test_a_conflicting_package_is_not_removed_but_named(tmp_path: Path) -> None:
+    trees.monitor(tmp_path, "m", repository=trees.repository("u", "k", "F"))
+    seen = Report(packages={"influxdb": ("1.6.7", "install ok installed")})
+    against = preflight.conflicting_package(manifest.load(tmp_path, "m"), seen)
+    assert against is not None
+    assert "The package influxdb is installed" in against.problem

@@ -1,0 +1,132 @@
+"""The scripts are really run, by /bin/sh on this machine."""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import os
+import pwd
+import subprocess
+from pathlib import Path
+
+import pytest
+from comparing import report, script
+from comparing.manifest import Absent, Directory, File, Manifest, Repository
+
+NASTY = ["plain", "with space", "quote'quote", 'double"quote', "new\nline", "$(touch pwned)", "-n",
+         "back\\slash", "ünïcode", "@@ paths @@", "a\n@@ sums @@\nb", "`id`", "*"]  # fmt: skip
+
+
+def sh(text: str, cwd: Path) -> str:
+    done = subprocess.run(["/bin/sh"], input=text.encode(), capture_output=True, cwd=cwd)
+    assert done.returncode == 0
+    return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def manifest(tmp_path: Path, names: list[str], **more: object) -> Manifest:
+    owner = pwd.getpwuid(os.getuid()).pw_name
+    files = tuple(
+        File("telegraf", f"{tmp_path}/{name}", owner, "root", "0644", False) for name in names
+    )
+    empty: dict[str, object] = dict.fromkeys(
+        ("repositories", "packages", "directories", "absent", "services", "state"), ()
+    )
+    return Manifest(**{"host": "h", "tree": tmp_path, "files": files, **empty, **more})
+
+
+def test_reports_files_of_any_name(tmp_path: Path) -> None:
+    for name in NASTY:
+        (tmp_path / name).write_text(f"content of {name}")
+        (tmp_path / name).chmod(0o640)
+    asked = manifest(tmp_path, [*NASTY, "missing"])
+    seen = report.read(sh(script.compare_script(asked), tmp_path))
+    assert set(seen.paths) == {f"{tmp_path}/{name}" for name in NASTY}
+    for name in NASTY:
+        path = f"{tmp_path}/{name}"
+        assert seen.sums[path] == hashlib.sha256(f"content of {name}".encode()).hexdigest()
+        group = grp.getgrgid(os.getgid()).gr_name
+        assert seen.paths[path] == report.Seen(
+            "f", "0640", pwd.getpwuid(os.getuid()).pw_name, group
+        )
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_reports_what_is_in_exclusive_directories_and_what_must_not_be(tmp_path: Path) -> None:
+    (tmp_path / "d" / "sub dir").mkdir(parents=True)
+    (tmp_path / "d" / "sub dir" / "new\nline").touch()
+    (tmp_path / "old").symlink_to("nowhere")
+    asked = manifest(
+        tmp_path,
+        [],
+        directories=(Directory("telegraf", f"{tmp_path}/d", "root", "root", "0755", True),),
+        absent=(Absent("telegraf", f"{tmp_path}/old"), Absent("telegraf", f"{tmp_path}/gone")),
+    )
+    seen = report.read(sh(script.compare_script(asked), tmp_path))
+    assert set(seen.contents) == {f"{tmp_path}/d/sub dir", f"{tmp_path}/d/sub dir/new\nline"}
+    assert seen.paths[f"{tmp_path}/old"].kind == "l"
+    assert f"{tmp_path}/gone" not in seen.paths
+
+
+def test_reports_keyrings(tmp_path: Path) -> None:
+    (tmp_path / "key ring").write_bytes(bytes(range(256)))
+    asked = manifest(
+        tmp_path,
+        [],
+        repositories=(
+            Repository("a", "u", "k", "F", f"{tmp_path}/missing"),
+            Repository("b", "u", "k", "F", f"{tmp_path}/key ring"),
+        ),
+    )
+    seen = report.read(sh(script.compare_script(asked), tmp_path))
+    assert seen.keyrings == {0: b"", 1: bytes(range(256))}
+
+
+def test_runs_the_state_check_in_the_hosts_python(tmp_path: Path) -> None:
+    entry = {"role": "grafana", "url": "http://127.0.0.1:9", "username": "admin", "secret": "s"}
+    secret = 'it\'s a "secret" $(touch pwned) `x` \\ END_OF_PROGRAM\nEND_OF_PROGRAM\n'
+    asked = manifest(tmp_path, [])
+    text = script.compare_script(asked, [{"entry": entry, "secrets": {"s": secret}}])
+    seen = report.read(sh(text, tmp_path))
+    assert seen.state is not None
+    assert seen.state[0]["problem"].startswith("Nothing answers at http://127.0.0.1:9/api/user")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_preflight_says_what_the_host_is_and_gives_old_texts(tmp_path: Path) -> None:
+    (tmp_path / "o'ld").write_text("old\ntext\n")
+    seen = report.read_preflight(
+        sh(script.preflight_script([1], [f"{tmp_path}/none", f"{tmp_path}/o'ld"]), tmp_path)
+    )
+    assert seen.texts == {0: "", 1: "old\ntext\n"}
+    assert seen.user == str(os.getuid())
+    assert seen.python
+    assert set(seen.free) == {"/", "/var"}
+
+
+@pytest.mark.parametrize("banner", ["", "Welcome!\n* news *\n"])
+def test_ignores_what_a_login_prints_before(banner: str) -> None:
+    assert report.read(banner + "@@ packages @@\na\t1\tinstall ok installed\n\n").packages == {
+        "a": ("1", "install ok installed")
+    }
+
+
+def test_reads_services_and_listeners() -> None:
+    services = report.read(
+        "@@ services @@\nId=telegraf.service\nActiveState=active\n\n"
+        "Id=influxdb.service\nActiveState=failed\n\n"
+    ).services
+    assert services["influxdb"]["ActiveState"] == "failed"
+    assert services["telegraf"]["ActiveState"] == "active"
+    listeners = report.read_preflight(
+        "@@ listeners @@\n"
+        'udp UNCONN 0 0 127.0.0.1:8125 0.0.0.0:* users:(("a b",pid=12,fd=3))\n'
+        'tcp LISTEN 0 4096 [::1]%lo:8086 [::]:* users:(("influxd",pid=13,fd=4))\n'
+        "tcp LISTEN 0 4096 *:3000 *:*\n\n"
+        "@@ units @@\n12 0::/system.slice/statsd.service\n"
+        "13 12:cpu:/x/system.slice/influxdb.service 0::/system.slice/influxdb.service\n\n"
+    ).listeners
+    assert listeners == (
+        report.Listener("udp", "127.0.0.1", 8125, "a b", "statsd"),
+        report.Listener("tcp", "::1", 8086, "influxd", "influxdb"),
+        report.Listener("tcp", "*", 3000, "", ""),
+    )
