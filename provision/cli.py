@@ -5,6 +5,7 @@ Each command imports what it needs when it is called, so that help and completio
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -231,6 +232,10 @@ def rehearse(down: bool, engine: str | None, **options: Any) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console command: the one place that catches errors, and the exit statuses."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # What Ctrl-C cleans up, kill and a terminal that is closed do too (but not under nohup).
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

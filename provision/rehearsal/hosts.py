@@ -270,15 +270,17 @@ def _wait_until_booted(rehearsal: Rehearsal, host: str) -> None:
 
 @contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Ctrl-C waits: half a clean-up is none."""
+    """Ctrl-C waits, and so do kill and hang-up: half a clean-up is none."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    earlier = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    earlier = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, earlier if earlier is not None else signal.SIG_DFL)
+        for number, handler in earlier.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
 def _take_down(directory: Path) -> None:
