@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from provision.errors import ProvisionError
-from provision.rehearsal import cgroups, hosts, mounts, network, packages, processes
+from provision.rehearsal import cgroups, hosts, mounts, packages
 from provision.rehearsal.base import RESTRICTED_PASSWORD, base_image
 from provision.rehearsal.packages import telegraf
 from provision.rehearsal.progress import Quiet
 from provision.rehearsal.repository import publish, serve
+from tests.e2e.operating import traces
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="hosts need root")
 
@@ -41,42 +42,6 @@ def rehearsal(cache: Path, base: Path) -> Iterator[hosts.Rehearsal]:
     hosts.down(NAME)
     with hosts.up(NAMES, name=NAME, cache=cache, progress=Quiet(), base=base) as rehearsal:
         yield rehearsal
-
-
-def traces(name: str, number: str, directory: Path) -> dict[str, object]:
-    """All that a rehearsal could leave on this machine, empty if nothing."""
-    bridge = network.bridge_name(int(number))
-    rules = [
-        words
-        for table in ("nat", "filter")
-        for words in network.marked(
-            processes.run("iptables", "-w", "-t", table, "-S").stdout, bridge
-        )
-    ]
-    groups = list(cgroups.MOUNTED.glob(f"**/provision/{name}.{number}"))
-    links = [i for i in network.interfaces() if i == bridge or i.startswith(f"vb-p{number}-")]
-    mine = str(directory)
-    running = [
-        path.parent.name
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if mine.encode() in read(path) and path.parent.name != str(os.getpid())
-    ]
-    found = {
-        "rules": rules,
-        "cgroups": groups,
-        "links": links,
-        "mounts": mounts.beneath(directory),
-        "processes": running,
-        "directory": [directory] if directory.exists() else [],
-    }
-    return {what: left for what, left in found.items() if left}
-
-
-def read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
 
 
 def number_of(rehearsal: hosts.Rehearsal) -> str:

@@ -1,0 +1,142 @@
+"""The main job for real: from bare hosts to a table of what arrived, and nothing left of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import GRAFANA_PACKAGES, needs_engine_2, needs_grafana
+from tests.e2e.operating import PROVISION, Run, execute, number_in, running, traces
+
+
+def number_of(run: Run, directory: Path) -> str:
+    """The number of the network of a rehearsal that is being started."""
+    deadline = time.monotonic() + 600  # packages may have to be built first
+    while (number := number_in(directory)) is None:
+        assert run.process.poll() is None and time.monotonic() < deadline, run.text
+        time.sleep(0.02)
+    return number
+
+
+def rehearse(own_cache: Path, *words: str) -> str:
+    """Run one to its end, see that it succeeds and leaves nothing; what it said."""
+    directory = own_cache / "rehearsals" / "rehearsal"
+    changes = {"XDG_CACHE_HOME": str(own_cache.parent)}
+    with running(*PROVISION, "rehearse", *words, changes=changes) as run:
+        number = number_of(run, directory)
+        assert run.wait(600) == 0, run.text
+    assert traces("rehearsal", number, directory) == {}
+    assert "18 of 18 documented metrics arrived exactly, 18 of 18 panels answered" in run.text
+    assert "0 undocumented buckets" in run.text
+    after = run.text.partition("second run\n")[2]
+    assert "3 hosts, 0 changed, 0 failed" in after
+    return run.text
+
+
+@pytest.mark.parametrize(
+    "engine",
+    ["1", pytest.param("2", marks=[pytest.mark.long, needs_engine_2])],
+)
+def test_from_bare_hosts_to_every_panel(engine: str, own_cache: Path) -> None:
+    said = rehearse(own_cache, "--engine", engine)
+    package = {"1": "influxdb ", "2": "influxdb2 "}[engine]
+    assert f"\n{package}" in said and "\ntelegraf " in said
+    assert "not rehearsed: grafana (no package found)" in said
+
+
+@pytest.mark.long
+@needs_grafana
+def test_with_grafana_every_panel_is_asked_there(own_cache: Path) -> None:
+    folder = str(GRAFANA_PACKAGES)
+    said = rehearse(own_cache, "--engine", "1", "--packages", folder, "--require", "grafana")
+    assert "not rehearsed" not in said
+    assert "\ngrafana " in said
+
+
+def test_a_required_grafana_that_is_nowhere_is_an_error(own_cache: Path) -> None:
+    directory = own_cache / "rehearsals" / "rehearsal"
+    done = execute(
+        *PROVISION,
+        *("rehearse", "--engine", "1", "--require", "grafana"),
+        changes={"XDG_CACHE_HOME": str(own_cache.parent)},
+    )
+    assert done.status == 1
+    assert "no Grafana package was found" in done.err and "--packages" in done.err
+    assert not directory.exists()
+
+
+@pytest.mark.long
+def test_kept_hosts_stand_until_they_are_taken_down(own_cache: Path) -> None:
+    directory = own_cache / "rehearsals" / "rehearsal"
+    changes = {"XDG_CACHE_HOME": str(own_cache.parent)}
+    done = execute(*PROVISION, "rehearse", "--engine", "1", "--keep", changes=changes, timeout=600)
+    assert done.status == 0, done.text
+    number = number_in(directory)
+    assert number is not None
+    (line,) = [line for line in done.out.splitlines() if line.startswith("worker-1.rehearsal: ssh")]
+    into = line.partition(": ")[2]
+    assert execute("sh", "-c", f"{into} systemctl is-active telegraf").out == "active\n"
+    assert str(directory / "secrets.yml") in done.out
+
+    second = execute(*PROVISION, "rehearse", "--engine", "1", changes=changes)
+    assert second.status == 1
+    assert "stands already" in second.err and "--down" in second.err
+    down = execute(*PROVISION, "rehearse", "--down", changes=changes)
+    assert (down.status, down.out) == (0, "taken down: rehearsal\n")
+    assert traces("rehearsal", number, directory) == {}
+    again = execute(*PROVISION, "rehearse", "--down", changes=changes)
+    assert (again.status, again.out) == (0, "no rehearsal stands\n")
+
+
+def pressed(run: Run) -> None:
+    """Ctrl-C on a terminal: every process of the group has it."""
+    os.killpg(run.process.pid, signal.SIGINT)
+
+
+def killed(run: Run) -> None:
+    run.process.send_signal(signal.SIGTERM)
+
+
+def hung_up(run: Run) -> None:
+    """The terminal is closed."""
+    os.killpg(run.process.pid, signal.SIGHUP)
+
+
+def impatient(run: Run) -> None:
+    """Ctrl-C, and again because nothing seems to happen, and again."""
+    for _ in range(4):
+        if run.process.poll() is None:
+            pressed(run)
+        time.sleep(0.3)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("end", "moment"),
+    [
+        pytest.param(pressed, "3 hosts ...", id="ctrl-c-while-hosts-boot"),
+        pytest.param(killed, "3 hosts ...", id="kill-while-hosts-boot"),
+        pytest.param(killed, "Keep the keys of the repositories: changed", id="kill-at-install"),
+        pytest.param(impatient, "Keep the keys of the repositories: changed", id="ctrl-c-often"),
+        pytest.param(hung_up, "second run", id="hang-up-at-the-end"),
+    ],
+)
+def test_an_interrupted_rehearsal_leaves_nothing(
+    end: Callable[[Run], None], moment: str, own_cache: Path
+) -> None:
+    directory = own_cache / "rehearsals" / "rehearsal"
+    changes = {"XDG_CACHE_HOME": str(own_cache.parent)}
+    with running(*PROVISION, "rehearse", "--engine", "1", changes=changes) as run:
+        number = number_of(run, directory)
+        run.until(moment)
+        time.sleep(0.7)
+        end(run)
+        status = run.wait(60)
+    assert traces("rehearsal", number, directory) == {}
+    assert (status, run.lines[-1:]) == (130, ["interrupted\n"])
+    assert "Traceback" not in run.text
