@@ -17,7 +17,7 @@ from comparing.manifest import Manifest, ManifestError, load
 MADE_SECRETS = "provision_made_secrets"
 
 
-class Refusal(AnsibleActionFail):
+class Refusal(AnsibleActionFail):  # type: ignore[misc]
     """A failure that an operator can do something about; the result has problem and remedy."""
 
     def __init__(self, problem: str, remedy: str = "") -> None:

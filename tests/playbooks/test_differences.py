@@ -15,7 +15,7 @@ REPOSITORY = trees.repository("http://repo", "http://repo/key", "AA")
 
 def fill(text: str, secrets: Any) -> str:
     for name, value in secrets.items():
-        text = text.replace("{{ provision_secrets.%s }}" % name, value)
+        text = text.replace("{{ provision_secrets." + name + " }}", value)
     return text
 
 

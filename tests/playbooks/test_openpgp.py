@@ -26,7 +26,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home.chmod(0o700)
     for name in ("one", "two"):
         gpg(home, "--passphrase", "", "--quick-gen-key", name, "rsa2048", "sign", "never")
-        print(gpg(home, "--list-keys", "--with-colons", name).decode())
     gpg(home, "--passphrase", "", "--quick-add-key", fingerprint(home, "one"), "rsa2048", "encr")
     return home
 

@@ -43,7 +43,7 @@ def test_any_form_of_file(text: str) -> None:
 
 
 def test_a_file_that_must_be_written_anew_keeps_vaulted_values() -> None:
-    text = "provision_secrets: {a: !vault 'x\\ny', token: old}\n"
+    text = 'provision_secrets: {a: !vault "x\\ny", token: old}\n'
     merged = secrets_file.merge(text, {"token": "new"})
     assert "a: !vault |-\n    x\n    y\n" in merged
     assert secrets_file.values(merged) == {"a": "x\ny", "token": "new"}

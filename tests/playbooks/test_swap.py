@@ -22,7 +22,7 @@ def test_writes_a_file_with_its_mode_and_leaves_no_other(tmp_path: Path) -> None
     entry(path, "text", 0o600).write()
     assert path.read_text() == "text"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert os.listdir(path.parent) == ["a b"]
+    assert [each.name for each in path.parent.iterdir()] == ["a b"]
 
 
 def test_a_link_is_replaced_and_what_it_points_to_stays(tmp_path: Path) -> None:

@@ -26,7 +26,9 @@ def write(tree: Path, host: str, manifest: dict[str, Any], texts: dict[str, str]
     (root / ".manifest.json").write_text(json.dumps({"host": host, **manifest}))
 
 
-def file(role: str, path: str, *, group: str = "root", mode: str = "0644", secret: bool = False) -> dict[str, Any]:  # fmt: skip
+def file(
+    role: str, path: str, *, group: str = "root", mode: str = "0644", secret: bool = False
+) -> dict[str, Any]:
     """A files entry."""
     return {
         "role": role, "path": path, "owner": "root", "group": group, "mode": mode, "secret": secret,
@@ -138,7 +140,9 @@ reporting-disabled = true
 """
 
 
-def state(engine: int, *, url: str = "http://127.0.0.1:8086", seconds: int = 2592000) -> dict[str, Any]:  # fmt: skip
+def state(
+    engine: int, *, url: str = "http://127.0.0.1:8086", seconds: int = 2592000
+) -> dict[str, Any]:
     """InfluxDB's state entry."""
     if engine == 1:
         return {
@@ -207,7 +211,7 @@ def add_grafana(tree: Path, host: str) -> None:
     """Let a host of monitor() have Grafana too."""
     root = "/etc/grafana"
     texts = {
-        f"{root}/grafana.ini": "[analytics]\ncheck_for_updates = false\nreporting_enabled = false\n",
+        f"{root}/grafana.ini": "[analytics]\nreporting_enabled = false\n",
         f"{root}/provisioning/datasources/provision.yaml": DATASOURCE,
         f"{root}/provisioning/dashboards/provision.yaml": PROVIDER,
         f"{root}/dashboards/one.json": json.dumps({"uid": "one", "title": "One", "panels": []}),

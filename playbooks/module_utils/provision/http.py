@@ -10,7 +10,6 @@ import urllib.parse
 import urllib.request
 from typing import Any, Dict, Optional, Tuple
 
-
 #: By it a service's journal tells our questions from others.
 USER_AGENT = "provision-playbooks"
 

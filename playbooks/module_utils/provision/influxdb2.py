@@ -35,8 +35,8 @@ def _right(permission: Dict[str, Any]) -> Tuple[str, str, str, str]:
 
 
 def retention_rules(seconds: int) -> List[Dict[str, Any]]:
-    """A bucket's retentionRules; 0 seconds keeps everything for ever."""
-    return [{"type": "expire", "everySeconds": seconds}] if seconds else []
+    """A bucket's retentionRules; 0 seconds keeps everything for ever (no rule changes nothing)."""
+    return [{"type": "expire", "everySeconds": seconds}]
 
 
 class Server:
