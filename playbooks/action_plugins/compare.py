@@ -22,13 +22,14 @@ SOURCES = "/etc/apt/sources.list.d/"
 class ActionModule(actions.ProvisionAction):
     """Compares, and refuses a host on which the work could not be done; changes nothing.
 
+    Arguments: minimum_free_mib, and group: that into which a host with work is put.
     Result: changed, roles, differences, files (paths to place), awaiting (secrets not known yet),
     wanted (what the roles need of the manifest, if there is work) and diff; on failure problem and
     remedy.
     """
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"minimum_free_mib"})
+    _VALID_ARGS = frozenset({"minimum_free_mib", "group"})
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""
@@ -73,6 +74,9 @@ class ActionModule(actions.ProvisionAction):
                 "sources": [each.path for each in manifest.files if SOURCES in each.path],
             }
             self._before_change(manifest, files, seen, found, result)
+            if self._task.args.get("group") and not self._task.check_mode:
+                # What group_by returns; a task of its own would cost every host that has no work.
+                result.update(add_group=self._task.args["group"], parent_groups=["all"])
         return result
 
     def _before_change(
