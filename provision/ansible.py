@@ -191,7 +191,9 @@ def take(result: RunResult, event: Mapping[str, Any]) -> None:
         return
     host = result.hosts.setdefault(str(event["host"]), HostResult())
     if "differences" in event:
-        host.differences += [Difference(**entry) for entry in event["differences"] or ()]
+        # A host is compared again where InfluxDB made a new token for it.
+        found = [Difference(**entry) for entry in event["differences"] or ()]
+        host.differences += [entry for entry in found if entry not in host.differences]
         host.diffs += [_diff(entry) for entry in event.get("diff") or ()]
     elif event["status"] == "changed":
         host.changed += 1

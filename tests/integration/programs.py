@@ -1,0 +1,180 @@
+"""Real programs for tests: Telegraf and InfluxDB as processes on free ports of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from provision.fleet import read_fleet
+from provision.influx import InfluxDB
+from provision.render.tree import write_tree
+from tests.conftest import INVENTORY
+
+HOST = "w1.example.com"
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port that nothing listened on a moment ago."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Running:
+    """A program that runs, and where it logs."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def stop(self) -> None:
+        """End it as systemd would, and wait."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@contextmanager
+def running(
+    argv: list[str], log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Running]:
+    """Run a program for as long as the context lasts."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            argv, stdout=output, stderr=output, env={**os.environ, **(environment or {})}
+        )
+    program = Running(process, log)
+    try:
+        yield program
+    finally:
+        program.stop()
+
+
+def wait_for(condition: object, what: str, seconds: float = 30) -> None:
+    """Wait until a callable gives something true; fail with what was waited for."""
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.05)
+
+
+def answers(url: str) -> bool:
+    """Whether a web server answers with success."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status < 300)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+@dataclass
+class Database:
+    """A running InfluxDB: the engine, where it is, and the words that let in to it."""
+
+    engine: int
+    url: str
+    secrets: dict[str, str]
+    program: Running
+
+    def reader(self, database: str = "telegraf") -> InfluxDB:
+        """Asked with the rights that Grafana has."""
+        if self.engine == 2:
+            return InfluxDB(self.url, database, token=self.secrets["influxdb_read_token"])
+        password = self.secrets["influxdb_read_password"]
+        return InfluxDB(self.url, database, username="grafana", password=password)
+
+
+@contextmanager
+def influxdb_process(
+    engine: int, binary: Path, directory: Path, *, authentication: bool = True
+) -> Iterator[tuple[str, Running]]:
+    """A fresh InfluxDB of an engine on a free port."""
+    port, backup = free_port(), free_port()
+    url = f"http://127.0.0.1:{port}"
+    directory.mkdir(parents=True, exist_ok=True)
+    if engine == 2:
+        argv = [
+            str(binary),
+            f"--bolt-path={directory}/influxd.bolt",
+            f"--engine-path={directory}/engine",
+            f"--sqlite-path={directory}/influxd.sqlite",
+            f"--http-bind-address=127.0.0.1:{port}",
+            "--reporting-disabled",
+        ]
+    else:
+        config = directory / "influxdb.conf"
+        config.write_text(
+            f"reporting-disabled = true\nbind-address = '127.0.0.1:{backup}'\n"
+            f"[meta]\ndir = '{directory}/meta'\n"
+            f"[data]\ndir = '{directory}/data'\nwal-dir = '{directory}/wal'\n"
+            "index-version = 'tsi1'\n"
+            f"[http]\nbind-address = '127.0.0.1:{port}'\n"
+            f"auth-enabled = {'true' if authentication else 'false'}\nlog-enabled = false\n"
+        )
+        argv = [str(binary), "-config", str(config)]
+    with running(argv, directory / "influxd.log") as program:
+        ready = f"{url}/ready" if engine == 2 else f"{url}/ping"
+        wait_for(lambda: answers(ready), f"InfluxDB {engine}.x at {url}", 60)
+        yield url, program
+
+
+def send(port: int, lines: list[str], *, pause: float = 0.0) -> None:
+    """Send statsd lines over UDP, one packet each."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for line in lines:
+            sender.sendto(line.encode(), ("127.0.0.1", port))
+            if pause:
+                time.sleep(pause)
+
+
+def listens(port: int) -> bool:
+    """Whether something listens on a UDP port of this machine."""
+    end = f":{port:04X}"
+    return any(
+        line.split()[1].endswith(end)
+        for table in ("udp", "udp6")
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+    )
+
+
+@dataclass
+class Telegraf:
+    """A running Telegraf and the UDP port of its statsd."""
+
+    port: int
+    program: Running
+
+
+@contextmanager
+def rendered_telegraf(binary: Path, database: Database, directory: Path) -> Iterator[Telegraf]:
+    """Telegraf with what is rendered for w1.example.com, in front of a database; every second."""
+    port = free_port(socket.SOCK_DGRAM)
+    directory.mkdir(exist_ok=True)
+    inventory = directory / "inventory.yml"
+    settings = (
+        f"influxdb_engine: {database.engine}, influxdb_url: '{database.url}', "
+        f"telegraf_interval: 1s, telegraf_statsd_port: {port}"
+    )
+    inventory.write_text(f"{INVENTORY}all: {{vars: {{{settings}}}}}\n")
+    write_tree(read_fleet(["-i", str(inventory)]).site, directory / "tree")
+    etc = directory / "tree" / HOST / "etc/telegraf"
+    secret = "influxdb_write_" + ("token" if database.engine == 2 else "password")
+    files = ["--config", f"{etc}/telegraf.conf", "--config-directory", f"{etc}/telegraf.d"]
+    environment = {secret.upper(): database.secrets[secret]}
+    with running([str(binary), *files], directory / "telegraf.log", environment) as program:
+        wait_for(lambda: listens(port), "the rendered Telegraf")
+        yield Telegraf(port, program)
