@@ -26,8 +26,7 @@ class ProvisionError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a file: where (a key path such as metrics[3].type), what, hint.
-    """
+    """One thing that is wrong with a file: where (a key path as metrics[3].type), what, a hint."""
 
     file: str
     where: str

@@ -19,11 +19,15 @@ WORKERS_GROUP = "workers"
 
 @dataclass(frozen=True)
 class InventoryHost:
-    """A host as the inventory has it: name, groups, and the variables that were asked for."""
+    """A host as the inventory has it: name, groups, and the variables that were asked for.
+
+    names are those of all its variables, whoever they are for.
+    """
 
     name: str
     groups: frozenset[str]
     variables: Mapping[str, Any]
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,7 @@ class Inventory:
             ) from error
 
     def encrypt(self, text: str) -> str:
-        """The text, vaulted with the first password that was given (for a file that was vaulted).
-        """
+        """The text, vaulted with the first password given: for a file that was vaulted."""
         from ansible.parsing.vault import VaultLib
 
         vault = VaultLib(self._loader._vault.secrets)
@@ -74,6 +77,7 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
     Raises ProvisionError for an inventory that Ansible cannot read or a variable it cannot
     evaluate.
     """
+    from ansible import context
     from ansible.cli.playbook import PlaybookCLI
     from ansible.errors import AnsibleError
     from ansible.template import Templar
@@ -82,9 +86,9 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
     try:
         command = PlaybookCLI(["ansible-playbook", *options, "site.yml"])
         command.parse()
+        _assert_sources(context.CLIARGS["inventory"])
         loader, inventory, variables = command._play_prereqs()
         sources = tuple(str(source) for source in inventory._sources)
-        _assert_sources(sources)
         hosts = []
         for host in inventory.get_hosts("all"):
             raw = variables.get_vars(host=host, include_hostvars=False)
@@ -98,10 +102,9 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
                         f"{host.name}: variable {name}: {str(error).splitlines()[0]}"
                     ) from error
             groups = frozenset(group.name for group in host.get_groups())
-            hosts.append(InventoryHost(host.name, groups, _plain(values)))
-        limit = _limit(options)
-        if limit:
-            inventory.subset(limit)
+            hosts.append(InventoryHost(host.name, groups, _plain(values), frozenset(map(str, raw))))
+        if context.CLIARGS["subset"]:
+            inventory.subset(context.CLIARGS["subset"])
         limited = frozenset(host.name for host in inventory.get_hosts("all"))
     except AnsibleError as error:
         raise ProvisionError(str(error)) from error
@@ -110,20 +113,16 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
 
 
 def _start_over() -> None:
-    """Ansible takes its options and its vault once in a process; here several inventories are read.
-    """
+    """Ansible takes options and vault once in a process; here several inventories are read."""
     from ansible.parsing.vault import VaultSecretsContext
     from ansible.utils.context_objects import GlobalCLIArgs
+    from ansible.utils.vars import load_extra_vars, load_options_vars
 
     VaultSecretsContext._current = None
+    for cached, name in ((load_extra_vars, "extra_vars"), (load_options_vars, "options_vars")):
+        if hasattr(cached, name):
+            delattr(cached, name)
     GlobalCLIArgs._Singleton__instance = None
-
-
-def _limit(options: Sequence[str]) -> str | None:
-    from ansible import context
-
-    limit = context.CLIARGS.get("subset")
-    return str(limit) if limit else None
 
 
 def _assert_sources(sources: Sequence[str]) -> None:

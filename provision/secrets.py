@@ -36,6 +36,8 @@ def load_secrets(path: Path, read_yaml: Callable[[Path], Any]) -> dict[str, str]
         mode = stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise ProvisionError(f"{path}: {error.strerror}") from error
     vaulted = is_vaulted(path)
     if mode & 0o077 and not vaulted:
         raise ProvisionError(
@@ -72,7 +74,7 @@ def is_vaulted(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(14) == b"$ANSIBLE_VAULT"
-    except FileNotFoundError:
+    except OSError:
         return False
 
 

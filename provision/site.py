@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -22,7 +23,13 @@ from provision.catalog.load import unknown_app
 from provision.catalog.model import Catalog
 from provision.errors import InvalidInput, Problem
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, InventoryHost
-from provision.values import check_duration, check_fingerprint, check_url, seconds
+from provision.values import (
+    check_duration,
+    check_fingerprint,
+    check_url,
+    seconds,
+    whole_number,
+)
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 _Duration = Annotated[str, BeforeValidator(check_duration)]
@@ -44,7 +51,7 @@ class Settings(BaseModel):
 
     apps: tuple[str, ...] = ()
 
-    influxdb_engine: Literal[1, 2] = 2
+    influxdb_engine: Annotated[Literal[1, 2], BeforeValidator(whole_number)] = 2
     influxdb_version: _Version | None = None
     influxdb_organization: _Name = "provision"
     influxdb_database: _Name = "telegraf"
@@ -78,6 +85,9 @@ class Settings(BaseModel):
     grafana_repository_key_url: _Url = "https://apt.grafana.com/gpg-full.key"
     grafana_repository_key_fingerprint: _Fingerprint = "B53AE77BADB630A683046005963FA27710458545"
 
+
+# It becomes a directory's name and a tag's value.
+HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 
 VARIABLES = frozenset(Settings.model_fields)
 WANTED = VARIABLES | {"ansible_host", "ansible_connection"}
@@ -184,6 +194,10 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
     monitors = [host for host in ours if MONITOR_GROUP in host.groups]
     hosts = []
     for entry in ours:
+        if not HOST_NAME.fullmatch(entry.name):
+            problems.append(Problem(file, repr(entry.name), "not the name of a host"))
+            continue
+        problems += _misspelt(entry, file)
         settings = _settings(entry, file, problems)
         worker = WORKERS_GROUP in entry.groups
         found = []
@@ -228,13 +242,15 @@ def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settin
         return None
 
 
-def misspelt(names: Sequence[str]) -> dict[str, str]:
-    """Variables that look like one of ours but are none, with the one that they look like."""
-    found = {}
-    for name in names:
-        near = difflib.get_close_matches(name, VARIABLES - {"apps"}, n=1, cutoff=0.9)
-        if near and name not in VARIABLES:
-            found[name] = near[0]
+def _misspelt(host: InventoryHost, file: str) -> list[Problem]:
+    """Variables that are none of ours, but so near to one that they were meant to be."""
+    known = VARIABLES - {"apps"}
+    found = []
+    for name in sorted(host.names - VARIABLES):
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
+        if near:
+            what = f"no such variable; did you mean {near[0]}?"
+            found.append(Problem(file, f"{host.name}: {name}", what))
     return found
 
 

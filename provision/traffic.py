@@ -1,5 +1,4 @@
-"""What an application would send, from its catalog: every metric, with values that tell them apart.
-"""
+"""What an application would send: every metric, with values that tell them apart."""
 
 from __future__ import annotations
 

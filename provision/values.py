@@ -22,6 +22,11 @@ def go_duration(duration: str) -> str:
     return f"{seconds(duration)}s"
 
 
+def whole_number(value: Any) -> Any:
+    """A number that came as a text, as `-e name=1` has it, as a number; anything else as it is."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
 def check_duration(value: Any) -> str:
     """A duration, or ValueError."""
     seconds(str(value))

@@ -1,5 +1,4 @@
-"""Expected against seen: which documented metrics arrived, with which values; which panels answer.
-"""
+"""Expected against seen: which metrics arrived with which values, which panels answer."""
 
 from __future__ import annotations
 

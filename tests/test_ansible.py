@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from provision.ansible import (
+    Difference,
+    RunResult,
+    playbook_command,
+    playbook_environment,
+    run_playbook,
+    take,
+)
+
+
+def result(*events: dict[str, object]) -> RunResult:
+    made = RunResult({}, 0, "")
+    for event in events:
+        take(made, event)
+    return made
+
+
+def compared(host: str, *differences: dict[str, str]) -> dict[str, object]:
+    return {"event": "result", "host": host, "status": "changed", "differences": list(differences)}
+
+
+MISSING = {"role": "telegraf", "kind": "file", "name": "/x", "action": "create", "why": "missing"}
+
+
+def test_secrets_are_named_by_their_file_alone() -> None:
+    command = playbook_command("site.yml", ["-l", "w1"], {"targets": "a"}, Path("/s/secrets.yml"))
+    assert command[-1].endswith("playbooks/site.yml")
+    assert "@/s/secrets.yml" in command
+    assert json.loads(command[-2]) == {"targets": "a"}
+
+
+def test_what_a_host_needs_is_taken_from_its_comparison() -> None:
+    made = result(compared("w1", MISSING), compared("w2"), compared("w1", MISSING))
+    assert made.hosts["w1"].differences == [Difference(**MISSING)]
+    assert made.hosts["w2"].differences == []
+
+
+def test_the_last_failure_of_a_host_is_what_is_told() -> None:
+    made = result(
+        {"event": "result", "host": "w1", "status": "failed", "msg": "first"},
+        {"event": "result", "host": "w1", "status": "failed", "problem": "p", "remedy": "r"},
+    )
+    assert (made.hosts["w1"].failed, made.hosts["w1"].remedy) == ("p", "r")
+    assert not made.ok
+
+
+def test_a_failure_that_was_put_right_is_none() -> None:
+    counts = {"failures": 0, "unreachable": 0, "rescued": 1}
+    made = result(
+        {"event": "result", "host": "w1", "status": "failed", "msg": "first"},
+        {"event": "stats", "hosts": {"w1": counts}},
+    )
+    assert made.ok
+
+
+def test_a_host_that_does_not_answer_is_unreachable() -> None:
+    made = result({"event": "result", "host": "w1", "status": "unreachable", "msg": "no route"})
+    assert made.hosts["w1"].unreachable
+    assert not made.ok
+
+
+def test_an_operators_configuration_stands(tmp_path: Path) -> None:
+    own = tmp_path / "ansible.cfg"
+    own.write_text("[defaults]\n")
+    base = {"ANSIBLE_CONFIG": str(own), "ANSIBLE_FORKS": "3", "ANSIBLE_CALLBACKS_ENABLED": "timer"}
+    made = playbook_environment(base, events="/dev/fd/9", verbose=False)
+    assert made["ANSIBLE_CONFIG"] == str(own)
+    assert made["ANSIBLE_FORKS"] == "3"
+    assert made["ANSIBLE_CALLBACKS_ENABLED"] == "timer,events"
+
+
+def test_events_come_from_a_real_run(tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(
+        "monitor: {hosts: {m: {ansible_connection: local, ansible_become: false}}}\n"
+    )
+    secrets = tmp_path / "secrets.yml"
+    secrets.write_text("provision_secrets: {}\n")
+    events: list[str] = []
+    made = run_playbook(
+        "site.yml",
+        ["-i", str(inventory)],
+        {"provision_tree": str(tmp_path / "none"), "provision_secrets_file": str(secrets)},
+        secrets=secrets,
+        on_event=lambda event: events.append(str(event["event"])),
+    )
+    assert "play" in events
+    assert "stats" in events
+    assert made.status == 2
+    assert "none" in (made.hosts["m"].failed or "")

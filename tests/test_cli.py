@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from provision import cli
+from provision.cli import run
+from tests.conftest import INVENTORY
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+def test_init_writes_an_inventory_that_renders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["init"]) == 0
+    assert run(["render", "--output", "tree"]) == 0
+    telegraf = tmp_path / "tree/worker-1.example.com/etc/telegraf/telegraf.conf"
+    assert telegraf.is_file()
+    assert run(["init"]) == 1
+    assert "there is one already" in capsys.readouterr().err
+
+
+def test_render_keeps_to_the_limit(tmp_path: Path) -> None:
+    Path("inventory.yml").write_text(INVENTORY)
+    assert run(["render", "-l", "w1.example.com", "--output", "tree"]) == 0
+    assert [path.name for path in (tmp_path / "tree").iterdir()] == ["w1.example.com"]
+
+
+def test_errors_are_told_with_a_remedy_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["up", "-i", "none.yml"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert "none.yml: there is no such inventory" in told
+    assert "remedy: write one with `provision init`" in told
+
+
+def test_an_unknown_application_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["catalog", "show", "relm"]) == 1
+    assert "known are realm" in capsys.readouterr().err
+    arguments = ["worker", "w1", "--monitor", "m", "--app", "relm"]
+    assert run(arguments) == 1
+    assert "did you mean 'realm'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nothing"],
+        ["up", "--no-such-option"],
+        ["render"],
+        ["worker", "--monitor", "m"],
+        ["worker", "w1", "--app", "realm"],
+        ["catalog", "show"],
+        ["rehearse", "--engine", "3"],
+    ],
+)
+def test_a_wrong_command_line_is_exit_2(arguments: list[str]) -> None:
+    assert run(arguments) == 2
+
+
+def test_a_host_that_is_not_in_the_inventory_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("inventory.yml").write_text(INVENTORY)
+    assert run(["worker", "w9.example.com"]) == 1
+    told = capsys.readouterr().err
+    assert "w9.example.com: not in workers of" in told
+    assert "w1.example.com, w2.example.com" in told
+
+
+def test_a_limit_that_leaves_nobody_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("inventory.yml").write_text(INVENTORY)
+    assert run(["worker", "-l", "monitor"]) == 1
+    assert "no host is left" in capsys.readouterr().err
+
+
+def test_a_bug_is_exit_3_with_a_log_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def broken(**_: object) -> int:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr("provision.commands.init.init", broken)
+    assert run(["init"]) == 3
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    (log,) = (tmp_path / "cache/provision/log").iterdir()
+    assert str(log) in told
+    assert "ZeroDivisionError: oh" in log.read_text()
+
+
+def test_an_interruption_is_exit_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(**_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("provision.commands.init.init", interrupted)
+    assert run(["init"]) == 130
+
+
+def test_a_catalog_for_programs_has_its_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["catalog", "show", "realm", "--format", "json"]) == 0
+    metrics = json.loads(capsys.readouterr().out)["metrics"]
+    assert len(metrics) == 18
+    for metric in metrics:
+        assert {"name", "type", "unit", "description", "bucket", "measurement"} <= metric.keys()
+
+
+def test_ansibles_options_reach_ansible_under_their_own_names() -> None:
+    options = {
+        "inventory": ("a", "b"),
+        "limit": "w1",
+        "extra_vars": ("x=1",),
+        "user": "admin",
+        "private_key": "/k",
+        "ask_become_pass": True,
+        "become": True,
+        "forks": 3,
+        "check": True,
+        "diff": True,
+        "verbose": 3,
+        "vault_id": ("prod@p",),
+    }
+    assert cli._ansible(options) == [
+        *("--inventory", "a", "--inventory", "b", "--limit", "w1", "--extra-vars", "x=1"),
+        *("--vault-id", "prod@p", "--user", "admin", "--private-key", "/k", "--become"),
+        *("--ask-become-pass", "--forks", "3", "--check", "--diff", "-vvv"),
+    ]
+
+
+def test_the_module_runs_as_the_command_does() -> None:
+    argv = [sys.executable, "-m", "provision", "--version"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("provision, version ")
