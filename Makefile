@@ -31,7 +31,8 @@ lint: $(VENV)/ready
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/yamllint --strict playbooks provision/catalogs
-	cd playbooks && ANSIBLE_HOME=$(HOME)/.cache/provision/ansible ../$(VENV)/bin/ansible-lint --offline -q
+	cd playbooks && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" ANSIBLE_HOME=$(HOME)/.cache/provision/ansible \
+	  ansible-lint --offline -q
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

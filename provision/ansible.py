@@ -80,7 +80,7 @@ def playbook_command(
 
 
 def playbook_environment(base: Mapping[str, str], *, events: str, verbose: bool) -> dict[str, str]:
-    """The environment of a run; what the caller has set stands, as does an ansible.cfg of theirs."""
+    """The environment of a run; what the caller set stands, and an ansible.cfg of theirs."""
     environment = dict(base)
     if not any(map(os.path.exists, _own_configurations(base))):
         environment.setdefault("ANSIBLE_CONFIG", str(PLAYBOOKS / "ansible.cfg"))

@@ -105,7 +105,7 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
             hosts.append(InventoryHost(host.name, groups, _plain(values), frozenset(map(str, raw))))
         if context.CLIARGS["subset"]:
             inventory.subset(context.CLIARGS["subset"])
-        limited = frozenset(host.name for host in inventory.get_hosts("all"))
+        limited = frozenset(str(host.name) for host in inventory.get_hosts("all"))
     except AnsibleError as error:
         raise ProvisionError(str(error)) from error
     secrets = tuple((str(name), secret.bytes) for name, secret in loader._vault.secrets or ())

@@ -75,8 +75,7 @@ def _metric_once(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]
 
 
 def _measurement_once(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """One measurement for each metric: InfluxDB keeps one field type, and a query finds one thing.
-    """
+    """One measurement a metric: InfluxDB keeps one field type, a query finds one thing."""
     seen: dict[str, int] = {}
     for index, metric in enumerate(catalog.metrics):
         measurement = catalog.measurement(metric)

@@ -54,8 +54,7 @@ class Severity(StrEnum):
 
 
 class Condition(_Model):
-    """When to worry: the metric is above a value. Counters are compared as their sum in 5 minutes.
-    """
+    """When to worry: the metric is above a value (a counter: its sum in 5 minutes)."""
 
     above: float
     severity: Severity

@@ -119,8 +119,7 @@ def _grafana_url(stage: Stage) -> str:
 
 
 def send_everything(stage: Stage, steps: Progress) -> list[Sent]:
-    """Send what the catalogs of each worker document to its statsd, its own name among the hosts'.
-    """
+    """Send what the catalogs of each worker document to its statsd."""
     sent: list[Sent] = []
     for host in stage.fleet.site.workers:
         samples = documented_traffic(host.catalogs)

@@ -1,5 +1,4 @@
-"""A stage for a rehearsal: the hosts, the packages they install from, and the site that they are.
-"""
+"""A stage for a rehearsal: hosts, the packages they install from, and the site they are."""
 
 from __future__ import annotations
 

@@ -94,11 +94,14 @@ def _services(host: Host) -> list[dict[str, Any]]:
     services: list[dict[str, Any]] = []
     if "influxdb" in roles:
         url = local_url(settings.influxdb_address, settings.influxdb_port)
+        # InfluxDB 1.6 has no /health.
+        health = "health" if settings.influxdb_engine == 2 else "ping?verbose=true"
         services.append(
             {
-                "role": "influxdb", "name": "influxdb", "listen":
-                [f"tcp:{settings.influxdb_address}:{settings.influxdb_port}"], "health":
-                f"{url}/{'health' if settings.influxdb_engine == 2 else 'ping?verbose=true'}",
+                "role": "influxdb",
+                "name": "influxdb",
+                "listen": [f"tcp:{settings.influxdb_address}:{settings.influxdb_port}"],
+                "health": f"{url}/{health}",
             }
         )
     if "grafana" in roles:

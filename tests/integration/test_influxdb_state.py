@@ -1,77 +1,29 @@
-"""The state of InfluxDB, converged on real servers of both engines.
-
-PROVISION_INFLUXD1 and PROVISION_INFLUXD2 name the programs; Debian's package influxdb (1.6.7) and
-the package influxdb2 have them as usr/bin/influxd.
-"""
+"""The state of InfluxDB, converged on real servers of both engines."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.provision import state
+from ansible.module_utils.provision.http import ServiceError, basic, call
 
-TESTS = Path(__file__).resolve().parents[1]
-for _folder in (str(TESTS.parent / "playbooks"), str(TESTS / "playbooks")):
-    if _folder not in sys.path:
-        sys.path.insert(0, _folder)
-
-import comparing  # noqa: E402, F401 - lets ansible.module_utils find ours
-import trees  # noqa: E402
-from ansible.module_utils.provision import state  # noqa: E402
-from ansible.module_utils.provision.http import ServiceError, basic, call  # noqa: E402
+from tests.integration.programs import influxdb_process
+from tests.playbooks import trees
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def program(engine: int) -> str:
-    path = os.environ.get(f"PROVISION_INFLUXD{engine}") or shutil.which(f"influxd{engine}")
-    if not path or not os.access(path, os.X_OK):
-        pytest.skip(f"PROVISION_INFLUXD{engine} names no influxd of engine {engine}")
-    return path
-
-
-@pytest.fixture(params=[1, 2])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[int, str]]:
+@pytest.fixture(params=[1, 2], ids=["engine-1", "engine-2"])
+def server(
+    request: pytest.FixtureRequest, tmp_path: Path, influxd_binary: Callable[[int], Path]
+) -> Iterator[tuple[int, str]]:
     """(engine, URL) of a fresh server; engine 1 with auth-enabled."""
     engine: int = request.param
-    influxd, port, rpc = program(engine), free_port(), free_port()
-    if engine == 1:
-        config = tmp_path / "influxdb.conf"
-        config.write_text(
-            f'reporting-disabled = true\nbind-address = "127.0.0.1:{rpc}"\n'
-            f'[meta]\ndir = "{tmp_path}/meta"\n[data]\ndir = "{tmp_path}/data"\n'
-            f'wal-dir = "{tmp_path}/wal"\n'
-            f'[http]\nbind-address = "127.0.0.1:{port}"\nauth-enabled = true\n'
-        )
-        command = [influxd, "-config", str(config)]
-    else:
-        command = [
-            influxd, f"--bolt-path={tmp_path}/bolt", f"--engine-path={tmp_path}/engine",
-            f"--sqlite-path={tmp_path}/sqlite", f"--http-bind-address=127.0.0.1:{port}",
-            "--reporting-disabled",
-        ]  # fmt: skip
-    process = subprocess.Popen(
-        command, env={**os.environ, "HOME": str(tmp_path)}, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        yield engine, f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
+    with influxdb_process(engine, influxd_binary(engine), tmp_path / "influxdb") as (url, _):
+        yield engine, url
 
 
 class Site:
