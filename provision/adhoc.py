@@ -13,7 +13,7 @@ from provision.fleet import INVENTORY_FILE, Fleet
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP
 from provision.output import note
 from provision.paths import config
-from provision.site import Settings
+from provision.settings import Settings
 
 _HEADER = """\
 # Kept by provision for the site of {monitor}. An ordinary Ansible inventory: edit it freely.

@@ -13,7 +13,8 @@ from provision.errors import ProvisionError
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
 from provision.render.tree import write_tree
 from provision.secrets import FILE_NAME, complete, load_secrets, write_secrets
-from provision.site import WANTED, Site, build_site
+from provision.settings import WANTED
+from provision.site import Site, build_site
 from provision.view import RunView
 
 CATALOGS_DIRECTORY = "catalogs"

@@ -21,11 +21,12 @@ DASHBOARDS = _data("dashboards")
 
 def cache() -> Path:
     """Where builds, rehearsals and logs are kept: ~/.cache/provision (or under XDG_CACHE_HOME)."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "provision"
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    # A relative one is to be ignored (XDG Base Directory Specification).
+    return (Path(home) if home.startswith("/") else Path.home() / ".cache") / "provision"
 
 
 def config() -> Path:
     """Where sites without an inventory of their own are kept (XDG_CONFIG_HOME)."""
-    home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(home) / "provision"
+    home = os.environ.get("XDG_CONFIG_HOME", "")
+    return (Path(home) if home.startswith("/") else Path.home() / ".config") / "provision"

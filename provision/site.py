@@ -7,112 +7,18 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-)
+from pydantic import ValidationError
 
 from provision.catalog.load import unknown_app
 from provision.catalog.model import Catalog
 from provision.errors import InvalidInput, Problem
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, InventoryHost
-from provision.values import (
-    check_duration,
-    check_fingerprint,
-    check_url,
-    seconds,
-    whole_number,
-)
-
-_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-_Duration = Annotated[str, BeforeValidator(check_duration)]
-_Url = Annotated[str, BeforeValidator(check_url)]
-_Fingerprint = Annotated[str, BeforeValidator(check_fingerprint)]
-_Version = Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.+:~-]*$")]
-_Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]*$")]
-_Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class Settings(BaseModel):
-    """The variables that an inventory may set, with their defaults: this product's public settings.
-
-    influxdb_* and grafana_* count on the monitoring host; telegraf_* and apps on each worker.
-    Durations are like 10s, 30d; a retention of 0s keeps everything.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-    apps: tuple[str, ...] = ()
-
-    influxdb_engine: Annotated[Literal[1, 2], BeforeValidator(whole_number)] = 2
-    influxdb_version: _Version | None = None
-    influxdb_organization: _Name = "provision"
-    influxdb_database: _Name = "telegraf"
-    influxdb_retention: _Duration = "30d"
-    influxdb_address: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]*$")] = ""
-    influxdb_port: _Port = 8086
-    influxdb_url: _Url | None = None
-
-    grafana_enabled: bool = True
-    grafana_version: _Version | None = None
-    grafana_address: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]*$")] = ""
-    grafana_port: _Port = 3000
-
-    telegraf_version: _Version | None = None
-    telegraf_interval: _Duration = "10s"
-    telegraf_statsd_address: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]*$")] = (
-        "127.0.0.1"
-    )
-    telegraf_statsd_port: _Port = 8125
-    telegraf_statsd_gauge_ttl: _Duration = "24h"
-
-    # Keys are pinned by their primary fingerprint: InfluxData's signing subkeys rotate.
-    influxdata_repository_url: _Url = "https://repos.influxdata.com/debian"
-    influxdata_repository_suite: _Word = "stable"
-    influxdata_repository_component: _Word = "main"
-    influxdata_repository_key_url: _Url = "https://repos.influxdata.com/influxdata-archive.key"
-    influxdata_repository_key_fingerprint: _Fingerprint = "24C975CBA61A024EE1B631787C3D57159FC2F927"
-    grafana_repository_url: _Url = "https://apt.grafana.com"
-    grafana_repository_suite: _Word = "stable"
-    grafana_repository_component: _Word = "main"
-    grafana_repository_key_url: _Url = "https://apt.grafana.com/gpg-full.key"
-    grafana_repository_key_fingerprint: _Fingerprint = "B53AE77BADB630A683046005963FA27710458545"
-
+from provision.settings import VARIABLES, Settings
+from provision.values import seconds
 
 # It becomes a directory's name and a tag's value.
 HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
-
-VARIABLES = frozenset(Settings.model_fields)
-WANTED = VARIABLES | {"ansible_host", "ansible_connection"}
-
-
-@dataclass(frozen=True)
-class Repository:
-    """An apt repository and the primary fingerprint that its key must have."""
-
-    name: str
-    url: str
-    suite: str
-    component: str
-    key_url: str
-    fingerprint: str
-
-    @property
-    def keyring(self) -> str:
-        """The path on the host."""
-        return f"/etc/apt/keyrings/{self.name}.gpg"
-
-    @property
-    def host(self) -> str:
-        """The host in the URL, which apt calls the origin in quotes (apt_preferences(5))."""
-        return urlsplit(self.url).hostname or ""
 
 
 @dataclass(frozen=True)
@@ -166,21 +72,6 @@ class Site:
         if monitor.grafana_enabled:
             names += ["grafana_admin_password", "grafana_secret_key"]
         return tuple(names)
-
-
-def repositories(settings: Settings) -> dict[str, Repository]:
-    """The apt repositories that a host's settings name, by their short names."""
-    return {
-        name: Repository(
-            name=name,
-            url=getattr(settings, f"{name}_repository_url").rstrip("/"),
-            suite=getattr(settings, f"{name}_repository_suite"),
-            component=getattr(settings, f"{name}_repository_component"),
-            key_url=getattr(settings, f"{name}_repository_key_url"),
-            fingerprint=getattr(settings, f"{name}_repository_key_fingerprint"),
-        )
-        for name in ("influxdata", "grafana")
-    }
 
 
 def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:

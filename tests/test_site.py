@@ -7,7 +7,7 @@ import pytest
 
 from provision.errors import InvalidInput
 from provision.fleet import Fleet
-from provision.site import Settings, repositories
+from provision.settings import Settings, repositories
 from tests.conftest import INVENTORY
 
 Make = Callable[..., Fleet]

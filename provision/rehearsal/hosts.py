@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+from provision import paths
 from provision.errors import ProvisionError
 from provision.rehearsal import apt, cgroups, locks, machine, mounts, network, processes
 from provision.rehearsal import state as states
@@ -26,12 +27,6 @@ _PROGRAMS = (
     *("systemd-nspawn", "ip", "iptables", "mount", "umount", "ssh", "ssh-keygen"),
     *("rm", "sh"),
 )
-
-
-def default_cache() -> Path:
-    """Where what took long to make is kept: provision/ in XDG_CACHE_HOME or ~/.cache."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(home) if home.startswith("/") else Path.home() / ".cache") / "provision"
 
 
 @dataclass(frozen=True)
@@ -142,7 +137,7 @@ class Rehearsal:
 
 def rehearsals(cache: Path | None = None) -> Path:
     """The directory of all rehearsals."""
-    return (cache or default_cache()) / "rehearsals"
+    return (cache or paths.cache()) / "rehearsals"
 
 
 def standing(cache: Path | None = None) -> list[str]:

@@ -21,7 +21,7 @@ from provision.rehearsal.progress import Progress
 from provision.rehearsal.repository import publish, serve
 from provision.rehearsal.threads import concurrently
 from provision.secrets import FILE_NAME
-from provision.site import Settings
+from provision.settings import Settings
 
 MONITOR = "monitor.rehearsal"
 WORKERS = ("worker-1.rehearsal", "worker-2.rehearsal")

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from provision.render.targets import DIRECTORIES, TARGETS, RenderedFile
-from provision.site import Host, Repository, Site, repositories
+from provision.settings import Repository, repositories
+from provision.site import Host, Site
 
 
 def manifest(host: Host, site: Site, files: Sequence[RenderedFile]) -> dict[str, Any]:

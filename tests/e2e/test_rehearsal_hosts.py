@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from provision import paths
 from provision.errors import ProvisionError
 from provision.rehearsal import cgroups, hosts, mounts, packages
 from provision.rehearsal.base import RESTRICTED_PASSWORD, base_image
@@ -29,7 +30,7 @@ NAMES = ("monitor.example.com", "w1.example.com")
 
 @pytest.fixture(scope="module")
 def cache() -> Path:
-    return hosts.default_cache()
+    return paths.cache()
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,8 @@ def database(
 def state_entry(engine: int, url: str) -> dict[str, object]:
     """What a site with default settings wants of its InfluxDB, at another address."""
     from provision.render.manifest import manifest
-    from provision.site import Host, Settings, Site
+    from provision.settings import Settings
+    from provision.site import Host, Site
 
     host = Host("monitor", True, False, Settings(influxdb_engine=engine), ())  # type: ignore[arg-type]
     (entry,) = (
