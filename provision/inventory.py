@@ -101,8 +101,9 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
                     raise ProvisionError(
                         f"{host.name}: variable {name}: {str(error).splitlines()[0]}"
                     ) from error
-            groups = frozenset(group.name for group in host.get_groups())
-            hosts.append(InventoryHost(host.name, groups, _plain(values), frozenset(map(str, raw))))
+            # Ansible's names know where they are from, and YAML takes no such thing for a text.
+            name, groups = str(host.name), frozenset(str(group.name) for group in host.get_groups())
+            hosts.append(InventoryHost(name, groups, _plain(values), frozenset(map(str, raw))))
         if context.CLIARGS["subset"]:
             inventory.subset(context.CLIARGS["subset"])
         limited = frozenset(str(host.name) for host in inventory.get_hosts("all"))
