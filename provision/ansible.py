@@ -23,6 +23,13 @@ FAILED_HOSTS, UNREACHABLE_HOSTS = 2, 4
 # What was asked once is not asked again.
 ASKS_FOR_VAULT = frozenset({"-J", "--ask-vault-pass", "--ask-vault-password"})
 
+# What Ansible says of a user who may not become root (its become plugin sudo), and what helps.
+_REMEDIES = {
+    "Missing sudo password": "let it be asked for: -K",
+    "Incorrect sudo password": "give the one that sudo wants on this host: -K asks for it",
+    "is not in the sudoers file": "connect as a user who may become root (-u)",
+}
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -197,9 +204,23 @@ def take(result: RunResult, event: Mapping[str, Any]) -> None:
     elif event["status"] == "changed":
         host.changed += 1
     if event["status"] in {"failed", "unreachable"}:
-        host.failed = str(event.get("problem") or event.get("msg") or "failed")
-        host.remedy = event.get("remedy")
+        said = str(event.get("problem") or event.get("msg") or "failed")
+        host.failed = said.removeprefix("Task failed: ")
         host.unreachable = event["status"] == "unreachable"
+        host.remedy = event.get("remedy") or remedy(str(event["host"]), said, host.unreachable)
+
+
+def remedy(host: str, said: str, unreachable: bool) -> str | None:
+    """What to do about a failure that is told by Ansible itself; None where that is not known."""
+    if unreachable:
+        return (
+            f"see that it runs and that ssh gets in (-u, --private-key), or leave it out: "
+            f"--limit '!{host}'"
+        )
+    for words, what in _REMEDIES.items():
+        if words in said:
+            return what
+    return None
 
 
 def _diff(entry: Mapping[str, Any]) -> Diff:

@@ -64,6 +64,15 @@ def test_a_host_that_does_not_answer_is_unreachable() -> None:
     assert not made.ok
 
 
+def test_what_ansible_says_itself_has_a_remedy() -> None:
+    told = {"event": "result", "host": "w1", "msg": "Task failed: Missing sudo password"}
+    refused = result({**told, "status": "failed"}).hosts["w1"]
+    assert refused.failed == "Missing sudo password"
+    assert "-K" in (refused.remedy or "")
+    gone = result({**told, "status": "unreachable", "msg": "no route"}).hosts["w1"]
+    assert "--limit '!w1'" in (gone.remedy or "")
+
+
 def test_an_operators_configuration_stands(tmp_path: Path) -> None:
     own = tmp_path / "ansible.cfg"
     own.write_text("[defaults]\n")
