@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import difflib
 import json
 import os
 import pty
@@ -16,7 +18,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -160,11 +162,19 @@ class Site:
         )
         return done.stdout
 
-    def metrics(self) -> list[MetricOutcome]:
-        """Send everything that is documented; what came of it."""
+    def metrics(self, *hosts: str) -> list[MetricOutcome]:
+        """Send everything that is documented, to all workers or some; what came of it."""
+        site = self.stage.fleet.site
+        kept = tuple(
+            host for host in site.hosts if host.monitor or host.name in (hosts or self.names)
+        )
+        fleet = replace(
+            self.stage.fleet, site=replace(site, hosts=kept), secrets_file=self.secrets_file
+        )
+        stage = replace(self.stage, fleet=fleet)
         start = int(time.time() * 1000) - 1000
-        sent = send_everything(self.stage, Quiet())
-        database = reader(self.stage)
+        sent = send_everything(stage, Quiet())
+        database = reader(stage)
         try:
             return wait_for_metrics(database, sent, start)
         finally:
@@ -179,11 +189,12 @@ class Site:
 
 
 # Everything an installation could change, as text: packages, files with owner, mode and content,
-# units. Left out is what a running system writes by itself.
+# units. Left out is what a running system and a running database write by themselves.
 SNAPSHOT = r"""
 dpkg-query -W -f '${Package} ${Version} ${Status}\n'
 find /etc /root /home /opt /srv /usr/local /var/lib /tmp /run/provision -xdev \
-  \( -path '/var/lib/systemd/*' -o -path '/tmp/systemd-private-*' \) -prune -o \
+  \( -path '/var/lib/systemd/*' -o -path '/var/lib/influxdb/*' -o -path '/var/lib/grafana/*' \
+     -o -path '/tmp/systemd-private-*' \) -prune -o \
   -type f -printf '%M %u %g %p ' -exec sh -c 'sha256sum <"$1"' - {} \; -o \
   -printf '%M %u %g %p %l\n' 2>/dev/null | sort -k 4
 cut -d : -f 1 /etc/passwd /etc/group
@@ -196,6 +207,12 @@ ss -Hlntu | awk '{ print $1, $5 }' | sort
 
 def snapshot(site: Site, host: str) -> list[str]:
     return site.on(host, SNAPSHOT).splitlines()
+
+
+def changes(before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """The lines that went (-) and came (+)."""
+    lines = difflib.unified_diff(before, after, n=0, lineterm="")
+    return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
 
 
 class Spy(threading.Thread):
@@ -228,6 +245,12 @@ def content(path: Path) -> bytes:
         return b""
 
 
+def pids(site: Site) -> dict[str, str]:
+    """The main process of each host's service."""
+    found = {worker: site.pid(worker, "telegraf") for worker in site.workers}
+    return {**found, site.monitor: site.pid(site.monitor, "influxdb")}
+
+
 def ask(
     url: str,
     *,
@@ -244,6 +267,11 @@ def ask(
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}
 
 
 @dataclass

@@ -1,0 +1,101 @@
+"""The site's secrets while it is kept: lost, read by others, wrong on a host, deleted, vaulted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.e2e.conftest import ENGINES, StageSetter
+from tests.e2e.operating import PROVISION, Site, described, execute, pids
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def site(request: pytest.FixtureRequest, stage: StageSetter) -> Iterator[Site]:
+    with stage("e2e-secrets", engine=request.param) as site:
+        done = site.provision("up")
+        assert done.status == 0, done.text
+        yield site
+
+
+def test_a_wrong_credential_put_in_by_hand_is_corrected(site: Site) -> None:
+    worker = site.workers[0]
+    before = site.on(worker, "cat /etc/default/telegraf")
+    site.on(worker, "sed -i 's/=.*/=\"wrong\"/' /etc/default/telegraf")
+    site.on(worker, "systemctl restart telegraf")
+    done = site.provision("up", "--diff")
+    assert done.status == 0, done.text
+    assert "change file /etc/default/telegraf" in done.about(worker)
+    assert "(secret)" in done.about(worker) and "wrong" not in done.out
+    assert site.on(worker, "cat /etc/default/telegraf") == before
+    assert described(site.metrics()) == []
+
+
+def test_a_lost_secrets_file_is_told_of_and_nothing_is_broken(site: Site) -> None:
+    before = pids(site)
+    kept = site.secrets_file.rename(site.secrets_file.with_name("kept"))
+    try:
+        done = site.provision("up")
+        assert done.status == 1
+        said = done.about(site.monitor)
+        assert "failed" in said and "remedy" in said
+        assert "InfluxDB" in said
+        assert pids(site)[site.monitor] == before[site.monitor]
+    finally:
+        kept.replace(site.secrets_file)
+    mended = site.provision("up")
+    assert mended.status == 0, mended.text
+
+
+def test_a_readable_secrets_file_is_refused(site: Site) -> None:
+    site.secrets_file.chmod(0o644)
+    try:
+        done = site.provision("up", "--check")
+    finally:
+        site.secrets_file.chmod(0o600)
+    assert done.status == 1
+    assert "others than its owner may read it" in done.err and "chmod 0600" in done.err
+
+
+def test_a_token_that_someone_deleted_is_made_again(site: Site) -> None:
+    if site.stage.source.engine == 1:
+        pytest.skip("lacks tokens: it is InfluxDB 1")
+    old = site.secrets["influxdb_write_token"]
+    text = site.secrets_file.read_text().replace(old, "somebody-elses-token")
+    site.secrets_file.write_text(text)
+    done = site.provision("up")
+    assert done.status == 0, done.text
+    new = site.secrets["influxdb_write_token"]
+    assert new not in (old, "somebody-elses-token")
+    assert described(site.metrics()) == []
+
+
+def test_a_vaulted_secrets_file_works_and_stays_vaulted(site: Site, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("correct horse\n")
+    vault = [*PROVISION[:2], "ansible", "vault"]
+    secrets = site.secrets
+    if site.stage.source.engine == 2:  # so that a run has a token to add
+        content = yaml.safe_load(site.secrets_file.read_text())
+        del content["provision_secrets"]["influxdb_read_token"]
+        site.secrets_file.write_text(yaml.safe_dump(content))
+    options: list[str | Path] = ["--vault-password-file", password]
+    assert execute(*vault, "encrypt", *options, site.secrets_file).status == 0
+    try:
+        without = site.provision("up", "--check")
+        assert without.status == 1
+        assert "secrets.yml" in without.err and "--vault-password-file" in without.err
+        done = site.provision("up", *options)
+        assert done.status == 0, done.text
+        assert site.secrets_file.read_text().startswith("$ANSIBLE_VAULT;")
+        shown = execute(*vault, "view", *options, site.secrets_file)
+        found = yaml.safe_load(shown.out)["provision_secrets"]
+        assert found.keys() == secrets.keys()
+        again = site.provision("up", *options)
+        assert "3 hosts, 0 changed, 0 failed" in again.out, again.text
+    finally:
+        execute(*vault, "decrypt", *options, site.secrets_file)
