@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,9 @@ def adhoc_inventory(monitor: str, workers: Sequence[str], apps: Sequence[str]) -
 
     Raises ProvisionError for a host name that is none, and where the file cannot be kept.
     """
-    for name in (monitor, *workers):
-        if not name or name.startswith("-") or any(c in name for c in "/\\,;:&! \t\n\"'{}[]"):
-            raise ProvisionError(f"{name!r}: not the name of a host")
-    path = config() / "sites" / monitor / INVENTORY_FILE
+    for worker in workers:
+        _assert_name(worker)
+    path = adhoc_path(monitor)
     content = _read(path)
     content.setdefault(MONITOR_GROUP, {}).setdefault("hosts", {}).setdefault(monitor, {})
     group = content.setdefault(WORKERS_GROUP, {})
@@ -39,6 +39,31 @@ def adhoc_inventory(monitor: str, workers: Sequence[str], apps: Sequence[str]) -
             entry["apps"] = sorted({*entry.get("apps", ()), *apps})
     _write(path, monitor, content)
     return path
+
+
+def adhoc_path(monitor: str) -> Path:
+    """Where the inventory of a monitoring host is kept. Raises ProvisionError if it is no host."""
+    _assert_name(monitor)
+    return config() / "sites" / monitor / INVENTORY_FILE
+
+
+def _assert_name(host: str) -> None:
+    if not host or host.startswith("-") or any(c in host for c in "/\\,;:&! \t\n\"'{}[]"):
+        raise ProvisionError(f"{host!r}: not the name of a host")
+
+
+@contextmanager
+def unless_wrong(path: Path) -> Iterator[None]:
+    """What is written to a file in this context is undone if it turns out to be wrong."""
+    before = path.read_bytes() if path.is_file() else None
+    try:
+        yield
+    except BaseException:
+        if before is not None:
+            path.write_bytes(before)
+        else:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def remember_settings(path: Path, fleet: Fleet) -> None:

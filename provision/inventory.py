@@ -132,7 +132,8 @@ def _assert_sources(sources: Sequence[str]) -> None:
         if "," not in source and not Path(source).exists():
             raise ProvisionError(
                 f"{source}: there is no such inventory",
-                remedy="write one with `provision init`, or name it with -i",
+                remedy="write one with `provision init`, name it with -i, or do without one: "
+                "--monitor HOST",
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from provision.adhoc import adhoc_inventory, remember_settings
+from provision.adhoc import adhoc_inventory, adhoc_path, remember_settings, unless_wrong
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import Fleet, apply, names_inventory, read_fleet
 from provision.view import RunView, show_result
@@ -52,7 +52,8 @@ def _fleet(
             remedy="leave out -i, or put the host into the inventory's group `monitor`",
         )
     workers = [host for host in hosts if host != monitor]
-    path = adhoc_inventory(monitor, workers, apps)
-    fleet = read_fleet(["-i", str(path), *options])
-    remember_settings(path, fleet)
+    with unless_wrong(adhoc_path(monitor)):
+        path = adhoc_inventory(monitor, workers, apps)
+        fleet = read_fleet(["-i", str(path), *options])
+        remember_settings(path, fleet)
     return fleet
