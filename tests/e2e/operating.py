@@ -195,8 +195,7 @@ dpkg-query -W -f '${Package} ${Version} ${Status}\n'
 find /etc /root /home /opt /srv /usr/local /var/lib /tmp /run/provision -xdev \
   \( -path '/var/lib/systemd/*' -o -path '/var/lib/influxdb/*' -o -path '/var/lib/grafana/*' \
      -o -path '/tmp/systemd-private-*' \) -prune -o \
-  -type f -printf '%M %u %g %p ' -exec sh -c 'sha256sum <"$1"' - {} \; -o \
-  -printf '%M %u %g %p %l\n' 2>/dev/null | sort -k 4
+  -printf '%M %u %g %p %l\n' -type f -exec sha256sum {} + 2>/dev/null | sort -k 2
 cut -d : -f 1 /etc/passwd /etc/group
 systemctl list-unit-files --no-legend --no-pager
 systemctl list-units --no-legend --no-pager --plain --type=service --state=active \
