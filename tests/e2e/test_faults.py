@@ -1,0 +1,160 @@
+"""Hosts with whom something is wrong, each in its own way: they fail alone, and are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from provision.rehearsal import cgroups
+from tests.e2e.conftest import StageSetter
+from tests.e2e.operating import PROVISION, Site, changes, described, execute, number_in, snapshot
+
+pytestmark = pytest.mark.long
+
+GOOD, ODD, TAKEN, FULL, DOWN = "good", "odd", "taken", "full", "down"
+MONITOR = "monitor.example.com"
+
+LISTEN = """
+systemd-run --quiet --unit=stranger python3 -c '
+import socket, time
+s = socket.socket(socket.AF_INET, socket.{kind}); s.bind(("{address}", {port}))
+{listen}
+time.sleep(1000)'
+for _ in $(seq 50); do ss -Hlntu | grep -q ":{port} " && exit; sleep 0.1; done; exit 1
+"""
+ON_UDP = LISTEN.format(kind="SOCK_DGRAM", address="0.0.0.0", port=8125, listen="")
+ON_TCP = LISTEN.format(kind="SOCK_STREAM", address="127.0.0.1", port=8086, listen="s.listen()")
+FILL_VAR = """
+mkdir /run/small && mount -t tmpfs -o size=300m small /run/small && cp -a /var/. /run/small/
+mount --bind /run/small /var
+"""
+
+
+@pytest.fixture(scope="module")
+def site(stage: StageSetter, fleet_inventory: Callable[..., Path]) -> Iterator[Site]:
+    inventory = fleet_inventory(MONITOR, GOOD, ODD, TAKEN, FULL, DOWN, influxdb_engine=1)
+    with stage("e2e-faults", engine=None, inventory=inventory) as site:
+        yield site
+
+
+def test_a_taken_port_on_the_monitor_is_named_and_nothing_changes(site: Site) -> None:
+    site.on(MONITOR, ON_TCP)
+    before = snapshot(site, MONITOR)
+    for words in (("--check",), ()):
+        done = site.provision("monitor-server", *words)
+        assert done.status == 1
+        said = done.about(MONITOR)
+        assert "failed" in said and "remedy" in said and "Traceback" not in done.text
+        assert "python3" in said and "tcp port 8086" in said and "influxdb" in said
+        assert "stranger.service" in said
+        assert changes(before, snapshot(site, MONITOR)) == []
+    site.on(MONITOR, "systemctl stop stranger")
+
+
+def test_each_host_fails_alone_and_the_others_are_finished(site: Site) -> None:
+    site.on(ODD, "sed -i 's/^ID=.*/ID=fedora/; s/^PRETTY.*/PRETTY_NAME=Fedora/' /etc/os-release")
+    site.on(TAKEN, ON_UDP)
+    site.on(FULL, FILL_VAR)
+    refused = {host: snapshot(site, host) for host in (ODD, TAKEN, FULL)}
+    switch_off(site, DOWN)
+
+    check = site.provision("up", "--check", timeout=120)
+    assert check.status == 1
+    assert "would change" in check.about(GOOD) and "would change" in check.about(MONITOR)
+
+    done = site.provision("up", timeout=300)
+    assert done.status == 1, done.text
+    for outcome in (check, done):
+        for host in (ODD, TAKEN, FULL, DOWN):
+            assert "remedy:" in outcome.about(host), outcome.about(host)
+        assert "Fedora" in outcome.about(ODD) and "Debian 11 to 13" in outcome.about(ODD)
+        said = outcome.about(TAKEN)
+        assert "python3" in said and "udp port 8125" in said and "stranger.service" in said
+        assert "/var has" in outcome.about(FULL) and "MiB" in outcome.about(FULL)
+        assert "cannot be reached" in outcome.about(DOWN)
+        assert "4 failed" in outcome.out
+        assert "Traceback" not in outcome.text
+    for host, before in refused.items():
+        assert changes(before, snapshot(site, host)) == [], host
+    for host in (GOOD, MONITOR):
+        assert done.about(host).splitlines()[0] == f"{host}  changed"
+    assert site.pid(GOOD, "telegraf") != "0" and site.pid(MONITOR, "influxdb") != "0"
+
+
+def test_what_stands_stays_as_it_is_while_others_fail(site: Site) -> None:
+    done = site.provision("up", timeout=120)
+    assert done.status == 1
+    for host in (GOOD, MONITOR):
+        assert done.about(host).splitlines()[0] == f"{host}  as it should be"
+    alone = site.provision("up", "--limit", f"{GOOD}:{MONITOR}")
+    assert (alone.status, alone.out.count("as it should be")) == (0, 2)
+
+
+def test_a_remedy_helps(site: Site) -> None:
+    site.on(TAKEN, "systemctl stop stranger")
+    site.on(ODD, "sed -i 's/^ID=.*/ID=debian/' /etc/os-release")
+    site.on(FULL, "umount -l /var")
+    done = site.provision("worker", TAKEN, ODD, FULL)
+    assert done.status == 0, done.text
+    assert "3 hosts, 3 changed, 0 failed" in done.out
+
+
+def test_telegraf_on_another_port_avoids_a_taken_one(site: Site) -> None:
+    site.on(GOOD, "systemctl stop telegraf")
+    site.on(GOOD, ON_UDP)
+    refused = site.provision("worker", GOOD)
+    assert refused.status == 1 and "udp port 8125" in refused.about(GOOD)
+    moved = site.provision("worker", GOOD, "-e", "telegraf_statsd_port=8126")
+    assert moved.status == 0, moved.text
+    assert "127.0.0.1:8126" in site.on(GOOD, "ss -Hlnu")
+    site.on(GOOD, "systemctl stop stranger")
+    assert site.provision("worker", GOOD).status == 0
+
+
+def test_a_database_that_is_gone_is_waited_for_by_nobody(site: Site) -> None:
+    """A worker is finished though its monitor cannot be reached: Telegraf keeps what it has."""
+    site.on(MONITOR, "systemctl stop influxdb")
+    done = site.provision("worker", GOOD, "-e", "telegraf_interval=5s")
+    assert done.status == 0, done.text
+    assert site.provision("up", "--limit", f"{GOOD}:{MONITOR}").status == 0
+    assert site.pid(MONITOR, "influxdb") != "0"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("worker", "nobody"), ["nobody: not in workers", "the hosts are"]),
+        (("worker", MONITOR), [f"{MONITOR}: not in workers"]),
+        (("monitor-server", GOOD), [f"{GOOD}: not in monitor"]),
+        (("up", "--limit", "nobody"), ["nobody"]),
+        (("up", "-e", '{"apps": ["relam"]}'), ["relam", "realm"]),
+        (("up", "-e", "telegraf_interval=often"), ["telegraf_interval", "often"]),
+    ],
+)
+def test_what_cannot_be_meant_is_told_before_anything_is_touched(
+    site: Site, words: tuple[str, ...], expected: list[str]
+) -> None:
+    done = site.provision(*words, timeout=30)
+    assert (done.status, done.out) == (1, "")
+    for each in expected:
+        assert each in done.err
+    assert "Traceback" not in done.err
+
+
+def test_an_inventory_that_is_not_there(tmp_path: Path) -> None:
+    done = execute(*PROVISION, "up", "-i", tmp_path / "none.yml")
+    assert done.status == 1
+    assert "there is no such inventory" in done.err and "provision init" in done.err
+
+
+def test_metrics_arrive_from_the_hosts_that_were_finished(site: Site) -> None:
+    outcomes = site.metrics(GOOD, TAKEN, ODD, FULL)
+    assert len(outcomes) == 18 and described(outcomes) == []
+
+
+def switch_off(site: Site, host: str) -> None:
+    """Pull the plug."""
+    rehearsal = site.stage.rehearsal
+    cgroups.kill(PurePosixPath(f"{rehearsal.name}.{number_in(rehearsal.directory)}") / host)
