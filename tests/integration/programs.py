@@ -132,23 +132,37 @@ def influxdb_process(
         yield url, program
 
 
-def send(port: int, lines: list[str], *, pause: float = 0.0) -> None:
-    """Send statsd lines over UDP, one packet each."""
+def send(port: int, lines: list[str]) -> None:
+    """Send statsd lines over UDP, one packet each, no faster than they are read.
+
+    What these tests ask is what becomes of a packet: after every hundred, which the socket's buffer
+    holds, the receiver is waited for, however busy the machine is.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        for line in lines:
+        for number, line in enumerate(lines, 1):
             sender.sendto(line.encode(), ("127.0.0.1", port))
-            if pause:
-                time.sleep(pause)
+            if number % 100 == 0 or number == len(lines):
+                wait_for(lambda: _waiting(port) == 0, f"port {port} to be read")
+
+
+def _sockets(port: int) -> list[list[str]]:
+    """The rows of the kernel's tables of UDP sockets that are bound to a port (proc(5))."""
+    rows = [
+        line.split()
+        for table in ("udp", "udp6")
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+    ]
+    return [row for row in rows if row[1].endswith(f":{port:04X}")]
+
+
+def _waiting(port: int) -> int:
+    """The bytes that wait to be read."""
+    return sum(int(row[4].split(":")[1], 16) for row in _sockets(port))
 
 
 def listens(port: int) -> bool:
     """Whether something listens on a UDP port of this machine."""
-    end = f":{port:04X}"
-    return any(
-        line.split()[1].endswith(end)
-        for table in ("udp", "udp6")
-        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
-    )
+    return bool(_sockets(port))
 
 
 @dataclass
