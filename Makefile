@@ -39,16 +39,16 @@ clean:
 
 # Only packages that are missing are installed; apt's lists are fetched only then.
 $(VENV)/ready: pyproject.toml Makefile
-	@missing=(); for package in $(PACKAGES); do \
+	@SECONDS=0; missing=(); for package in $(PACKAGES); do \
 	  dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' \
 	    || missing+=("$$package"); \
 	done; \
 	if (( $${#missing[@]} )); then \
-	  echo "installing $${missing[*]}"; \
+	  echo "installing Debian's $${missing[*]} ..."; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 	    apt-get install -qq -y --no-install-recommends "$${missing[@]}" >/dev/null; \
-	fi
-	@echo "setting up $(VENV)"
-	@python3 -m venv $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $@
+	fi; \
+	echo "setting up $(VENV) ..."; \
+	python3 -m venv $(VENV) && \
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]' && \
+	touch $@ && echo "set up: $$SECONDS s"
