@@ -23,7 +23,7 @@ def number_of(run: Run, directory: Path) -> str:
     return number
 
 
-def rehearse(own_cache: Path, *words: str) -> str:
+def rehearse(own_cache: Path, *words: str | Path, hosts: int = 3) -> str:
     """Run one to its end, see that it succeeds and leaves nothing; what it said."""
     directory = own_cache / "rehearsals" / "rehearsal"
     changes = {"XDG_CACHE_HOME": str(own_cache.parent)}
@@ -34,7 +34,7 @@ def rehearse(own_cache: Path, *words: str) -> str:
     assert "18 of 18 documented metrics arrived exactly, 18 of 18 panels answered" in run.text
     assert "0 undocumented buckets" in run.text
     after = run.text.partition("second run\n")[2]
-    assert "3 hosts, 0 changed, 0 failed" in after
+    assert f"{hosts} hosts, 0 changed, 0 failed" in after
     return run.text
 
 
@@ -56,6 +56,19 @@ def test_with_grafana_every_panel_is_asked_there(own_cache: Path) -> None:
     said = rehearse(own_cache, "--engine", "1", "--packages", folder, "--require", "grafana")
     assert "not rehearsed" not in said
     assert "\ngrafana " in said
+
+
+@pytest.mark.long
+def test_a_site_of_one_s_own(own_cache: Path, fleet_inventory: Callable[..., Path]) -> None:
+    inventory = fleet_inventory(
+        *("monitor.example.com", "w1.example.com"),
+        influxdb_engine=1,
+        influxdb_database="of-the-site",
+        influxdb_retention="2d",
+    )
+    said = rehearse(own_cache, "-i", inventory, hosts=2)
+    assert "186 statsd packets to w1.example.com" in said
+    assert [path.name for path in inventory.parent.iterdir()] == ["inventory.yml"]
 
 
 def test_a_required_grafana_that_is_nowhere_is_an_error(own_cache: Path) -> None:

@@ -1,0 +1,138 @@
+"""Grafana, where there is a package of it: logins, the datasource, the dashboard as it loaded."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from provision.commands.rehearse import viewer
+from provision.dashboards.build import DATASOURCE_UID, build_dashboard
+from provision.verify import check_panels_in_grafana
+from tests.e2e.conftest import ENGINES, GRAFANA_PACKAGES, StageSetter, needs_grafana
+from tests.e2e.operating import Site, ask, basic, described
+
+pytestmark = [pytest.mark.long, needs_grafana]
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def site(request: pytest.FixtureRequest, stage: StageSetter) -> Iterator[Site]:
+    folder = Path(str(GRAFANA_PACKAGES))
+    with stage("e2e-grafana", engine=request.param, folder=folder) as site:
+        done = site.provision("up")
+        assert done.status == 0, done.text
+        yield site
+
+
+def api(
+    site: Site, path: str, user: str, password: str, body: str | None = None
+) -> tuple[int, str]:
+    address = site.stage.rehearsal.host(site.monitor).address
+    headers = {**basic(user, password), "Content-Type": "application/json"}
+    return ask(f"http://{address}:3000{path}", headers=headers, body=body)
+
+
+def as_admin(site: Site, path: str, body: str | None = None) -> tuple[int, str]:
+    return api(site, path, "admin", site.secrets["grafana_admin_password"], body)
+
+
+def test_a_second_run_changes_nothing(site: Site) -> None:
+    done = site.provision("up")
+    assert "3 hosts, 0 changed, 0 failed" in done.out, done.text
+
+
+def test_only_the_site_s_own_password_opens_it(site: Site) -> None:
+    assert as_admin(site, "/api/org")[0] == 200
+    assert api(site, "/api/org", "admin", "admin")[0] == 401
+    address = site.stage.rehearsal.host(site.monitor).address
+    assert ask(f"http://{address}:3000/api/org")[0] == 401
+
+
+def test_every_panel_answers_through_grafana(site: Site) -> None:
+    start = int(time.time() * 1000) - 1000
+    assert described(site.metrics()) == []
+    end = int(time.time() * 1000)
+    panels = check_panels_in_grafana(viewer(site.stage), site.stage.fleet.site.catalogs, start, end)
+    assert len(panels) == 18
+    assert [panel.panel.title for panel in panels if not panel.ok] == []
+
+
+def test_the_datasource_answers_and_can_only_read(site: Site) -> None:
+    status, answer = as_admin(site, f"/api/datasources/uid/{DATASOURCE_UID}")
+    assert status == 200
+    source = json.loads(answer)
+    assert source["type"] == "influxdb" and source["readOnly"]
+    assert all(secret not in answer for secret in site.secrets.values())
+    proxy = f"/api/datasources/proxy/{source['id']}"
+    status, answer = as_admin(site, f"{proxy}/query?db=telegraf&q=SHOW%20MEASUREMENTS")
+    assert status == 200 and "realm_connection_online" in answer
+    for path in ("/write?db=telegraf", "/api/v2/write?org=provision&bucket=telegraf"):
+        assert as_admin(site, proxy + path, body="forbidden value=1")[0] >= 400
+    status, answer = as_admin(site, f"{proxy}/query?db=telegraf&q=SHOW%20MEASUREMENTS")
+    assert "forbidden" not in answer
+
+
+def test_the_dashboard_is_loaded_and_nothing_is_complained_of(site: Site) -> None:
+    (catalog,) = site.stage.fleet.site.catalogs
+    status, answer = as_admin(site, f"/api/dashboards/uid/{build_dashboard(catalog).uid}")
+    assert status == 200
+    dashboard = json.loads(answer)
+    assert dashboard["meta"]["provisioned"]
+    shown = [panel for panel in dashboard["dashboard"]["panels"] if panel["type"] != "row"]
+    assert len(shown) >= 18
+    assert all(panel.get("description") for panel in shown)
+    log = site.on(
+        site.monitor,
+        "journalctl -q -u grafana-server -o cat; cat /var/log/grafana/grafana.log 2>/dev/null",
+    )
+    wrong = [line for line in log.splitlines() if "level=error" in line and "provision" in line]
+    assert wrong == []
+
+
+def test_no_secret_of_grafana_s_can_be_read_by_others(site: Site) -> None:
+    script = (
+        "cat > /run/patterns; chmod 600 /run/patterns;"
+        "find / /run /tmp -xdev -type f -cnewer /etc/hostname -perm /o=r"
+        " -exec grep -lF -f /run/patterns {} +; journalctl -q | grep -F -f /run/patterns;"
+        " rm /run/patterns"
+    )
+    patterns = "\n".join(site.secrets.values())
+    done = site.stage.rehearsal.execute(
+        site.monitor, "sh", "-c", script, stdin=patterns, check=False
+    )
+    assert done.stdout == ""
+
+
+def test_a_dashboard_that_is_not_ours_beside_ours_goes_and_ours_comes_back(site: Site) -> None:
+    folder = "/etc/grafana/dashboards/provision"
+    site.on(site.monitor, f"rm {folder}/realm.json; echo '{{}}' > {folder}/stray.json")
+    check = site.provision("up", "--check")
+    said = check.about(site.monitor)
+    assert f"{folder}/stray.json" in said and "remove" in said
+    assert f"create file {folder}/realm.json" in said
+    done = site.provision("up")
+    assert done.status == 0, done.text
+    assert site.on(site.monitor, f"ls {folder}") == "realm.json\n"
+
+
+def test_a_password_changed_in_grafana_is_put_back(site: Site) -> None:
+    """The last one: Grafana turns an administrator away after five wrong passwords."""
+    old = site.secrets["grafana_admin_password"]
+    body = json.dumps({"oldPassword": old, "newPassword": "changed-by-a-person", "confirmNew": ""})
+    status, answer = ask(
+        f"http://{site.stage.rehearsal.host(site.monitor).address}:3000/api/user/password",
+        headers={**basic("admin", old), "Content-Type": "application/json"},
+        body=body,
+        method="PUT",
+    )
+    assert status == 200, answer
+    check = site.provision("up", "--check")
+    assert "3 hosts, 1 would change" in check.out, check.text
+    done = site.provision("up")
+    assert done.status == 0, done.text
+    assert as_admin(site, "/api/org")[0] == 200
+    assert api(site, "/api/org", "admin", "changed-by-a-person")[0] == 401
+    assert "3 hosts, 0 changed" in site.provision("up").out
