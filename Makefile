@@ -39,7 +39,7 @@ clean:
 
 # Only packages that are missing are installed; apt's lists are fetched only then.
 $(VENV)/ready: pyproject.toml Makefile
-	@SECONDS=0; missing=(); for package in $(PACKAGES); do \
+	@set -e; SECONDS=0; missing=(); for package in $(PACKAGES); do \
 	  dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' \
 	    || missing+=("$$package"); \
 	done; \
