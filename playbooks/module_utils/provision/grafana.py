@@ -11,7 +11,7 @@ import pwd
 import subprocess
 from typing import Any, Dict, List, Optional
 
-from ansible.module_utils.provision.http import ServiceError, basic, call_patiently
+from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
 
 #: Since 13 there is only `grafana`; 8 and before had only `grafana-cli`.
 _PROGRAMS = (
@@ -33,6 +33,26 @@ def login_works(entry: Dict[str, Any], password: str, patience: float) -> bool:
     if status in (401, 403):
         return False
     raise ServiceError("Grafana at %s answers with HTTP %d to a login." % (entry["url"], status))
+
+
+def reload_datasources(entry: Dict[str, Any], password: str, patience: float) -> None:
+    """Let Grafana read its datasources' files again. Raises ServiceError if it does not.
+
+    Grafana 9.4 forgets the database of a datasource when it creates it from a file, and has it
+    once it finds the datasource there already.
+    """
+    status, answer = call_patiently(
+        entry["url"].rstrip("/") + "/api/admin/provisioning/datasources/reload",
+        seconds=patience,
+        method="POST",
+        headers=basic(entry["username"], password),
+    )
+    if status != 200:
+        raise ServiceError(
+            "Grafana at %s does not read its datasources again: HTTP %d %s"
+            % (entry["url"], status, told(answer)),
+            "see `journalctl -u grafana-server` on the host",
+        )
 
 
 def reset_command(program: List[str]) -> List[str]:
@@ -61,6 +81,8 @@ def converge(
     """
     password = secrets[entry["secret"]]
     if login_works(entry, password, patience):
+        if not check:
+            reload_datasources(entry, password, patience)
         return {"differences": [], "secrets": {}}
     difference = {
         "name": "user " + entry["username"],
@@ -76,6 +98,7 @@ def converge(
                 "wait five minutes if somebody tried wrong passwords, and see that %s is Grafana's"
                 " first administrator" % entry["username"],
             )
+        reload_datasources(entry, password, patience)
     return {"differences": [difference], "secrets": {}}
 
 
