@@ -14,6 +14,7 @@ import yaml
 
 from provision.paths import cache
 from provision.rehearsal import hosts
+from provision.rehearsal import state as states
 from provision.rehearsal.base import base_image
 from provision.rehearsal.progress import Quiet
 from provision.rehearsal.stage import Engine, set_stage
@@ -43,6 +44,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(lacking)
 
 
+def _sweep(name: str) -> None:
+    """Take down what test runs that were killed have left."""
+    for left in hosts.standing():
+        state = states.read(hosts.rehearsals() / left)
+        if left.startswith(f"{name}-") and state is not None and not state.creator.alive:
+            hosts.down(left)
+
+
 @contextmanager
 def _stage(
     name: str,
@@ -52,9 +61,9 @@ def _stage(
     folder: Path | None = None,
     settings: dict[str, Any] | None = None,
 ) -> Iterator[Site]:
-    hosts.down(name)  # what a killed test run has left, kept or not
+    _sweep(name)
     stage = set_stage(
-        name=name,
+        name=f"{name}-{os.getpid()}",  # several test runs may go on at once
         engine=engine,
         inventory=inventory,
         folder=folder,
