@@ -9,15 +9,18 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comparing import actions, script, wanted
+from comparing import actions, logins, script, wanted
 from comparing.manifest import ManifestError
+
+from ansible.module_utils.provision import swap  # isort: skip
 
 
 class ActionModule(actions.ProvisionAction):
     """Places what the manifest names for a role. Arguments: role, and state, check and
-    keep of the module."""
+    keep of the module; login, with the paths of Telegraf's configuration and environment, to try
+    the credentials in them before they are placed."""
 
-    _VALID_ARGS = frozenset({"role", "state", "check", "keep"})
+    _VALID_ARGS = frozenset({"role", "state", "check", "keep", "login"})
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""
@@ -52,6 +55,14 @@ class ActionModule(actions.ProvisionAction):
                 }
                 for each in files
             ]
+            login = self._task.args.get("login")
+            if login:
+                texts = {each.file.path: (each.content or b"").decode("utf-8") for each in files}
+                arguments["credentials"] = login["environment"]
+                arguments["logins"] = logins.logins(
+                    texts.get(login["configuration"], ""),
+                    swap.environment(texts.get(login["environment"], "")),
+                )
             arguments["directories"] = [
                 {
                     "path": entry.path,

@@ -7,9 +7,10 @@ import base64
 import os
 import shutil
 import stat
+from typing import Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import swap
+from ansible.module_utils.provision import logins, swap
 
 DOCUMENTATION = """
 module: place_files
@@ -55,6 +56,14 @@ options:
       - O(check.environment) is a file of KEY="value" lines for its environment; it runs as
         O(check.user).
     type: dict
+  credentials:
+    description: A file of credentials, which must let in before it is changed.
+    type: path
+  logins:
+    description: Where O(credentials) are tried, with a write of nothing to InfluxDB.
+    type: list
+    elements: dict
+    default: []
 author: provision
 """
 
@@ -69,6 +78,11 @@ _CHECK = {
     "copies": {"type": "list", "elements": "path", "required": True},
     "environment": {"type": "path"},
     "user": {"type": "str", "required": True},
+}
+_LOGIN = {
+    "server": {"type": "str", "required": True},
+    "url": {"type": "str", "required": True},
+    "authorization": {"type": "str", "required": True, "no_log": True},
 }
 
 
@@ -93,6 +107,8 @@ def main() -> None:
             },
             "absent": {"type": "list", "elements": "path", "default": []},
             "check": {"type": "dict", "options": _CHECK},
+            "credentials": {"type": "path", "no_log": False},
+            "logins": {"type": "list", "elements": "dict", "default": [], "options": _LOGIN},
         },
         supports_check_mode=True,
     )
@@ -141,6 +157,8 @@ def _place(module: AnsibleModule) -> None:
             entry.account()
         if wanted["check"] and paths:
             swap.check(wanted["check"], files, doomed)
+        if wanted["credentials"] in [entry.path for entry in changed]:
+            _try(wanted["logins"])
         if wanted["unfinished"] and paths:
             swap.keep(wanted["unfinished"], paths if wanted["keep"] else [])
         for entry in sorted(made, key=lambda entry: entry.path):
@@ -155,6 +173,16 @@ def _place(module: AnsibleModule) -> None:
         for entry in owned:
             entry.own()
     module.exit_json(changed=bool(paths or touched), paths=sorted(paths), owned=sorted(touched))
+
+
+def _try(wanted: List[Dict[str, Any]]) -> None:
+    server = logins.refused(wanted)
+    if server:
+        raise swap.SwapError(
+            "InfluxDB at %s refuses the credentials of the secrets file, and the old files stay."
+            % server,
+            "run `provision monitor-server` first, or restore the secrets file",
+        )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,79 @@
+"""With what a rendered Telegraf logs in to InfluxDB, to be tried before it is put in place."""
+
+from __future__ import annotations
+
+import base64
+import re
+import tomllib
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+#: By plugin of [[outputs.…]]: the path that is written to, and its query by keys of the plugin.
+_WRITES = {
+    "influxdb": ("/write", {"db": "database"}),
+    "influxdb_v2": ("/api/v2/write", {"org": "organization", "bucket": "bucket"}),
+}
+
+
+class _Unknown(Exception):
+    """A text has a variable that the environment lacks."""
+
+
+def logins(configuration: str, environment: Mapping[str, str]) -> list[dict[str, str]]:
+    """Each login of a telegraf.conf, its variables filled in from environment.
+
+    Gives {"server": URL as it is configured, "url": that of a write, "authorization": header}. What
+    can't be read is left out, for Telegraf's own check tells more of it.
+    """
+    try:
+        outputs = tomllib.loads(configuration).get("outputs", {})
+    except tomllib.TOMLDecodeError:
+        return []
+    found = []
+    for plugin in _WRITES:
+        for output in outputs.get(plugin, ()):
+            try:
+                found += list(_logins(plugin, _filled(output, environment)))
+            except _Unknown:
+                continue
+    return found
+
+
+def _filled(value: Any, environment: Mapping[str, str]) -> Any:
+    def fill(match: re.Match[str]) -> str:
+        try:
+            return environment[match.group(1)]
+        except KeyError:
+            raise _Unknown from None
+
+    if isinstance(value, str):
+        return _VARIABLE.sub(fill, value)
+    if isinstance(value, list):
+        return [_filled(each, environment) for each in value]
+    if isinstance(value, dict):
+        return {key: _filled(each, environment) for key, each in value.items()}
+    return value
+
+
+def _logins(plugin: str, output: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    authorization = _authorization(output)
+    path, keys = _WRITES[plugin]
+    query = urllib.parse.urlencode({name: output.get(key, "") for name, key in keys.items()})
+    for server in output.get("urls", ()):
+        if authorization and server.startswith(("http://", "https://")):
+            url = f"{server.rstrip('/')}{path}?{query}"
+            yield {"server": server, "url": url, "authorization": authorization}
+
+
+def _authorization(output: Mapping[str, Any]) -> str:
+    headers = output.get("http_headers", {})
+    if "Authorization" in headers:
+        return str(headers["Authorization"])
+    if output.get("token"):
+        return f"Token {output['token']}"
+    if output.get("username"):
+        pair = f"{output['username']}:{output.get('password', '')}"
+        return "Basic " + base64.b64encode(pair.encode()).decode()
+    return ""
