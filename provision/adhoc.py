@@ -14,7 +14,10 @@ from provision.fleet import INVENTORY_FILE, Fleet
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP
 from provision.output import note
 from provision.paths import config
+from provision.secrets import replace_file
 from provision.settings import Settings
+from provision.site import HOST_NAME
+from provision.values import listed
 
 _HEADER = """\
 # Kept by provision for the site of {monitor}. An ordinary Ansible inventory: edit it freely.
@@ -30,13 +33,12 @@ def adhoc_inventory(monitor: str, workers: Sequence[str], apps: Sequence[str]) -
         _assert_name(worker)
     path = adhoc_path(monitor)
     content = _read(path)
-    content.setdefault(MONITOR_GROUP, {}).setdefault("hosts", {}).setdefault(monitor, {})
-    group = content.setdefault(WORKERS_GROUP, {})
-    entries = group["hosts"] = group.get("hosts") or {}
+    _hosts(content, MONITOR_GROUP, path).setdefault(monitor, None)
+    entries = _hosts(content, WORKERS_GROUP, path)
     for worker in workers:
         entry = entries[worker] = entries.get(worker) or {}
         if apps:
-            entry["apps"] = sorted({*entry.get("apps", ()), *apps})
+            entry["apps"] = sorted({*listed(entry.get("apps", [])), *apps})
     _write(path, monitor, content)
     return path
 
@@ -48,7 +50,7 @@ def adhoc_path(monitor: str) -> Path:
 
 
 def _assert_name(host: str) -> None:
-    if not host or host.startswith("-") or any(c in host for c in "/\\,;:&! \t\n\"'{}[]"):
+    if not HOST_NAME.fullmatch(host):
         raise ProvisionError(f"{host!r}: not the name of a host")
 
 
@@ -71,11 +73,11 @@ def remember_settings(path: Path, fleet: Fleet) -> None:
     content = _read(path)
     defaults = Settings()
     for host in fleet.site.hosts:
-        group = content[MONITOR_GROUP if host.monitor else WORKERS_GROUP]
-        entry = group["hosts"][host.name] = group["hosts"].get(host.name) or {}
-        for name in Settings.model_fields:
+        entries = _hosts(content, MONITOR_GROUP if host.monitor else WORKERS_GROUP, path)
+        entry = entries[host.name] = entries.get(host.name) or {}
+        for name in sorted(Settings.model_fields.keys() - {"apps"}):
             value = getattr(host.settings, name)
-            if value != getattr(defaults, name) and name != "apps":
+            if value != entry.get(name, getattr(defaults, name)):
                 entry[name] = value
     _write(path, fleet.site.monitor.name, content)
     note(f"this site's inventory is kept in {path}")
@@ -83,17 +85,35 @@ def remember_settings(path: Path, fleet: Fleet) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return yaml.safe_load(path.read_text()) or {}
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
         return {}
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ProvisionError(f"{path}: {error}") from error
+    if not isinstance(content, dict):
+        raise ProvisionError(f"{path}: not an inventory of groups")
+    return content
+
+
+def _hosts(content: dict[str, Any], group: str, path: Path) -> dict[str, Any]:
+    """The hosts of a group of an inventory, which are made if it has none."""
+    entry = content[group] = {} if content.get(group) is None else content[group]
+    if isinstance(entry, dict):
+        hosts = entry["hosts"] = {} if entry.get("hosts") is None else entry["hosts"]
+        if isinstance(hosts, dict):
+            return hosts
+    raise ProvisionError(
+        f"{path}: {group}.hosts is not a mapping of host names",
+        remedy="put it right, or name the file with -i instead",
+    )
 
 
 def _write(path: Path, monitor: str, content: dict[str, Any]) -> None:
+    if path.exists() and _read(path) == content:
+        return  # nothing new: a person's comments stay
     text = _HEADER.format(monitor=monitor) + yaml.safe_dump(content, sort_keys=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        replace_file(path, text)
     except OSError as error:
         raise ProvisionError(f"{path}: {error.strerror}") from error

@@ -18,8 +18,6 @@ from typing import Any
 
 from provision.paths import PLAYBOOKS
 
-# ansible-playbook's own exit statuses (ansible.executor.task_queue_manager).
-FAILED_HOSTS, UNREACHABLE_HOSTS = 2, 4
 # What was asked once is not asked again.
 ASKS_FOR_VAULT = frozenset({"-J", "--ask-vault-pass", "--ask-vault-password"})
 
@@ -90,16 +88,7 @@ def playbook_environment(base: Mapping[str, str], *, events: str, verbose: bool)
     """The environment of a run; what the caller set stands, and an ansible.cfg of theirs."""
     environment = dict(base)
     if not any(map(os.path.exists, _own_configurations(base))):
-        environment.setdefault("ANSIBLE_CONFIG", str(PLAYBOOKS / "ansible.cfg"))
-    defaults = {
-        "ANSIBLE_PIPELINING": "true",
-        "ANSIBLE_FORKS": "50",
-        "ANSIBLE_RETRY_FILES_ENABLED": "false",
-        "ANSIBLE_HOST_PATTERN_MISMATCH": "ignore",
-        "ANSIBLE_DEPRECATION_WARNINGS": "false",
-    }
-    for name, value in defaults.items():
-        environment.setdefault(name, value)
+        environment["ANSIBLE_CONFIG"] = str(PLAYBOOKS / "ansible.cfg")
     environment["PROVISION_EVENTS"] = events
     enabled = environment.get("ANSIBLE_CALLBACKS_ENABLED")
     environment["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(filter(None, [enabled, "events"]))

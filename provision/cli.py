@@ -73,18 +73,31 @@ def _ansible(values: dict[str, Any]) -> list[str]:
     return arguments
 
 
-def _provide(targets: str, hosts: Sequence[str], options: dict[str, Any], **named: Any) -> int:
+# What ansible-playbook lists or checks without touching a host; its own text is the answer.
+_LISTS = frozenset({"--list-hosts", "--list-tasks", "--list-tags", "--syntax-check"})
+
+
+def _provide(targets: str, words: Sequence[str], options: dict[str, Any], **named: Any) -> int:
+    """Dispatch to provide(); words are host names, then what followed `--`."""
     from provision.commands.provide import provide
 
+    hosts, rest = _split(words)
+    lists = bool(_LISTS & set(rest))
     return provide(
         targets=targets,
         hosts=hosts,
-        options=[*_ansible(options), *options.get("ansible_arguments", ())],
-        check=options["check"],
-        diff=options["diff"],
-        verbosity=options["verbose"],
+        options=[*_ansible(options), *rest],
+        check=options["check"] or lists or bool({"-C", "--check"} & set(rest)),
+        diff=options["diff"] or bool({"-D", "--diff"} & set(rest)),
+        verbosity=options["verbose"] or int(lists),
         **named,
     )
+
+
+def _split(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Host names, and Ansible's options from the first word that is one."""
+    first = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+    return tuple(words[:first]), tuple(words[first:])
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -115,25 +128,28 @@ def render(output: Path, **options: Any) -> int:
 @cli.command()
 @_with(_INVENTORY_OPTIONS)
 @_with(_RUN_OPTIONS)
-@click.argument("ansible_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTION...]")
-def up(**options: Any) -> int:
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTION...]")
+def up(words: tuple[str, ...], **options: Any) -> int:
     """Provision the monitoring host and all workers."""
-    return _provide("monitor:workers", (), options)
+    if _split(words)[0]:
+        raise click.UsageError("up is for all hosts; some of them: --limit, or `provision worker`")
+    return _provide("monitor:workers", words, options)
 
 
 @cli.command("monitor-server")
 @_with(_INVENTORY_OPTIONS)
 @_with(_RUN_OPTIONS)
-@click.argument("host", required=False)
-@click.argument("ansible_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTION...]")
-def monitor_server(host: str | None, **options: Any) -> int:
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[HOST] [-- OPTION...]")
+def monitor_server(words: tuple[str, ...], **options: Any) -> int:
     """Provision the monitoring host: InfluxDB and Grafana.
 
     HOST needs no inventory: one is then kept for it.
     """
-    hosts = [host] if host else []
-    without = host is not None and not options["inventory"] and not Path("inventory.yml").is_file()
-    return _provide("monitor", hosts, options, monitor=host if without else None)
+    hosts, _ = _split(words)
+    if len(hosts) > 1:
+        raise click.UsageError("there is one monitoring host")
+    without = hosts and not options["inventory"] and not Path("inventory.yml").is_file()
+    return _provide("monitor", words, options, monitor=hosts[0] if without else None)
 
 
 @cli.command()
@@ -141,18 +157,16 @@ def monitor_server(host: str | None, **options: Any) -> int:
 @_with(_RUN_OPTIONS)
 @click.option("--monitor", metavar="HOST", help="The monitoring host, where no inventory says it.")
 @click.option("--app", "apps", multiple=True, metavar="APP", help="An application on these hosts.")
-@click.argument("hosts", nargs=-1, metavar="[HOST...] [-- OPTION...]", type=click.UNPROCESSED)
+@click.argument("words", nargs=-1, metavar="[HOST...] [-- OPTION...]", type=click.UNPROCESSED)
 def worker(
-    hosts: tuple[str, ...], monitor: str | None, apps: tuple[str, ...], **options: Any
+    words: tuple[str, ...], monitor: str | None, apps: tuple[str, ...], **options: Any
 ) -> int:
     """Provision workers: Telegraf, for the applications on them."""
-    first = next((i for i, word in enumerate(hosts) if word.startswith("-")), len(hosts))
-    options["ansible_arguments"] = hosts[first:]
     if apps and not monitor:
         raise click.UsageError("--app goes with --monitor; an inventory has the variable `apps`")
-    if monitor and not hosts[:first]:
+    if monitor and not _split(words)[0]:
         raise click.UsageError("--monitor goes with the names of the workers")
-    return _provide("workers", hosts[:first], options, monitor=monitor, apps=apps)
+    return _provide("workers", words, options, monitor=monitor, apps=apps)
 
 
 @cli.group()
@@ -255,6 +269,11 @@ def run(arguments: Sequence[str]) -> int:
         from provision.output import show_error
 
         show_error(error)
+        return EXIT_ERROR
+    except SystemExit as stop:  # Ansible's own option parser, or Ansible that cannot start
+        return EXIT_USAGE if stop.code == EXIT_USAGE else EXIT_ERROR if stop.code else 0
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return EXIT_ERROR
     except Exception:
         from provision.bug import report

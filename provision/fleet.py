@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,14 @@ from provision.catalog.load import load_catalogs
 from provision.errors import ProvisionError
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
 from provision.render.tree import write_tree
-from provision.secrets import FILE_NAME, complete, load_secrets, write_secrets
+from provision.secrets import (
+    FILE_NAME,
+    complete,
+    ensure_secrets,
+    is_vaulted,
+    load_secrets,
+    write_secrets,
+)
 from provision.settings import WANTED
 from provision.site import Site, build_site
 from provision.view import RunView
@@ -67,18 +74,14 @@ def apply(
     ProvisionError for a host that is not in it, and where the secrets cannot be read or kept.
     """
     chosen = _chosen(fleet, targets, hosts)
-    known = load_secrets(fleet.secrets_file, fleet.inventory.read_yaml)
-    secrets = complete(known, fleet.site.generated_secrets)
+    _assert_credentials(fleet, chosen, check=check)
     with tempfile.TemporaryDirectory(prefix="provision-") as directory:
         tree = Path(directory) / "tree"
         write_tree(fleet.site, tree, hosts=chosen)
-        secrets_file = fleet.secrets_file.resolve()
-        if secrets != known and check:
-            secrets_file = Path(directory) / FILE_NAME  # made for the comparison, kept by nobody
-        if secrets != known:
-            write_secrets(secrets_file, secrets, fleet.inventory.encrypt)
-        if not known and not check:
-            view.note(f"new secrets are in {fleet.secrets_file}: keep that file")
+        if check:
+            secrets_file = _secrets_for_check(fleet, Path(directory))
+        else:
+            secrets_file = keep_secrets(fleet, view.note)
         view.begin(sorted(chosen))
         try:
             return run_playbook(
@@ -96,6 +99,40 @@ def apply(
             )
         finally:
             view.end()
+
+
+def keep_secrets(fleet: Fleet, note: Callable[[str], None]) -> Path:
+    """The site's secrets file, with everything in it that is made here."""
+    inventory, path = fleet.inventory, fleet.secrets_file.resolve()
+    wanted = fleet.site.generated_secrets
+    _, new = ensure_secrets(path, wanted, inventory.read_yaml, inventory.encrypt)
+    if new:
+        note(f"new secrets are in {fleet.secrets_file}: keep that file")
+    return path
+
+
+def _secrets_for_check(fleet: Fleet, directory: Path) -> Path:
+    """A file with the secrets that there are, and others made for the comparison alone."""
+    inventory, path = fleet.inventory, fleet.secrets_file.resolve()
+    known = load_secrets(path, inventory.read_yaml)
+    secrets = complete(known, fleet.site.generated_secrets)
+    if secrets == known:
+        return path
+    temporary = directory / FILE_NAME
+    write_secrets(temporary, secrets, inventory.encrypt if is_vaulted(path) else None)
+    return temporary
+
+
+def _assert_credentials(fleet: Fleet, chosen: frozenset[str], *, check: bool) -> None:
+    """Workers alone need what lets Telegraf write: it is made with the monitoring host."""
+    if check or fleet.site.monitor.name in chosen:
+        return
+    name = fleet.site.write_secret
+    if name not in load_secrets(fleet.secrets_file, fleet.inventory.read_yaml):
+        raise ProvisionError(
+            f"{fleet.secrets_file}: no {name}, with which Telegraf writes to InfluxDB",
+            remedy="run `provision monitor-server` first, or put the secrets file back",
+        )
 
 
 def _chosen(fleet: Fleet, targets: str, hosts: Sequence[str]) -> frozenset[str]:

@@ -6,6 +6,7 @@ vault, an extra variable or an ansible.cfg means here what it means to ansible-p
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class InventoryHost:
 
 @dataclass(frozen=True)
 class Inventory:
-    """The hosts of an inventory, where it stands, and the hosts that a limit leaves.
+    """The hosts of our groups, where their inventory stands, and those that a limit leaves.
 
     sources are the inventory's files or directories; directory is where a site keeps what belongs
     to it (secrets, catalogs). vault_secrets are (id, password) pairs, for the run that follows.
@@ -77,6 +78,8 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
     Raises ProvisionError for an inventory that Ansible cannot read or a variable it cannot
     evaluate.
     """
+    # Half an inventory is none: Ansible would only warn, and so would the run that follows.
+    os.environ.setdefault("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true")
     from ansible import context
     from ansible.cli.playbook import PlaybookCLI
     from ansible.errors import AnsibleError
@@ -91,7 +94,10 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
         sources = tuple(str(source) for source in inventory._sources)
         hosts = []
         for host in inventory.get_hosts("all"):
-            raw = variables.get_vars(host=host, include_hostvars=False)
+            groups = frozenset(group.name for group in host.get_groups())
+            if not groups & {MONITOR_GROUP, WORKERS_GROUP}:
+                continue
+            raw = variables.get_vars(host=host)
             templar = Templar(loader, variables=raw)
             values = {}
             for name in sorted(wanted & raw.keys()):
@@ -141,7 +147,7 @@ def _directory(sources: Sequence[str]) -> Path:
     for source in sources:
         path = Path(source)
         if "," not in source and path.exists():
-            return path if path.is_dir() else path.parent
+            return path.absolute().parent  # of a directory too: Ansible reads all that is in it
     return Path.cwd()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
@@ -78,18 +79,53 @@ def is_vaulted(path: Path) -> bool:
         return False
 
 
-def write_secrets(path: Path, values: Mapping[str, str], encrypt: Callable[[str], str]) -> None:
-    """Replace the file, whole or not at all; encrypted where it was."""
-    text = _HEADER.format(name=path.name) + yaml.safe_dump({KEY: dict(values)}, sort_keys=True)
-    if is_vaulted(path):
-        text = encrypt(text)
+def ensure_secrets(
+    path: Path,
+    wanted: Iterable[str],
+    read_yaml: Callable[[Path], Any],
+    encrypt: Callable[[str], str],
+) -> tuple[dict[str, str], bool]:
+    """The secrets of a file, completed and kept; and whether the file is new.
+
+    Two runs at once make one set: the directory is locked while the file is read and written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w") as file:  # mkstemp makes it 0600
+        descriptor = os.open(path.parent, os.O_RDONLY)
+    except OSError as error:
+        raise ProvisionError(f"{path}: the secrets cannot be kept: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        known = load_secrets(path, read_yaml)
+        secrets = complete(known, wanted)
+        if secrets != known:
+            write_secrets(path, secrets, encrypt if is_vaulted(path) else None)
+        return secrets, not known
+    finally:
+        os.close(descriptor)
+
+
+def write_secrets(
+    path: Path, values: Mapping[str, str], encrypt: Callable[[str], str] | None = None
+) -> None:
+    """Replace a file, whole or not at all; encrypted where a way to do so is given."""
+    text = _HEADER.format(name=path.name) + yaml.safe_dump({KEY: dict(values)}, sort_keys=True)
+    try:
+        replace_file(path, encrypt(text) if encrypt else text)
+    except OSError as error:
+        raise ProvisionError(f"{path}: the secrets cannot be kept: {error.strerror}") from error
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file of mode 0600 beside the old one and put it in its place; OSError if it fails."""
+    real = path.resolve()
+    descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise ProvisionError(f"{path}: the secrets cannot be kept: {error.strerror}") from error
+        Path(temporary).replace(real)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from provision.values import (
+    check_address,
     check_duration,
     check_fingerprint,
     check_url,
+    listed,
     whole_number,
 )
 
@@ -21,6 +23,7 @@ _Url = Annotated[str, BeforeValidator(check_url)]
 _Fingerprint = Annotated[str, BeforeValidator(check_fingerprint)]
 _Version = Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.+:~-]*$")]
 _Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]*$")]
+_Address = Annotated[str, BeforeValidator(check_address)]
 _Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -33,27 +36,25 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
-    apps: tuple[str, ...] = ()
+    apps: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
 
     influxdb_engine: Annotated[Literal[1, 2], BeforeValidator(whole_number)] = 2
     influxdb_version: _Version | None = None
     influxdb_organization: _Name = "provision"
     influxdb_database: _Name = "telegraf"
     influxdb_retention: _Duration = "30d"
-    influxdb_address: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]*$")] = ""
+    influxdb_address: _Address = ""
     influxdb_port: _Port = 8086
     influxdb_url: _Url | None = None
 
     grafana_enabled: bool = True
     grafana_version: _Version | None = None
-    grafana_address: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]*$")] = ""
+    grafana_address: _Address = ""
     grafana_port: _Port = 3000
 
     telegraf_version: _Version | None = None
     telegraf_interval: _Duration = "10s"
-    telegraf_statsd_address: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]*$")] = (
-        "127.0.0.1"
-    )
+    telegraf_statsd_address: _Address = "127.0.0.1"
     telegraf_statsd_port: _Port = 8125
     telegraf_statsd_gauge_ttl: _Duration = "24h"
 

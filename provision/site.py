@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from provision.catalog.lint import lint_together
 from provision.catalog.load import unknown_app
 from provision.catalog.model import Catalog
 from provision.errors import InvalidInput, Problem
@@ -61,6 +62,16 @@ class Site:
         return int(seconds(self.monitor.settings.influxdb_retention))
 
     @property
+    def write_secret(self) -> str:
+        """The name of the secret with which Telegraf writes."""
+        return influxdb_secret("write", self.monitor.settings.influxdb_engine)
+
+    @property
+    def read_secret(self) -> str:
+        """The name of the secret with which Grafana reads."""
+        return influxdb_secret("read", self.monitor.settings.influxdb_engine)
+
+    @property
     def generated_secrets(self) -> tuple[str, ...]:
         """The secrets that are made here; InfluxDB 2 makes its tokens for reading and writing."""
         monitor = self.monitor.settings
@@ -68,10 +79,15 @@ class Site:
         if monitor.influxdb_engine == 2:
             names += ["influxdb_operator_token"]
         else:
-            names += ["influxdb_read_password", "influxdb_write_password"]
+            names += [self.read_secret, self.write_secret]
         if monitor.grafana_enabled:
             names += ["grafana_admin_password", "grafana_secret_key"]
         return tuple(names)
+
+
+def influxdb_secret(access: str, engine: int) -> str:
+    """The name of the secret that lets read or write: a token of InfluxDB 2, a password of 1."""
+    return f"influxdb_{access}_{'token' if engine == 2 else 'password'}"
 
 
 def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
@@ -84,6 +100,7 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
     ours = [host for host in inventory.hosts if host.groups & {MONITOR_GROUP, WORKERS_GROUP}]
     monitors = [host for host in ours if MONITOR_GROUP in host.groups]
     hosts = []
+    together: dict[tuple[str, ...], list[str]] = {}
     for entry in ours:
         if not HOST_NAME.fullmatch(entry.name):
             problems.append(Problem(file, repr(entry.name), "not the name of a host"))
@@ -96,8 +113,12 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
             if app in catalogs:
                 found.append(catalogs[app])
             else:
-                where = f"{entry.name}: apps"
-                problems.append(Problem(file, where, unknown_app(app, catalogs)))
+                problems.append(Problem(file, f"{entry.name}: apps", unknown_app(app, catalogs)))
+        where = f"{entry.name}: apps"
+        apps = tuple(catalog.app for catalog in found)
+        if apps not in together:  # most hosts have the same ones
+            together[apps] = lint_together(found)
+        problems += [Problem(file, where, text) for text in together[apps]]
         if settings:
             hosts.append(Host(entry.name, entry in monitors, worker, settings, tuple(found)))
         if worker and settings and not settings.apps:

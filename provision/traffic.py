@@ -61,8 +61,6 @@ def _sample(catalog: Catalog, metric: Metric, tags: Mapping[str, str], number: i
     if metric.type is MetricType.COUNTER:
         counts = (f"{bucket}:{number}|c", f"{bucket}:7|c", f"{bucket}:1|c|@0.5")
         return Sample(catalog, metric, tags, counts, "sum", number + 7 + 2)
-    if metric.type is MetricType.GAUGE:
-        # Absolute, then relative, then relative again: the order of the updates counts.
-        levels = (f"{bucket}:9|g", f"{bucket}:{number}|g", f"{bucket}:+5|g", f"{bucket}:-2|g")
-        return Sample(catalog, metric, tags, levels, "last", number + 3)
-    raise ValueError(f"no traffic is known for a {metric.type}: {bucket}")
+    # Absolute, then relative, then relative again: the order of the updates counts.
+    levels = (f"{bucket}:9|g", f"{bucket}:{number}|g", f"{bucket}:+5|g", f"{bucket}:-2|g")
+    return Sample(catalog, metric, tags, levels, "last", number + 3)

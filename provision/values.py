@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,21 @@ def go_duration(duration: str) -> str:
 def whole_number(value: Any) -> Any:
     """A number that came as a text, as `-e name=1` has it, as a number; anything else as it is."""
     return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def listed(value: Any) -> Any:
+    """A list; one word, as an INI inventory or -e has it, is a list of one."""
+    return (
+        [word for word in re.split(r"[\s,]+", value) if word] if isinstance(value, str) else value
+    )
+
+
+def check_address(value: Any) -> str:
+    """An IP address to listen on, or the empty text for all; ValueError for another."""
+    text = str(value)
+    if text:
+        ipaddress.ip_address(text)
+    return text
 
 
 def check_duration(value: Any) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from provision.catalog.model import UNDOCUMENTED, Catalog
+from provision.catalog.model import UNDOCUMENTED, Catalog, Metric
 from provision.dashboards.build import DATASOURCE_UID, Panel, build_dashboard
 from provision.dashboards.queries import expand, expand_variables, identifier
 from provision.grafana import Grafana
@@ -30,12 +30,20 @@ class MetricOutcome:
     """What came of one documented (name, type) pair: series sent, series that arrived exactly."""
 
     catalog: Catalog
-    bucket: str
-    type: str
-    measurement: str
+    metric: Metric
     sent: int
     arrived: int
     wrong: tuple[str, ...]
+
+    @property
+    def bucket(self) -> str:
+        """The whole documented bucket."""
+        return self.catalog.bucket(self.metric)
+
+    @property
+    def measurement(self) -> str:
+        """Where it is stored."""
+        return self.catalog.measurement(self.metric)
 
     @property
     def ok(self) -> bool:
@@ -156,9 +164,7 @@ def _outcome(items: Sequence[Sent], answer: Answer) -> MetricOutcome:
     wrong += [f"{'/'.join(key)}: not sent, but seen" for key in sorted(seen.keys() - expected)]
     return MetricOutcome(
         first.catalog,
-        first.catalog.bucket(first.metric),
-        first.metric.type.value,
-        first.measurement,
+        first.metric,
         len(items),
         arrived,
         tuple(wrong),

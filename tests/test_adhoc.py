@@ -1,5 +1,3 @@
-"""Twin of provision/adhoc.py."""
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -7,38 +5,58 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provision.adhoc import adhoc_inventory, adhoc_path, unless_wrong
+from provision.adhoc import adhoc_inventory, adhoc_path, remember_settings
 from provision.errors import ProvisionError
+from provision.fleet import read_fleet
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
 
 
-def test_workers_and_their_applications_add_up() -> None:
+def test_workers_are_added_to_those_that_are_known() -> None:
     adhoc_inventory("m", ["w1"], ["realm"])
-    path = adhoc_inventory("m", ["w1", "w2"], ["other"])
-    assert path == adhoc_path("m")
-    hosts = yaml.safe_load(path.read_text())["workers"]["hosts"]
-    assert hosts == {"w1": {"apps": ["other", "realm"]}, "w2": {"apps": ["other"]}}
+    path = adhoc_inventory("m", ["w2"], ["realm"])
+    site = read_fleet(["-i", str(path)]).site
+    assert [host.name for host in site.workers] == ["w1", "w2"]
 
 
-@pytest.mark.parametrize("name", ["", "-x", "a b", "../m", "m;reboot", "a,b", "[1:2]"])
-def test_what_is_no_name_is_refused(name: str) -> None:
+def test_what_is_set_once_is_kept_and_can_be_set_back() -> None:
+    path = adhoc_inventory("m", ["w1"], ["realm"])
+    for engine in (1, 2):
+        remember_settings(path, read_fleet(["-i", str(path), "-e", f"influxdb_engine={engine}"]))
+        assert read_fleet(["-i", str(path)]).site.monitor.settings.influxdb_engine == engine
+
+
+@pytest.mark.parametrize(
+    "text", ["monitor:\n", "monitor: {hosts: }\n", "workers: {hosts: {w1: {apps: realm}}}\n"]
+)
+def test_an_inventory_that_was_edited_is_read(text: str) -> None:
+    path = adhoc_path("m")
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    adhoc_inventory("m", ["w1"], ["realm"])
+    assert yaml.safe_load(path.read_text())["workers"]["hosts"]["w1"]["apps"] == ["realm"]
+
+
+@pytest.mark.parametrize("text", ["monitor: [m]\n", "monitor: {hosts: [m]}\n", "- x\n", "a: [\n"])
+def test_an_inventory_of_another_form_is_named(text: str) -> None:
+    path = adhoc_path("m")
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    with pytest.raises(ProvisionError, match=str(path)):
+        adhoc_inventory("m", ["w1"], ["realm"])
+
+
+def test_a_persons_comments_stay_where_nothing_is_new() -> None:
+    path = adhoc_inventory("m", ["w1"], ["realm"])
+    path.write_text(path.read_text() + "# mine\n")
+    adhoc_inventory("m", ["w1"], ["realm"])
+    assert path.read_text().endswith("# mine\n")
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "-x", "", "a b", "{{x}}", "a\nb"])
+def test_a_name_that_is_no_hosts_is_refused(name: str) -> None:
     with pytest.raises(ProvisionError, match="not the name of a host"):
-        adhoc_inventory("m", [name], [])
-    with pytest.raises(ProvisionError, match="not the name of a host"):
-        adhoc_path(name)
-
-
-def test_what_turns_out_wrong_is_undone() -> None:
-    with pytest.raises(ProvisionError), unless_wrong(adhoc_path("m")):
-        adhoc_inventory("m", ["w1"], ["relam"])
-        raise ProvisionError("no such application")
-    assert not adhoc_path("m").exists()
-    before = adhoc_inventory("m", ["w1"], ["realm"]).read_text()
-    with pytest.raises(ProvisionError), unless_wrong(adhoc_path("m")):
-        adhoc_inventory("m", ["w1"], ["relam"])
-        raise ProvisionError("no such application")
-    assert adhoc_path("m").read_text() == before
+        adhoc_inventory(name, [], [])

@@ -1,7 +1,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from provision.ansible import (
     Difference,
@@ -11,6 +17,7 @@ from provision.ansible import (
     run_playbook,
     take,
 )
+from provision.paths import PLAYBOOKS
 
 
 def result(*events: dict[str, object]) -> RunResult:
@@ -73,17 +80,29 @@ def test_what_ansible_says_itself_has_a_remedy() -> None:
     assert "--limit '!w1'" in (gone.remedy or "")
 
 
-def test_an_operators_configuration_stands(tmp_path: Path) -> None:
-    own = tmp_path / "ansible.cfg"
-    own.write_text("[defaults]\n")
-    base = {"ANSIBLE_CONFIG": str(own), "ANSIBLE_FORKS": "3", "ANSIBLE_CALLBACKS_ENABLED": "timer"}
+def test_an_operators_configuration_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ansible.cfg").write_text("[defaults]\nforks = 7\ncallbacks_enabled = timer\n")
+    monkeypatch.chdir(tmp_path)
+    base = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     made = playbook_environment(base, events="/dev/fd/9", verbose=False)
-    assert made["ANSIBLE_CONFIG"] == str(own)
-    assert made["ANSIBLE_FORKS"] == "3"
-    assert made["ANSIBLE_CALLBACKS_ENABLED"] == "timer,events"
+    argv = [sys.executable, "-m", "ansible", "config", "dump", "--only-changed"]
+    dump = subprocess.run(argv, env=made, capture_output=True, text=True, check=True).stdout
+    assert re.search(r"DEFAULT_FORKS\(.*ansible.cfg\) = 7", dump)
 
 
-def test_events_come_from_a_real_run(tmp_path: Path) -> None:
+def test_without_one_ours_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = playbook_environment({"HOME": str(tmp_path)}, events="/dev/fd/9", verbose=False)
+    assert made["ANSIBLE_CONFIG"] == str(PLAYBOOKS / "ansible.cfg")
+
+
+@pytest.mark.parametrize("own", ["", "[defaults]\nforks = 7\n"])
+def test_events_come_from_a_real_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if own:
+        (tmp_path / "ansible.cfg").write_text(own)
     inventory = tmp_path / "inventory.yml"
     inventory.write_text(
         "monitor: {hosts: {m: {ansible_connection: local, ansible_become: false}}}\n"

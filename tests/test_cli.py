@@ -62,6 +62,9 @@ def test_an_unknown_application_lists_the_known_ones(capsys: pytest.CaptureFixtu
         ["worker", "w1", "--app", "realm"],
         ["catalog", "show"],
         ["rehearse", "--engine", "3"],
+        ["up", "w1"],
+        ["monitor-server", "m1", "m2"],
+        ["up", "--", "--no-such-option"],
     ],
 )
 def test_a_wrong_command_line_is_exit_2(arguments: list[str]) -> None:
@@ -95,6 +98,52 @@ def test_a_bug_is_exit_3_with_a_log_file(
     (log,) = (tmp_path / "cache/provision/log").iterdir()
     assert str(log) in told
     assert "ZeroDivisionError: oh" in log.read_text()
+
+
+def test_a_log_of_a_bug_holds_no_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def broken(*_: object, **__: object) -> int:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr("provision.commands.provide.provide", broken)
+    word = "hunter2"
+    for option in (["-e", f"p={word}"], [f"-ep={word}"], [f"--extra-vars=p={word}"]):
+        assert run(["up", *option]) == 3
+    logs = list((tmp_path / "cache/provision/log").iterdir())
+    assert logs
+    assert [log for log in logs if word in log.read_text() or log.stat().st_mode & 0o077] == []
+
+
+def test_a_worker_is_not_given_a_password_that_nobody_knows(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    Path("inventory.yml").write_text(INVENTORY)
+    for engine, name in ((1, "influxdb_write_password"), (2, "influxdb_write_token")):
+        assert run(["worker", "-e", f"influxdb_engine={engine}"]) == 1
+        told = capsys.readouterr().err
+        assert f"secrets.yml: no {name}" in told
+        assert "provision monitor-server" in told
+    assert not (tmp_path / "secrets.yml").exists()
+
+
+def test_render_makes_the_secrets_that_the_playbooks_need(tmp_path: Path) -> None:
+    Path("inventory.yml").write_text(INVENTORY)
+    assert run(["render", "--output", "tree"]) == 0
+    assert (tmp_path / "secrets.yml").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_inventory_directory_keeps_what_is_the_sites_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "inventory" / "hosts.yml").write_text(INVENTORY)
+    assert run(["render", "-i", "inventory", "--output", "tree"]) == 0
+    assert [path.name for path in (tmp_path / "inventory").iterdir()] == ["hosts.yml"]
+    assert (tmp_path / "secrets.yml").is_file()
+
+
+def test_half_an_inventory_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("good.yml").write_text(INVENTORY)
+    Path("broken.yml").write_text("monitor: {hosts: [")
+    assert run(["render", "-i", "broken.yml", "-i", "good.yml", "--output", "tree"]) == 1
+    assert "broken.yml" in capsys.readouterr().err
 
 
 def test_an_interruption_is_exit_130(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import yaml
 
 from provision.errors import InvalidInput, ProvisionError
-from provision.secrets import PLAIN, complete, load_secrets, write_secrets
+from provision.secrets import PLAIN, complete, ensure_secrets, load_secrets, write_secrets
 
 
 def read(path: Path) -> Any:
@@ -16,7 +17,8 @@ def read(path: Path) -> Any:
 
 
 def write(path: Path, values: dict[str, str]) -> None:
-    write_secrets(path, values, lambda text: pytest.fail(f"encrypted: {text}"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_secrets(path, values)
 
 
 def test_secrets_come_back_as_they_were_written_and_are_the_owners_alone(tmp_path: Path) -> None:
@@ -78,4 +80,25 @@ def test_a_vaulted_file_stays_vaulted(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ProvisionError, match="the secrets cannot be kept"):
-        write(tmp_path / "file" / "secrets.yml", {"a": "x"})
+        ensure_secrets(tmp_path / "file" / "secrets.yml", ["a"], read, str)
+
+
+def test_runs_at_once_make_one_set_of_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.yml"
+    with ThreadPoolExecutor() as pool:
+        jobs = [pool.submit(ensure_secrets, path, ["a", "b"], read, str) for _ in range(16)]
+        made = [job.result()[0] for job in jobs]
+    assert all(secrets == made[0] for secrets in made)
+    assert load_secrets(path, read) == made[0]
+
+
+def test_nothing_is_left_of_a_file_that_could_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("provision.secrets.os.fsync", full)
+    with pytest.raises(ProvisionError, match="No space left"):
+        write_secrets(tmp_path / "secrets.yml", {"a": "x"})
+    assert list(tmp_path.iterdir()) == []

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from provision.catalog.buckets import FIXED_SEGMENT, classify
 from provision.catalog.model import RESERVED_TAGS, Catalog
 from provision.catalog.units import Unit
+
+DOTTED_VALUE = re.compile(rf"{FIXED_SEGMENT.pattern}(\.{FIXED_SEGMENT.pattern})*")
 
 _Rule = Callable[[Catalog], Iterator[tuple[tuple[str | int, ...], str]]]
 
@@ -30,6 +34,37 @@ def lint(catalog: Catalog) -> list[Finding]:
         for name, rule in RULES.items()
         for path, message in rule(catalog)
     ]
+
+
+def lint_together(catalogs: Sequence[Catalog]) -> list[str]:
+    """What goes wrong between the catalogs of one host.
+
+    A bucket made of one catalog's own samples must be taken for that metric, and no two metrics may
+    be stored in one measurement.
+    """
+    found = []
+    stored: dict[str, Catalog] = {}
+    for catalog in catalogs:
+        for metric in catalog.metrics:
+            measurement = catalog.measurement(metric)
+            other = stored.setdefault(measurement, catalog)
+            if other is not catalog:
+                found.append(f"{other.app} and {catalog.app} are both stored as {measurement}")
+            patterns = [
+                (another.pattern(candidate), (another, candidate))
+                for another in catalogs
+                for candidate in another.metrics
+                if candidate.type is metric.type
+            ]
+            values = {tag: catalog.placeholders[tag].samples()[0] for tag in catalog.tags(metric)}
+            bucket = catalog.pattern(metric).fill(values)
+            taken = classify(bucket, patterns)
+            if taken and taken[0] != (catalog, metric):
+                found.append(
+                    f"{bucket} of {catalog.app} would be taken for {taken[0][1].name} "
+                    f"of {taken[0][0].app}"
+                )
+    return found
 
 
 def _bucket_form(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -66,6 +101,21 @@ def _placeholder_samples(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ..
             yield ("placeholders", name), "an open placeholder needs at least one of examples"
 
 
+def _placeholder_values(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for name, placeholder in catalog.placeholders.items():
+        form = DOTTED_VALUE if placeholder.dotted else FIXED_SEGMENT
+        for value in placeholder.samples():
+            if not form.fullmatch(value):
+                yield ("placeholders", name), f"{value!r} cannot stand in a bucket at <{name}>"
+
+
+def _name_fixed(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """A name without a fixed segment would take every bucket, and have no measurement."""
+    for index, metric in enumerate(catalog.metrics):
+        if not metric.default_measurement:
+            yield ("metrics", index, "name"), "a name needs at least one fixed segment"
+
+
 def _metric_once(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
     seen: set[tuple[str, str]] = set()
     for index, metric in enumerate(catalog.metrics):
@@ -89,13 +139,7 @@ def _measurement_once(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...],
 
 
 def _type_unit(catalog: Catalog) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    durations = {Unit.MILLISECONDS, Unit.SECONDS}
     for index, metric in enumerate(catalog.metrics):
-        if metric.type == "timer" and metric.unit not in durations:
-            yield (
-                ("metrics", index, "unit"),
-                f"a timer is in milliseconds or seconds: {metric.unit}",
-            )
         if metric.type == "counter" and metric.unit not in {Unit.COUNT, Unit.BYTES}:
             yield ("metrics", index, "unit"), f"a counter counts things or bytes: {metric.unit}"
 
@@ -105,6 +149,8 @@ RULES: dict[str, _Rule] = {
     "placeholder-used": _placeholder_used,
     "placeholder-reserved": _placeholder_reserved,
     "placeholder-samples": _placeholder_samples,
+    "placeholder-values": _placeholder_values,
+    "name-fixed": _name_fixed,
     "metric-once": _metric_once,
     "measurement-once": _measurement_once,
     "type-unit": _type_unit,

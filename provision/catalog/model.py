@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
 
 from provision.catalog.buckets import Pattern, parse_pattern
 from provision.catalog.units import Unit
@@ -36,13 +36,6 @@ class MetricType(StrEnum):
 
     COUNTER = "counter"
     GAUGE = "gauge"
-    TIMER = "timer"
-    SET = "set"
-
-    @property
-    def telegraf(self) -> str:
-        """The value of Telegraf's tag `metric_type`: a timer is called `timing` there."""
-        return "timing" if self is MetricType.TIMER else self.value
 
 
 class Severity(StrEnum):
@@ -56,7 +49,7 @@ class Severity(StrEnum):
 class Condition(_Model):
     """When to worry: the metric is above a value (a counter: its sum in 5 minutes)."""
 
-    above: float
+    above: FiniteFloat
     severity: Severity
     advice: Text
 

@@ -36,7 +36,9 @@ def show_catalog(*, app: str, catalogs: Path | None, as_json: bool) -> int:
     if as_json:
         print(json.dumps(as_data(catalog), indent=2, ensure_ascii=False))  # noqa: T201
         return EXIT_OK
-    listing = table("bucket", "type", "unit", "stored as", "description", title=catalog.title)
+    listing = table(
+        "bucket", "type", "unit", "stored as", "description", title=shown(catalog.title)
+    )
     for metric in catalog.metrics:
         listing.add_row(
             shown(catalog.bucket(metric)),

@@ -16,7 +16,7 @@ def generate(*, output: Path, catalogs: Path | None) -> int:
         output.mkdir(parents=True, exist_ok=True)
         for app, catalog in sorted(load_catalogs(catalogs).items()):
             path = output / f"{app}.json"
-            path.write_text(importable_dashboard(catalog))
+            path.write_text(importable_dashboard(catalog), encoding="utf-8")
             out.print(shown(path))
     except OSError as error:
         raise ProvisionError(f"{error.filename}: {error.strerror}") from error

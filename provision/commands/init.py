@@ -15,8 +15,8 @@ def init(*, directory: Path) -> int:
     path = directory / INVENTORY_FILE
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with path.open("x") as file:
-            file.write((TEMPLATES / "site" / INVENTORY_FILE).read_text())
+        with path.open("x", encoding="utf-8") as file:
+            file.write((TEMPLATES / "site" / INVENTORY_FILE).read_text(encoding="utf-8"))
     except FileExistsError as error:
         raise ProvisionError(
             f"{path}: there is one already", remedy="edit it, or name another directory"

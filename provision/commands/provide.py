@@ -33,7 +33,7 @@ def provide(
     result = apply(
         fleet, targets=targets, hosts=hosts, check=check, verbose=verbosity > 0, view=view
     )
-    if not result.hosts and result.status != 0:
+    if result.status != 0 and not any(host.failed for host in result.hosts.values()):
         raise ProvisionError(
             f"ansible-playbook ended with {result.status}:\n{result.output.strip()}"
         )

@@ -95,14 +95,14 @@ def reader(stage: Stage) -> InfluxDB:
     site = stage.fleet.site
     settings = site.monitor.settings
     secrets = load_secrets(stage.fleet.secrets_file, stage.fleet.inventory.read_yaml)
+    secret = secrets[site.read_secret]
     if settings.influxdb_engine == 2:
-        token = secrets["influxdb_read_token"]
-        return InfluxDB(site.influxdb_url, settings.influxdb_database, token=token)
+        return InfluxDB(site.influxdb_url, settings.influxdb_database, token=secret)
     return InfluxDB(
         site.influxdb_url,
         settings.influxdb_database,
         username="grafana",
-        password=secrets["influxdb_read_password"],
+        password=secret,
     )
 
 
@@ -165,22 +165,15 @@ def _provision_twice(stage: Stage) -> None:
 
 
 def _show_metrics(metrics: Sequence[MetricOutcome], panels: Sequence[PanelOutcome]) -> None:
-    by_metric = {
-        (panel.panel.metric.name, panel.panel.metric.type.value, panel.panel.title): panel
-        for panel in panels
-    }
+    by_measurement = {panel.panel.measurement: panel for panel in panels}
     listing = table("documented bucket", "type", "sent", "arrived", "stored as", "panel")
     for metric in metrics:
-        panel = next(
-            panel
-            for (name, kind, _), panel in by_metric.items()
-            if metric.bucket.endswith(f".{name}") and kind == metric.type
-        )
+        panel = by_measurement[metric.measurement]
         colour = "green" if metric.ok else "red"
         answer = "green]answers" if panel.ok else f"red]{shown(panel.error or 'no data')}"
         listing.add_row(
             shown(metric.bucket),
-            metric.type,
+            metric.metric.type,
             str(metric.sent),
             f"[{colour}]{metric.arrived}[/{colour}]",
             metric.measurement,
@@ -189,7 +182,7 @@ def _show_metrics(metrics: Sequence[MetricOutcome], panels: Sequence[PanelOutcom
     out.print(listing)
     for metric in metrics:
         for line in metric.wrong:
-            out.print(f"[red]{shown(metric.bucket)} ({metric.type}): {shown(line)}[/red]")
+            out.print(f"[red]{shown(metric.bucket)} ({metric.metric.type}): {shown(line)}[/red]")
 
 
 def _show_summary(

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
-from provision.errors import EXIT_OK
-from provision.fleet import read_fleet
+from provision.errors import EXIT_OK, ProvisionError
+from provision.fleet import keep_secrets, read_fleet
 from provision.output import note, out, shown
+from provision.paths import PLAYBOOKS
 from provision.render.tree import write_tree
 
 
 def render(*, options: Sequence[str], output: Path) -> int:
-    """Write `<output>/<host>/…` for every host of the inventory, laid out as on the host."""
+    """Write `<output>/<host>/…` for every host of the inventory, laid out as on the host.
+
+    The site's secrets file is made where there is none: the playbooks fill the secrets in.
+    """
     fleet = read_fleet(options)
+    if not fleet.inventory.limited & {host.name for host in fleet.site.hosts}:
+        raise ProvisionError("no host is left to render", remedy="see --limit and the inventory")
     for directory in write_tree(fleet.site, output, hosts=fleet.inventory.limited):
         out.print(shown(directory))
+    secrets = keep_secrets(fleet, note)
     note(
-        "run it with: ansible-playbook -i INVENTORY site.yml "
-        f"-e provision_tree={output.resolve()} -e @{fleet.secrets_file} "
-        f"-e provision_secrets_file={fleet.secrets_file.resolve()}"
+        f"run it with: ansible-playbook -i INVENTORY {quote(str(PLAYBOOKS / 'site.yml'))} "
+        f"-e provision_tree={quote(str(output.resolve()))} "
+        f"-e @{quote(str(secrets))} -e provision_secrets_file={quote(str(secrets))}"
     )
     return EXIT_OK

@@ -47,6 +47,7 @@ class Panel:
     counter: bool
     threshold: float | None
     metric: Metric
+    measurement: str
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,7 @@ def _panel(catalog: Catalog, metric: Metric, panel_id: int, position: Position) 
         counter=counter,
         threshold=metric.condition.above if metric.condition else None,
         metric=metric,
+        measurement=measurement,
     )
 
 

@@ -111,12 +111,11 @@ def set_stage(
     )
     try:
         variables = _repositories(rehearsal, source, progress) | (settings or {})
-        path = rehearsal.directory / "inventory.yml"
         own = inventory is None
-        content = overlay(rehearsal, source, monitor, workers if own else (), variables)
-        path.write_text(yaml.safe_dump(content, sort_keys=False))
+        path = write_overlay(rehearsal, source, monitor, workers if own else (), variables)
         sources = [*(["-i", str(inventory)] if inventory else []), "-i", str(path)]
         fleet = read_fleet(sources)
+        assert_only_ours(rehearsal, fleet)
         # A rehearsal has secrets of its own: those of the site stay where they are.
         fleet = replace(fleet, secrets_file=rehearsal.directory / FILE_NAME)
     except BaseException:
@@ -125,38 +124,71 @@ def set_stage(
     return Stage(rehearsal, fleet, source)
 
 
-def overlay(
+def write_overlay(
     rehearsal: Rehearsal,
     source: Source,
     monitor: str,
     workers: Sequence[str],
     variables: dict[str, Any],
-) -> dict[str, Any]:
+) -> Path:
     """The inventory of a rehearsal; beside a site's own it only says how its hosts are reached.
 
     workers are those of the demo (with all applications); none where the site says who they are.
+    The variables are host_vars, which a site's own group_vars and host lines do not override.
     """
-    known = shlex.quote(str(rehearsal.known_hosts))
-    hosts = {
-        host.name: {
-            "ansible_host": host.address,
-            "ansible_user": "root",
-            "ansible_port": 22,
-            "ansible_connection": "ssh",
-            "ansible_ssh_private_key_file": str(rehearsal.ssh_key),
-            "ansible_ssh_common_args": f"-o UserKnownHostsFile={known} -o ControlPath=none",
-            **variables,
-        }
-        for host in rehearsal.hosts
-    }
-    for host in hosts.values():
-        host["grafana_enabled"] = source.grafana
-    hosts[monitor]["influxdb_engine"] = source.engine
-    content: dict[str, Any] = {"all": {"hosts": hosts}}
+    directory = rehearsal.directory
+    common = connection_variables(rehearsal) | variables
+    (directory / "host_vars").mkdir(exist_ok=True)
+    for host in rehearsal.hosts:
+        values = {**common, "ansible_host": host.address}
+        if host.name == monitor:
+            values["influxdb_engine"] = source.engine
+            # The site's own addresses are those of other machines.
+            values |= {"influxdb_url": None, "influxdb_address": "", "grafana_address": ""}
+            if not source.grafana:
+                values["grafana_enabled"] = False
+        path = directory / "host_vars" / f"{host.name}.yml"
+        path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    content: dict[str, Any] = {"all": {"hosts": {host.name: None for host in rehearsal.hosts}}}
     if workers:
         content[MONITOR_GROUP] = {"hosts": {monitor: None}}
         content[WORKERS_GROUP] = {"hosts": dict.fromkeys(workers), "vars": {"apps": ["realm"]}}
-    return content
+    path = directory / "inventory.yml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def connection_variables(rehearsal: Rehearsal) -> dict[str, Any]:
+    """How Ansible reaches the hosts of a rehearsal, and no others: only its key, only its hosts."""
+    known = shlex.quote(str(rehearsal.known_hosts))
+    options = {
+        "UserKnownHostsFile": known,
+        "GlobalKnownHostsFile": "none",
+        "StrictHostKeyChecking": "yes",
+        "IdentitiesOnly": "yes",
+        "ControlPath": "none",
+    }
+    return {
+        "ansible_user": "root",
+        "ansible_port": 22,
+        "ansible_connection": "ssh",
+        "ansible_ssh_private_key_file": str(rehearsal.ssh_key),
+        "ansible_ssh_common_args": " ".join(f"-o {name}={v}" for name, v in options.items()),
+        "ansible_ssh_extra_args": "-F none",
+    }
+
+
+def assert_only_ours(rehearsal: Rehearsal, fleet: Fleet) -> None:
+    """Raise ProvisionError where a host of the fleet is not the throwaway one of that name."""
+    ours = {host.name: host.address for host in rehearsal.hosts}
+    for host in fleet.inventory.hosts:
+        address = host.variables.get("ansible_host")
+        if host.groups & {MONITOR_GROUP, WORKERS_GROUP} and address != ours.get(host.name):
+            raise ProvisionError(
+                f"{host.name}: the site's inventory says that it is at {address}, and a rehearsal "
+                "must not go there",
+                remedy="set ansible_host where less precedence is: in the inventory, not host_vars",
+            )
 
 
 def _engine_of(inventory: Path) -> Engine:

@@ -145,12 +145,12 @@ def _state(host: Host, site: Site) -> list[dict[str, Any]]:
                 "bucket": settings.influxdb_database,
                 "tokens": [
                     {
-                        "secret": "influxdb_write_token",
+                        "secret": site.write_secret,
                         "description": "provision: telegraf",
                         "access": "write",
                     },
                     {
-                        "secret": "influxdb_read_token",
+                        "secret": site.read_secret,
                         "description": "provision: grafana",
                         "access": "read",
                     },
@@ -161,8 +161,8 @@ def _state(host: Host, site: Site) -> list[dict[str, Any]]:
                 "database": settings.influxdb_database,
                 "retention_policy": "provision",
                 "users": [
-                    {"name": "telegraf", "secret": "influxdb_write_password", "privilege": "WRITE"},
-                    {"name": "grafana", "secret": "influxdb_read_password", "privilege": "READ"},
+                    {"name": "telegraf", "secret": site.write_secret, "privilege": "WRITE"},
+                    {"name": "grafana", "secret": site.read_secret, "privilege": "READ"},
                 ],
             }
         state.append(entry)

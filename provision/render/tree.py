@@ -70,9 +70,7 @@ class Renderer:
 
     def _values(self, role: str, host: Host) -> dict[str, Any]:
         settings, monitor = host.settings, self._site.monitor.settings
-        kind = "token" if monitor.influxdb_engine == 2 else "password"
-        access = "write" if role == "telegraf" else "read"
-        secret = f"influxdb_{access}_{kind}"
+        secret = self._site.write_secret if role == "telegraf" else self._site.read_secret
         values: dict[str, Any] = {
             "host": host,
             "settings": settings,
@@ -115,7 +113,7 @@ def documented_buckets(
             pattern = catalog.pattern(metric)
             segments = [str(segment) for segment in pattern.segments]
             row = (pattern.specificity, catalog.measurement(metric), segments)
-            found.setdefault(metric.type.telegraf, []).append(row)
+            found.setdefault(metric.type.value, []).append(row)
     return [
         (kind, [(measurement, segments) for _, measurement, segments in sorted(found[kind])])
         for kind in sorted(found)
@@ -135,8 +133,8 @@ def write_tree(site: Site, directory: Path, *, hosts: frozenset[str] | None = No
             if hosts is not None and host.name not in hosts:
                 continue
             root = directory / host.name
-            if root.exists():
-                if not (root / MANIFEST).is_file():
+            if root.is_symlink() or root.exists():
+                if root.is_symlink() or not (root / MANIFEST).is_file():
                     raise ProvisionError(
                         f"{root}: not written by provision, so it is not replaced",
                         remedy="choose another --output, or remove it yourself",
@@ -146,13 +144,13 @@ def write_tree(site: Site, directory: Path, *, hosts: frozenset[str] | None = No
             for file in files:
                 path = root / file.path.lstrip("/")
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(file.text)
+                path.write_text(file.text, encoding="utf-8")
             root.mkdir(parents=True, exist_ok=True)
             text = json.dumps(manifest(host, site, files), indent=2) + "\n"
-            (root / MANIFEST).write_text(text)
+            (root / MANIFEST).write_text(text, encoding="utf-8")
             written.append(root)
     except OSError as error:
-        raise ProvisionError(f"{error.filename}: {error.strerror}") from error
+        raise ProvisionError(f"{error.filename or directory}: {error.strerror or error}") from error
     return written
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from provision.catalog.lint import RULES, lint
+from provision.catalog.lint import RULES, lint, lint_together
 from provision.catalog.model import Catalog
 
 METRIC = {
@@ -42,6 +42,14 @@ BROKEN = {
         catalog(prefix="shop.<city>", placeholders={"city": {"description": "a place"}}),
         "needs at least one of examples",
     ),
+    "placeholder-values": (
+        catalog(prefix="shop.<city>", placeholders={"city": PLACE | {"examples": ["a.b"]}}),
+        "'a.b' cannot stand in a bucket",
+    ),
+    "name-fixed": (
+        catalog(metrics=[METRIC | {"name": "<city>"}], placeholders={"city": PLACE}),
+        "at least one fixed segment",
+    ),
     "metric-once": (catalog(metrics=[METRIC, METRIC]), "documented twice"),
     "measurement-once": (
         catalog(metrics=[METRIC, METRIC | {"type": "gauge"}]),
@@ -60,3 +68,23 @@ def test_each_rule_finds_what_it_is_for(rule: str) -> None:
     broken, message = BROKEN[rule]
     found = {finding.rule: finding.message for finding in lint(broken)}
     assert re.search(re.escape(message), found[rule])
+
+
+HOSTS = {"hostname": {"description": "a host", "dotted": True, "examples": ["a.b"]}}
+
+
+def test_catalogs_that_take_each_others_buckets_are_told() -> None:
+    one = catalog(app="one", prefix="shop.<hostname>", placeholders=HOSTS)
+    two = catalog(app="two", prefix="shop.<hostname>", placeholders=HOSTS)
+    (found,) = lint_together([one, two])
+    assert found == "shop.a.b.orders of two would be taken for orders of one"
+
+
+def test_catalogs_that_share_a_measurement_are_told() -> None:
+    one = catalog(app="a-b", prefix="one", metrics=[METRIC | {"measurement": "c"}])
+    two = catalog(app="a", prefix="two", metrics=[METRIC | {"measurement": "b_c"}])
+    assert lint_together([one, two]) == ["a-b and a are both stored as a_b_c"]
+
+
+def test_catalogs_that_keep_apart_may_stand_together() -> None:
+    assert lint_together([catalog(), catalog(app="other", prefix="other")]) == []

@@ -85,7 +85,7 @@ def arrived(samples: list[Sample], seen: list[tuple[str, dict[str, str], float]]
         (s.metric.name, s.metric.type)
         for s in samples
         if not any(
-            (s.metric.type.telegraf, s.expected * (times if s.function == "sum" else 1)) in values
+            (s.metric.type.value, s.expected * (times if s.function == "sum" else 1)) in values
             for times in range(1, ROUNDS + 1)
         )
     }

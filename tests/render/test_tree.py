@@ -116,8 +116,23 @@ def test_settings_reach_the_files(fleet_of: Make, tmp_path: Path) -> None:
     assert agent["outputs"]["influxdb_v2"][0]["urls"] == ["http://192.0.2.1:18086"]
     statsd = tomllib.loads(files["w1.example.com/etc/telegraf/telegraf.d/statsd.conf"])
     assert statsd["inputs"]["statsd"][0]["service_address"] == "[::1]:18125"
-    pin = files["w1.example.com/etc/apt/preferences.d/provision-influxdata.pref"]
-    assert "Pin: version 1.39.3*" in pin
+    manifest = json.loads(files["w1.example.com/.manifest.json"])
+    assert [package["version"] for package in manifest["packages"]] == ["1.39.3"]
+
+
+def test_packages_come_from_their_repository_or_not_at_all(fleet_of: Make, tmp_path: Path) -> None:
+    """A pin by version would let that version in from anywhere (apt_preferences(5))."""
+    text = INVENTORY + "all: {vars: {telegraf_version: 1.39.3}}\n"
+    pin = tree(fleet_of(text), tmp_path / "tree")[
+        "w1.example.com/etc/apt/preferences.d/provision-influxdata.pref"
+    ]
+    fields = [line.split(": ", 1) for line in pin.splitlines() if line.startswith("Pin")]
+    assert fields == [
+        ["Pin", 'origin "repos.influxdata.com"'],
+        ["Pin-Priority", "990"],
+        ["Pin", "release *"],
+        ["Pin-Priority", "-1"],
+    ]
 
 
 def test_documented_buckets_come_more_specific_first(realm: Catalog) -> None:
