@@ -13,6 +13,8 @@ from ansible.module_utils.provision import versions
 
 _POLICY = "/usr/sbin/policy-rc.d"
 _MARK = "# written by provision"
+#: What apt-get and dpkg say of a lock.
+_LOCKED = re.compile(r"Could not get lock|Unable to lock|(is|was) locked by another process")
 _ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
     "DEBIAN_PRIORITY": "critical",
@@ -108,11 +110,28 @@ def install(
         return _try(packages, urls, lock_timeout)
 
 
+def _run_unlocked(command: Sequence[str], lock_timeout: int) -> Tuple[int, str]:
+    """As run, but again while another program holds the lock. AptError if it does for too long."""
+    deadline = time.monotonic() + lock_timeout
+    while True:
+        status, output = run(command)
+        if not _LOCKED.search(output):
+            return status, output
+        if time.monotonic() > deadline:
+            raise AptError(
+                "Another program holds apt's lock for %d s already." % lock_timeout,
+                "see what it is (ps aux | grep -e apt -e dpkg) and run again",
+            )
+        time.sleep(1)
+
+
 def _mend(lock_timeout: int) -> None:
     status, output = run(["dpkg", "--audit"])
     if status == 0 and not output.strip():
         return
-    status, output = run(["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"])
+    status, output = _run_unlocked(
+        ["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"], lock_timeout
+    )
     if status:
         raise AptError(
             "dpkg was interrupted on this host, and can't be mended: %s." % _last(output),
@@ -127,19 +146,8 @@ def _update(
     if only:
         command += ["-o", "Dir::Etc::sourcelist=" + only, "-o", "Dir::Etc::sourceparts=-"]
         command += ["-o", "APT::Get::List-Cleanup=0"]
-    deadline = time.monotonic() + lock_timeout
-    while True:
-        status, output = run(command)
-        locked = "Could not get lock" in output or "Unable to lock" in output
-        if not locked or time.monotonic() > deadline:
-            break
-        time.sleep(1)
+    status, output = _run_unlocked(command, lock_timeout)
     problems = [line for line in output.splitlines() if re.match(r"(E|W|Err)[:\d]", line)]
-    if locked:
-        raise AptError(
-            "Another program holds apt's lock for %d s already." % lock_timeout,
-            "see what it is (ps aux | grep -e apt -e dpkg) and run again",
-        )
     for repository in repositories:
         mine = [line for line in problems if repository["url"].rstrip("/") in line]
         if mine:
