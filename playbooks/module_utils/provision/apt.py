@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import subprocess
 import time
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, TextIO, Tuple
 
 from ansible.module_utils.provision import versions
 
 _POLICY = "/usr/sbin/policy-rc.d"
+_POLICY_LOCK = "/run/provision-policy-rc.d.lock"
 _MARK = "# written by provision"
+#: A number of a process may be another's later; together with when it was started it is not.
+_POLICY_TEXT = """#!/bin/sh
+%(mark)s
+started=$(sed 's/.*) //' /proc/%(pid)d/stat 2>/dev/null | cut -d ' ' -f 20)
+[ "$started" = %(started)s ] && exit 101
+exit 0
+"""
 #: What apt-get and dpkg say of a lock.
 _LOCKED = re.compile(r"Could not get lock|Unable to lock|(is|was) locked by another process")
 _ENVIRONMENT = {
@@ -181,7 +190,7 @@ def _try(packages: Sequence[Dict[str, Any]], urls: Dict[str, str], lock_timeout:
             )
         chosen.append("%s=%s" % (name, version))
     fresh = any(installed_version(package["name"]) is None for package in packages)
-    with _no_service_starts() if fresh else contextlib.nullcontext():
+    with _no_service_starts(lock_timeout) if fresh else contextlib.nullcontext():
         status, output = run(
             [
                 "apt-get", "install", "-y", "-q", "--no-install-recommends",
@@ -208,22 +217,55 @@ def _last(output: str) -> str:
 
 
 @contextlib.contextmanager
-def _no_service_starts() -> Iterator[None]:
+def _no_service_starts(lock_timeout: int) -> Iterator[None]:
     """Keep package scripts from starting services before they are configured.
 
     The policy holds only while this process lives, so one that is killed leaves nothing that harms.
+    A second run on the host waits for the first. AptError if that takes too long.
     """
-    if os.path.exists(_POLICY):
-        with open(_POLICY) as file:
-            if _MARK not in file.read():
-                yield
-                return
-    with open(_POLICY, "w") as file:
-        file.write(
-            "#!/bin/sh\n%s\nkill -0 %d 2>/dev/null && exit 101\nexit 0\n" % (_MARK, os.getpid())
-        )
-    os.chmod(_POLICY, 0o755)  # noqa: S103
+    with open(_POLICY_LOCK, "w") as lock:
+        _lock(lock, lock_timeout)
+        old = _policy_text()
+        if old is not None and _MARK not in old:
+            yield
+            return
+        text = _POLICY_TEXT % {"mark": _MARK, "pid": os.getpid(), "started": _started(os.getpid())}
+        with open(_POLICY + ".new", "w") as file:
+            os.fchmod(file.fileno(), 0o755)
+            file.write(text)
+        os.rename(_POLICY + ".new", _POLICY)
+        try:
+            yield
+        finally:
+            if _policy_text() == text:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(_POLICY)
+
+
+def _lock(file: TextIO, timeout: int) -> None:
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise AptError(
+                    "Another run installs packages on this host for %d s already." % timeout,
+                    "wait for it and run again",
+                ) from None
+        time.sleep(0.2)
+
+
+def _policy_text() -> Optional[str]:
     try:
-        yield
-    finally:
-        os.unlink(_POLICY)
+        with open(_POLICY, errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def _started(pid: int) -> str:
+    """When a process was started, in the kernel's ticks (proc(5): field 22 of stat)."""
+    with open("/proc/%d/stat" % pid) as file:
+        return file.read().rpartition(") ")[2].split()[19]
