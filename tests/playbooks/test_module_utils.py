@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from ansible.module_utils.provision import apt, influxdb1, influxdb2, readiness, versions
+from ansible.module_utils.provision.http import ServiceError, call
 
 
 @pytest.mark.parametrize(
@@ -16,7 +17,13 @@ from ansible.module_utils.provision import apt, influxdb1, influxdb2, readiness,
         ("1.39.3-1", "1.39", True),
         ("1.39.3-1", "1.3", False),
         ("1:2.7.1-1", "2.7.1", True),
-        ("1.6.7~rc0-1", "1.6.7", True),
+        ("1.39.3~rc1-1", "1.39.3", False),
+        ("1.39.3~rc1-1", "1.39.3~rc1", True),
+        ("1.39.30-1", "1.39.3", False),
+        ("1.39.3+b1", "1.39.3", True),
+        ("1.39.3a-1", "1.39.3", False),
+        ("1:2.7.1-1", "1", False),
+        ("1:2.7.1-1", "1:2.7.1", True),
         ("2.0", "2.0", True),
         ("2.0", "3", False),
     ],
@@ -94,6 +101,28 @@ def server() -> Iterator[http.server.HTTPServer]:
         threading.Thread(target=made.serve_forever, daemon=True).start()
         yield made
         made.shutdown()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"SSH-2.0-x\r\n",
+        b"",
+        *(b"HTTP/1.1 %d X\r\nContent-Length: 9\r\n\r\n-" % n for n in (200, 500)),
+    ],
+)
+def test_a_stranger_on_a_port_is_told_as_one(said: bytes) -> None:
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(said)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/ping"
+        with pytest.raises(ServiceError, match=f"answers at {url}(: | does not speak proper HTTP)"):
+            call(url, timeout=5)
 
 
 def waiting(shown: list[str], **more: object) -> readiness.Waiting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import time
 import urllib.error
@@ -40,7 +41,8 @@ def call(
 ) -> Tuple[int, Any]:
     """Send one request; give the status and the answer (parsed JSON, or text).
 
-    Raises ServiceError when nothing answers at all. No proxy of the environment is asked.
+    Raises ServiceError when nothing answers, or something that does not speak HTTP. No proxy of
+    the environment is asked.
     """
     sent = {"User-Agent": USER_AGENT, **(headers or {})}
     data = None
@@ -52,13 +54,19 @@ def call(
     request = urllib.request.Request(url, data=data, headers=sent, method=method)  # noqa: S310
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=timeout) as answer:
-            status, content = answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        status, content = error.code, error.read()
+        try:
+            answer = opener.open(request, timeout=timeout)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            status, content = answer.getcode(), answer.read()
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise ServiceError("Nothing answers at %s: %s." % (url, reason)) from None
+    except http.client.HTTPException as error:
+        raise ServiceError(
+            "What answers at %s does not speak proper HTTP: %r." % (url, error)
+        ) from None
     text = content.decode("utf-8", "replace")
     try:
         return status, json.loads(text)
