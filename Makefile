@@ -24,7 +24,7 @@ test: lint
 	$(PYTHON) -m pytest tests/e2e -m "not long" $(OPTIONS)
 
 test-all: lint
-	PROVISION_TEST_ALL=1 $(PYTHON) -m pytest $(OPTIONS)
+	PROVISION_TEST_ALL=1 $(PYTHON) -m pytest -n 2 --dist loadfile $(OPTIONS)
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check .
