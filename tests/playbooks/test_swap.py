@@ -119,3 +119,39 @@ class TestCheck:
 def test_reads_an_environment_file_as_systemd_does() -> None:
     text = '# c\nA=1\n B="two words"\nC=\'it\'\nbad line\nD="q\\"q"\n'
     assert swap.environment(text) == {"A": "1", "B": "two words", "C": "it", "D": 'q"q'}
+
+
+@pytest.mark.parametrize("target", ["target", "nowhere"])
+def test_goes_back_to_a_link(tmp_path: Path, target: str) -> None:
+    unfinished, link = tmp_path / "unfinished", tmp_path / "link"
+    (tmp_path / "target").write_text("old")
+    link.symlink_to(target)
+    swap.keep(str(unfinished), [str(link)])
+    entry(link, "new").write()
+    assert not link.is_symlink()
+    assert swap.restore(str(unfinished)) == [str(link)]
+    assert os.readlink(link) == target
+    assert (tmp_path / "target").read_text() == "old"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["link", "target"]
+
+
+def test_goes_back_to_a_link_that_was_removed(tmp_path: Path) -> None:
+    unfinished, link = tmp_path / "unfinished", tmp_path / "link"
+    link.symlink_to("elsewhere")
+    swap.keep(str(unfinished), [str(link)])
+    link.unlink()
+    swap.restore(str(unfinished))
+    assert os.readlink(link) == "elsewhere"
+
+
+def test_goes_back_to_a_file_where_a_link_is_now(tmp_path: Path) -> None:
+    unfinished, path = tmp_path / "unfinished", tmp_path / "path"
+    (tmp_path / "target").write_text("target")
+    path.write_text("old")
+    swap.keep(str(unfinished), [str(path)])
+    path.unlink()
+    path.symlink_to("target")
+    swap.restore(str(unfinished))
+    assert path.read_text() == "old"
+    assert not path.is_symlink()
+    assert (tmp_path / "target").read_text() == "target"

@@ -137,7 +137,15 @@ def keep(unfinished: str, paths: Sequence[str]) -> None:
             continue
         name = str(len(index))
         copy = os.path.join(unfinished, name)
-        if os.path.isfile(path) and not os.path.islink(path):
+        if os.path.islink(path):
+            seen = os.lstat(path)
+            index[path] = {
+                "copy": name,
+                "link": os.readlink(path),
+                "uid": seen.st_uid,
+                "gid": seen.st_gid,
+            }
+        elif os.path.isfile(path):
             shutil.copy2(path, copy)
             seen = os.lstat(path)
             index[path] = {
@@ -171,6 +179,8 @@ def restore(unfinished: str) -> List[str]:
         if kept["copy"] is None:
             if os.path.lexists(path):
                 os.unlink(path)
+        elif "link" in kept:
+            _restore_link(path, kept)
         elif kept["copy"] != "lost":
             copy = os.path.join(unfinished, kept["copy"])
             descriptor, temporary = tempfile.mkstemp(
@@ -183,6 +193,18 @@ def restore(unfinished: str) -> List[str]:
             os.rename(temporary, path)
     shutil.rmtree(unfinished, ignore_errors=True)
     return sorted(index)
+
+
+def _restore_link(path: str, kept: Dict[str, Any]) -> None:
+    """Make a link that was kept, in one step as any other file."""
+    directory = tempfile.mkdtemp(dir=os.path.dirname(path), prefix=".provision-")
+    try:
+        temporary = os.path.join(directory, "link")
+        os.symlink(kept["link"], temporary)
+        os.chown(temporary, kept["uid"], kept["gid"], follow_symlinks=False)
+        os.rename(temporary, path)
+    finally:
+        shutil.rmtree(directory)
 
 
 def environment(text: str) -> Dict[str, str]:
