@@ -130,7 +130,7 @@ def test_goes_back_to_a_link(tmp_path: Path, target: str) -> None:
     entry(link, "new").write()
     assert not link.is_symlink()
     assert swap.restore(str(unfinished)) == [str(link)]
-    assert os.readlink(link) == target
+    assert link.readlink() == Path(target)
     assert (tmp_path / "target").read_text() == "old"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["link", "target"]
 
@@ -141,7 +141,7 @@ def test_goes_back_to_a_link_that_was_removed(tmp_path: Path) -> None:
     swap.keep(str(unfinished), [str(link)])
     link.unlink()
     swap.restore(str(unfinished))
-    assert os.readlink(link) == "elsewhere"
+    assert link.readlink() == Path("elsewhere")
 
 
 def test_goes_back_to_a_file_where_a_link_is_now(tmp_path: Path) -> None:
