@@ -33,7 +33,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._file = None
-        self._items_told = False
+        # Hosts run at their own pace: of which host and task items were told.
+        self._items_told: set[tuple[str, str]] = set()
         path = os.environ.get("PROVISION_EVENTS")
         if not path:
             self.disabled = True
@@ -60,6 +61,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def _task(task: Any) -> dict[str, Any]:
         role = getattr(task, "_role", None)
         return {"task": task.get_name().strip(), "role": role.get_name() if role else None}
+
+    @staticmethod
+    def _key(result: Any) -> tuple[str, str]:
+        return result.host.get_name(), result.task._uuid
 
     def _result(self, result: Any, status: str) -> None:
         try:
@@ -93,14 +98,15 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
         """An item of a loop has failed; the loop's own failure says nothing more."""
-        self._items_told = True
+        self._items_told.add(self._key(result))
         self._result(result, "ignored" if result.task.ignore_errors else "failed")
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """A task has failed."""
-        if not (result.task.loop and self._items_told):
+        key = self._key(result)
+        if key not in self._items_told:
             self._result(result, "ignored" if ignore_errors else "failed")
-        self._items_told = False
+        self._items_told.discard(key)
 
     def v2_runner_on_skipped(self, result: Any) -> None:
         """A task was not needed."""

@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import trees
 import yaml
+from callback_plugins import events
 from conftest import PLAYBOOKS
 
 BIN = Path(sys.executable).parent
@@ -75,6 +77,32 @@ def test_events_that_can_not_be_told_break_nothing(tmp_path: Path) -> None:
     playbook.write_text(PLAY.split("    - name: Loop")[0])
     assert run(tmp_path, playbook, events="/nonexistent/x").returncode == 0
     assert run(tmp_path, playbook, events="/dev/full").returncode == 0
+
+
+def test_each_host_is_told_of_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVISION_EVENTS", str(tmp_path / "events"))
+    callback = events.CallbackModule()
+
+    def result(host: str, msg: str, task: str = "Loop") -> Any:
+        return SimpleNamespace(
+            result={"msg": msg},
+            host=SimpleNamespace(get_name=lambda: host),
+            task=SimpleNamespace(
+                _uuid=task, loop=["x"], no_log=False, ignore_errors=False, get_name=lambda: task
+            ),
+        )
+
+    callback.v2_runner_item_on_failed(result("a", "an item of a"))
+    callback.v2_runner_on_failed(result("b", "b as a whole"))
+    callback.v2_runner_item_on_failed(result("c", "an item of c"))
+    callback.v2_runner_on_failed(result("a", "a as a whole"))
+    callback.v2_runner_on_failed(result("c", "c as a whole", task="Another"))
+    callback.v2_runner_on_failed(result("c", "c as a whole"))
+    callback.v2_runner_on_failed(result("a", "a once more"))
+    assert [(each["host"], each["msg"]) for each in told(tmp_path / "events")] == [
+        ("a", "an item of a"), ("b", "b as a whole"), ("c", "an item of c"),
+        ("c", "c as a whole"), ("a", "a once more"),
+    ]  # fmt: skip
 
 
 def compared(tmp_path: Path, *words: str) -> tuple[int, dict[str, Any], str]:
