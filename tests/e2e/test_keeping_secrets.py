@@ -37,6 +37,7 @@ def test_a_wrong_credential_put_in_by_hand_is_corrected(site: Site) -> None:
 
 def test_a_lost_secrets_file_is_told_of_and_nothing_is_broken(site: Site) -> None:
     before = pids(site)
+    logins = [site.on(worker, "cat /etc/default/telegraf") for worker in site.workers]
     kept = site.secrets_file.rename(site.secrets_file.with_name("kept"))
     try:
         done = site.provision("up")
@@ -44,7 +45,8 @@ def test_a_lost_secrets_file_is_told_of_and_nothing_is_broken(site: Site) -> Non
         said = done.about(site.monitor)
         assert "failed" in said and "remedy" in said
         assert "InfluxDB" in said
-        assert pids(site)[site.monitor] == before[site.monitor]
+        assert pids(site) == before
+        assert [site.on(worker, "cat /etc/default/telegraf") for worker in site.workers] == logins
     finally:
         kept.replace(site.secrets_file)
     mended = site.provision("up")
