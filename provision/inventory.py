@@ -33,7 +33,9 @@ class InventoryHost:
 
 @dataclass(frozen=True)
 class Inventory:
-    """The hosts of our groups, where their inventory stands, and those that a limit leaves.
+    """The hosts of an inventory, where it stands, and those that a limit leaves.
+
+    Only hosts of our groups have variables: those of others may be templates of other things.
 
     sources are the inventory's files or directories; directory is where a site keeps what belongs
     to it (secrets, catalogs). vault_secrets are (id, password) pairs, for the run that follows.
@@ -96,6 +98,7 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
         for host in inventory.get_hosts("all"):
             groups = frozenset(group.name for group in host.get_groups())
             if not groups & {MONITOR_GROUP, WORKERS_GROUP}:
+                hosts.append(InventoryHost(str(host.name), groups, {}))
                 continue
             raw = variables.get_vars(host=host)
             templar = Templar(loader, variables=raw)
@@ -139,7 +142,7 @@ def _assert_sources(sources: Sequence[str]) -> None:
             raise ProvisionError(
                 f"{source}: there is no such inventory",
                 remedy="write one with `provision init`, name it with -i, or do without one: "
-                "--monitor HOST",
+                "provision monitor-server HOST, provision worker HOST --monitor HOST",
             )
 
 

@@ -10,6 +10,7 @@ from provision.errors import ProvisionError
 
 # Where nobody looks at a screen (a file, a pipe, CI), nothing needs to be folded to one.
 WIDE = 240
+NARROWEST = 132
 
 
 def _console(*, stderr: bool) -> Console:
@@ -41,6 +42,11 @@ def table(*headings: str, title: str | None = None) -> Table:
     for heading in headings:
         made.add_column(heading, overflow="fold")
     return made
+
+
+def show_table(made: Table) -> None:
+    """A table whose names stay whole: a narrow screen wraps its lines, it does not break words."""
+    out.print(made, width=max(out.width, NARROWEST), crop=False, soft_wrap=False)
 
 
 def shown(text: object) -> str:

@@ -98,6 +98,7 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
     file = ", ".join(inventory.sources) or "inventory"
     problems: list[Problem] = []
     ours = [host for host in inventory.hosts if host.groups & {MONITOR_GROUP, WORKERS_GROUP}]
+    problems += _near_groups([host for host in inventory.hosts if host not in ours], file)
     monitors = [host for host in ours if MONITOR_GROUP in host.groups]
     hosts = []
     together: dict[tuple[str, ...], list[str]] = {}
@@ -152,6 +153,17 @@ def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settin
                 )
             )
         return None
+
+
+def _near_groups(others: Sequence[InventoryHost], file: str) -> list[Problem]:
+    """Groups that are none of ours, but so near to one that they were meant to be."""
+    groups = sorted({group for host in others for group in host.groups})
+    found = []
+    for group in groups:
+        near = difflib.get_close_matches(group, (MONITOR_GROUP, WORKERS_GROUP), n=1, cutoff=0.85)
+        if near:
+            found.append(Problem(file, group, f"no such group; did you mean {near[0]}?"))
+    return found
 
 
 def _misspelt(host: InventoryHost, file: str) -> list[Problem]:

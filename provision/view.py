@@ -50,8 +50,7 @@ class RunView:
         """Show what an event says."""
         kind = event.get("event")
         if kind == "host_task":
-            role = f"{event['role']}: " if event.get("role") else ""
-            self._at[str(event["host"])] = (f"{role}{event['task']}", time.monotonic())
+            self._at[str(event["host"])] = (str(event["task"]), time.monotonic())
         elif kind == "result":
             host = str(event["host"])
             visible = event["status"] in {"changed", "failed", "unreachable"}
@@ -118,4 +117,5 @@ def _summary(result: RunResult, *, check: bool, seconds: float) -> str:
     changed = sum(bool(host.differences or host.changed) and not host.failed for host in hosts)
     failed = sum(bool(host.failed) for host in hosts)
     word = "would change" if check else "changed"
-    return f"{len(hosts)} hosts, {changed} {word}, {failed} failed, {seconds:.1f} s"
+    count = f"{len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}"
+    return f"{count}, {changed} {word}, {failed} failed, {seconds:.1f} s"

@@ -62,6 +62,13 @@ def test_an_inventory_without_our_groups_says_how(fleet_of: Make) -> None:
     assert "provision init" in found
 
 
+@pytest.mark.parametrize("name", ["worker", "Workers", "monitors", "wokers"])
+def test_a_misspelt_group_is_told(fleet_of: Make, name: str) -> None:
+    found = problems(fleet_of, INVENTORY + f"{name}: {{hosts: {{x: {{apps: [realm]}}}}}}\n")
+    near = "monitor" if name == "monitors" else "workers"
+    assert found == [f"{name}: no such group; did you mean {near}?"]
+
+
 @pytest.mark.parametrize("name", ["a/b", "..", "a b", "a$b", "-x", "a'b", "{{x}}"])
 def test_a_host_name_that_is_none_is_refused(fleet_of: Make, name: str) -> None:
     text = INVENTORY.replace("    w2.example.com:\n", f'    "{name}":\n')

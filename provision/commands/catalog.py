@@ -8,7 +8,7 @@ from pathlib import Path
 from provision.catalog.load import load_catalogs, unknown_app
 from provision.catalog.model import Catalog
 from provision.errors import EXIT_OK, ProvisionError
-from provision.output import out, shown, table
+from provision.output import show_table, shown, table
 
 
 def list_catalogs(*, catalogs: Path | None, as_json: bool) -> int:
@@ -23,7 +23,7 @@ def list_catalogs(*, catalogs: Path | None, as_json: bool) -> int:
     listing = table("application", "metrics", "title")
     for app, catalog in known.items():
         listing.add_row(app, str(len(catalog.metrics)), shown(catalog.title))
-    out.print(listing)
+    show_table(listing)
     return EXIT_OK
 
 
@@ -47,7 +47,7 @@ def show_catalog(*, app: str, catalogs: Path | None, as_json: bool) -> int:
             catalog.measurement(metric),
             shown(metric.description),
         )
-    out.print(listing)
+    show_table(listing)
     return EXIT_OK
 
 

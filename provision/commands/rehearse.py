@@ -10,7 +10,7 @@ from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import apply
 from provision.grafana import Grafana
 from provision.influx import InfluxDB
-from provision.output import err, out, shown, table
+from provision.output import err, out, show_table, shown, table
 from provision.paths import cache
 from provision.rehearsal.hosts import DEFAULT_NAME, down
 from provision.rehearsal.progress import Progress, progress
@@ -166,7 +166,7 @@ def _provision_twice(stage: Stage) -> None:
 
 def _show_metrics(metrics: Sequence[MetricOutcome], panels: Sequence[PanelOutcome]) -> None:
     by_measurement = {panel.panel.measurement: panel for panel in panels}
-    listing = table("documented bucket", "type", "sent", "arrived", "stored as", "panel")
+    listing = table("documented bucket", "type", "series sent", "arrived", "stored as", "panel")
     for metric in metrics:
         panel = by_measurement[metric.measurement]
         colour = "green" if metric.ok else "red"
@@ -179,7 +179,7 @@ def _show_metrics(metrics: Sequence[MetricOutcome], panels: Sequence[PanelOutcom
             metric.measurement,
             f"[{answer}[/]",
         )
-    out.print(listing)
+    show_table(listing)
     for metric in metrics:
         for line in metric.wrong:
             out.print(f"[red]{shown(metric.bucket)} ({metric.metric.type}): {shown(line)}[/red]")
@@ -220,6 +220,8 @@ def _show_around(stage: Stage) -> None:
         out.print(f"Grafana: {_grafana_url(stage)} (admin, password in the secrets file)")
     out.print(f"InfluxDB: {site.influxdb_url}")
     out.print(f"secrets: {stage.fleet.secrets_file}")
+    inventory = rehearsal.directory / "inventory.yml"
+    out.print(f"provision them again: provision up -i {inventory}")
     for host in rehearsal.hosts:
         out.print(f"{host.name}: {' '.join(rehearsal.ssh(host.name))}")
     out.print("take them down with: provision rehearse --down")

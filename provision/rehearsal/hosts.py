@@ -216,7 +216,7 @@ def _claim(directory: Path, name: str) -> State:
         if earlier and (earlier.kept or earlier.creator.alive):
             raise ProvisionError(
                 f"the rehearsal {name!r} stands already",
-                remedy="take it down first, or name another",
+                remedy="take it down first: provision rehearse --down",
             )
     if directory.exists():
         _take_down(directory)
