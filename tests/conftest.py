@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,10 @@ import pytest
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
 from provision.fleet import Fleet, read_fleet
+
+# A shell that runs something in the background has it ignore Ctrl-C, and all that it starts: what is
+# asked here is what a command does that a person interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CASES = Path(__file__).parent / "cases"
 
