@@ -12,8 +12,8 @@ from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
 from provision.fleet import Fleet, read_fleet
 
-# A shell that runs something in the background has it ignore Ctrl-C, and all that it starts: what is
-# asked here is what a command does that a person interrupts.
+# A shell that runs something in the background has it ignore Ctrl-C, and all that it starts; what
+# is asked here is what a command does that a person interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CASES = Path(__file__).parent / "cases"

@@ -57,13 +57,15 @@ def test_a_check_of_bare_hosts_tells_all_and_changes_nothing(
 
 
 def test_workers_before_their_monitor_are_told_so(site: Site) -> None:
-    """With InfluxDB 1 the password is ours, and a worker can be ready before its monitor."""
-    if site.stage.source.engine == 1:
-        pytest.skip("lacks a token that InfluxDB makes: it is InfluxDB 1")
-    done = site.provision("worker", site.workers[0])
+    """What lets Telegraf write is made with the monitoring host; no worker is touched before."""
+    worker = site.workers[0]
+    before = snapshot(site, worker)
+    done = site.provision("worker", worker)
     assert done.status == 1
-    assert "token" in done.about(site.workers[0])
-    assert "provision monitor-server" in done.about(site.workers[0])
+    assert f"no {site.stage.fleet.site.write_secret}" in done.err
+    assert "provision monitor-server" in done.err
+    assert changes(before, snapshot(site, worker)) == []
+    assert not site.secrets_file.exists()
 
 
 def test_the_monitor_alone(site: Site, outputs: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,14 @@ def gpg(home: Path, *words: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("gnupg")
     home.chmod(0o700)
     for name in ("one", "two"):
         gpg(home, "--passphrase", "", "--quick-gen-key", name, "rsa2048", "sign", "never")
     gpg(home, "--passphrase", "", "--quick-add-key", fingerprint(home, "one"), "rsa2048", "encr")
-    return home
+    yield home
+    subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=True)
 
 
 def fingerprint(home: Path, name: str) -> str:
