@@ -263,6 +263,8 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
+        # It has been heard: once more, while Python ends, must not change the exit status.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         print("interrupted", file=sys.stderr)  # noqa: T201
         return EXIT_INTERRUPTED
     except ProvisionError as error:

@@ -12,9 +12,10 @@ from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
 from provision.fleet import Fleet, read_fleet
 
-# A shell that runs something in the background has it ignore Ctrl-C, and all that it starts; what
-# is asked here is what a command does that a person interrupts.
+# What a shell runs in the background, or nohup, ignores Ctrl-C or hang-ups, and so does all that it
+# starts; what is asked here is what a command does that a person interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 CASES = Path(__file__).parent / "cases"
 

@@ -19,11 +19,10 @@ pytestmark = pytest.mark.long
 def site(stage: StageSetter) -> Iterator[Site]:
     """Its inventory says nothing of users: the command line does."""
     with stage("e2e-users") as site:
-        path = Path(site.inventory[1])
-        content = yaml.safe_load(path.read_text())
-        for variables in content["all"]["hosts"].values():
+        for path in (Path(site.inventory[1]).parent / "host_vars").iterdir():
+            variables = yaml.safe_load(path.read_text())
             del variables["ansible_user"]
-        path.write_text(yaml.safe_dump(content))
+            path.write_text(yaml.safe_dump(variables))
         yield site
 
 

@@ -36,10 +36,10 @@ class Operator:
         blocks = [f"Host {host.name}\n  HostName {host.address}\n" for host in rehearsal.hosts]
         common = f"Host *\n  UserKnownHostsFile {rehearsal.known_hosts}\n"
         (home / "ssh_config").write_text("\n".join([*blocks, common]))
-        overlay = yaml.safe_load((rehearsal.directory / "inventory.yml").read_text())
+        overlay = rehearsal.directory / "host_vars" / f"{MONITOR}.yml"
         variables = {
             name: value
-            for name, value in overlay["all"]["hosts"][MONITOR].items()
+            for name, value in yaml.safe_load(overlay.read_text()).items()
             if not name.startswith("ansible_")
         }
         (home / "variables.yml").write_text(yaml.safe_dump({**variables, "influxdb_engine": 1}))
