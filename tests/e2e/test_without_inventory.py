@@ -101,7 +101,7 @@ def test_one_more_and_nothing_is_forgotten(operator: Operator, site: Site) -> No
     pid = site.pid(FIRST, "telegraf")
     done = operator("worker", LATER, "--monitor", MONITOR, "--app", "realm")
     assert done.status == 0, done.text
-    assert "1 hosts, 1 changed, 0 failed" in done.out
+    assert "1 host, 1 changed, 0 failed" in done.out
     known = yaml.safe_load(operator.inventory.read_text())
     assert known["workers"]["hosts"].keys() == {FIRST, SECOND, LATER}
     again = operator("up", "-i", str(operator.inventory))
