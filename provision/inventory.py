@@ -96,22 +96,21 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
         sources = tuple(str(source) for source in inventory._sources)
         hosts = []
         for host in inventory.get_hosts("all"):
-            groups = frozenset(group.name for group in host.get_groups())
+            # Ansible's names know where they are from, and YAML takes no such thing for a text.
+            name, groups = str(host.name), frozenset(str(group.name) for group in host.get_groups())
             if not groups & {MONITOR_GROUP, WORKERS_GROUP}:
-                hosts.append(InventoryHost(str(host.name), groups, {}))
+                hosts.append(InventoryHost(name, groups, {}))
                 continue
             raw = variables.get_vars(host=host)
             templar = Templar(loader, variables=raw)
             values = {}
-            for name in sorted(wanted & raw.keys()):
+            for variable in sorted(wanted & raw.keys()):
                 try:
-                    values[name] = templar.template(raw[name])
+                    values[variable] = templar.template(raw[variable])
                 except AnsibleError as error:
                     raise ProvisionError(
-                        f"{host.name}: variable {name}: {str(error).splitlines()[0]}"
+                        f"{name}: variable {variable}: {str(error).splitlines()[0]}"
                     ) from error
-            # Ansible's names know where they are from, and YAML takes no such thing for a text.
-            name, groups = str(host.name), frozenset(str(group.name) for group in host.get_groups())
             hosts.append(InventoryHost(name, groups, _plain(values), frozenset(map(str, raw))))
         if context.CLIARGS["subset"]:
             inventory.subset(context.CLIARGS["subset"])

@@ -30,28 +30,23 @@ class Sample:
         return self.catalog.measurement(self.metric)
 
 
-def documented_traffic(
-    catalogs: Iterable[Catalog], *, samples: Mapping[str, tuple[str, ...]] | None = None
-) -> list[Sample]:
+def documented_traffic(catalogs: Iterable[Catalog]) -> list[Sample]:
     """Samples of everything that catalogs document: all values of closed lists, examples of open
     ones.
 
-    samples replaces the examples of a placeholder. No two series have the same values, so a value
-    that arrives in another's place is seen.
+    No two series have the same values, so a value that arrives in another's place is seen.
     """
     made: list[Sample] = []
     for catalog in catalogs:
         for metric in catalog.metrics:
-            for tags in _choices(catalog, metric, samples or {}):
+            for tags in _choices(catalog, metric):
                 made.append(_sample(catalog, metric, tags, 101 + len(made)))
     return made
 
 
-def _choices(
-    catalog: Catalog, metric: Metric, samples: Mapping[str, tuple[str, ...]]
-) -> Iterator[dict[str, str]]:
+def _choices(catalog: Catalog, metric: Metric) -> Iterator[dict[str, str]]:
     names = catalog.tags(metric)
-    values = [samples.get(name) or catalog.placeholders[name].samples() for name in names]
+    values = [catalog.placeholders[name].samples() for name in names]
     for combination in itertools.product(*values):
         yield dict(zip(names, combination, strict=True))
 

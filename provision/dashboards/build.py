@@ -160,7 +160,6 @@ def _groups(catalog: Catalog) -> dict[str, list[Metric]]:
 
 def _panel(catalog: Catalog, metric: Metric, panel_id: int, position: Position) -> Panel:
     tags = catalog.tags(metric)
-    chosen, by = ("host", *tags), ("host", *tags)
     measurement = catalog.measurement(metric)
     counter = metric.type is MetricType.COUNTER
     query = rate_of_deltas if counter else level
@@ -170,7 +169,7 @@ def _panel(catalog: Catalog, metric: Metric, panel_id: int, position: Position) 
         title=metric.title,
         description=describe(catalog, metric),
         unit=grafana_unit(metric.unit, per_second=counter),
-        query=query(measurement, chosen, by),
+        query=query(measurement, ("host", *tags), ("host", *tags)),
         alias=" ".join(f"$tag_{tag}" for tag in tags) or "$tag_host",
         counter=counter,
         threshold=metric.condition.above if metric.condition else None,
