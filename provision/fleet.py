@@ -71,7 +71,8 @@ def apply(
     """Bring hosts to what is rendered for them; with check, only say what would change.
 
     targets is an Ansible host pattern; hosts narrows it to some of them by name. Raises
-    ProvisionError for a host that is not in it, and where the secrets cannot be read or kept.
+    ProvisionError for a host that is not in it, where the secrets cannot be read or kept, and where
+    Ansible fails as a whole: with what it said, since no host can say it.
     """
     chosen = _chosen(fleet, targets, hosts)
     _assert_credentials(fleet, chosen, check=check)
@@ -84,7 +85,7 @@ def apply(
             secrets_file = keep_secrets(fleet, view.note)
         view.begin(sorted(chosen))
         try:
-            return run_playbook(
+            result = run_playbook(
                 "site.yml",
                 fleet.options,
                 {
@@ -99,6 +100,10 @@ def apply(
             )
         finally:
             view.end()
+    if result.status != 0 and not any(host.failed for host in result.hosts.values()):
+        said = result.output.strip()
+        raise ProvisionError(f"ansible-playbook ended with {result.status}:\n{said}")
+    return result
 
 
 def keep_secrets(fleet: Fleet, note: Callable[[str], None]) -> Path:

@@ -33,10 +33,6 @@ def provide(
     result = apply(
         fleet, targets=targets, hosts=hosts, check=check, verbose=verbosity > 0, view=view
     )
-    if result.status != 0 and not any(host.failed for host in result.hosts.values()):
-        raise ProvisionError(
-            f"ansible-playbook ended with {result.status}:\n{result.output.strip()}"
-        )
     show_result(result, check=check, diff=diff, seconds=time.monotonic() - started)
     return EXIT_OK if result.ok else EXIT_ERROR
 

@@ -24,7 +24,7 @@ from provision.secrets import FILE_NAME
 from provision.settings import Settings
 
 MONITOR = "monitor.rehearsal"
-WORKERS = ("worker-1.rehearsal", "worker-2.rehearsal")
+WORKERS: tuple[str, ...] = ("worker-1.rehearsal", "worker-2.rehearsal")
 
 Engine = Literal[1, 2]
 
@@ -96,12 +96,15 @@ def set_stage(
 
     settings are variables for all hosts. The caller takes the stage's rehearsal down.
     """
-    wanted = _engine_of(inventory) if inventory else engine
+    monitor, workers = MONITOR, WORKERS
+    if inventory:
+        site = read_fleet(["-i", str(inventory)]).site
+        monitor, workers = site.monitor.name, tuple(host.name for host in site.workers)
+        engine = site.monitor.settings.influxdb_engine
     base, source = concurrently(
-        partial(base_image, cache, progress), partial(find_source, wanted, folder, cache, progress)
+        partial(base_image, cache, progress), partial(find_source, engine, folder, cache, progress)
     )
     assert isinstance(base, Path) and isinstance(source, Source)
-    monitor, workers = _names(inventory)
     rehearsal = up(
         list(dict.fromkeys([monitor, *workers])),
         name=name,
@@ -189,17 +192,6 @@ def assert_only_ours(rehearsal: Rehearsal, fleet: Fleet) -> None:
                 "must not go there",
                 remedy="set ansible_host where less precedence is: in the inventory, not host_vars",
             )
-
-
-def _engine_of(inventory: Path) -> Engine:
-    return read_fleet(["-i", str(inventory)]).site.monitor.settings.influxdb_engine
-
-
-def _names(inventory: Path | None) -> tuple[str, tuple[str, ...]]:
-    if inventory is None:
-        return MONITOR, WORKERS
-    site = read_fleet(["-i", str(inventory)]).site
-    return site.monitor.name, tuple(host.name for host in site.workers)
 
 
 def _repositories(
