@@ -250,7 +250,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # What Ctrl-C cleans up, kill and a terminal that is closed do too (but not under nohup).
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    try:
+        status = run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:  # a second one, while the first was told of
+        status = EXIT_INTERRUPTED
+    if status == EXIT_INTERRUPTED:
+        # It has been heard: once more, while Python ends, must not change the exit status.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -263,8 +270,6 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
-        # It has been heard: once more, while Python ends, must not change the exit status.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         print("interrupted", file=sys.stderr)  # noqa: T201
         return EXIT_INTERRUPTED
     except ProvisionError as error:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -152,6 +153,8 @@ def test_an_interruption_is_exit_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("provision.commands.init.init", interrupted)
     assert run(["init"]) == 130
+    # Only the process that ends may stop to listen; whoever calls run() goes on.
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_catalog_for_programs_has_its_metrics(capsys: pytest.CaptureFixture[str]) -> None:
