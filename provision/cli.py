@@ -169,6 +169,38 @@ def worker(
     return _provide("workers", words, options, monitor=monitor, apps=apps)
 
 
+@cli.command()
+@_with(_INVENTORY_OPTIONS)
+@_with(_RUN_OPTIONS)
+@click.option("--wait", default="0s", show_default=True, help="How long, for what is missing.")
+@click.option(
+    "--since", default="24h", show_default=True, help="How far back to look for unknown buckets."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "junit"]),
+    default="text",
+    show_default=True,
+)
+@click.option("--all", "everything", is_flag=True, help="Show what is as it should be, too.")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML.")
+def verify(
+    wait: str, since: str, form: str, everything: bool, junit: Path | None, **options: Any
+) -> int:
+    """See that every documented metric arrives and every panel answers; nothing is changed."""
+    from provision.commands import verify as command
+
+    return command.verify(
+        options=_ansible(options),
+        wait=wait,
+        since=since,
+        form=form,
+        everything=everything,
+        junit=junit,
+    )
+
+
 @cli.group()
 def dashboards() -> None:
     """Dashboards for a Grafana of any kind."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from provision.ansible import RunResult, run_playbook
+from provision.applications import variables as variables_of
 from provision.catalog.load import load_catalogs
+from provision.catalog.model import Catalog
 from provision.errors import ProvisionError
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
 from provision.render.tree import write_tree
@@ -46,8 +48,13 @@ def read_fleet(options: Sequence[str]) -> Fleet:
     """
     if not names_inventory(options) and Path(INVENTORY_FILE).is_file():
         options = ["-i", INVENTORY_FILE, *options]
-    inventory = read_inventory(options, WANTED)
-    catalogs = load_catalogs(inventory.directory / CATALOGS_DIRECTORY)
+    catalogs: dict[str, Catalog] = {}
+
+    def wanted(directory: Path) -> frozenset[str]:
+        catalogs.update(load_catalogs(directory / CATALOGS_DIRECTORY))
+        return WANTED.union(*map(variables_of, catalogs.values()))
+
+    inventory = read_inventory(options, wanted)
     site = build_site(inventory, catalogs)
     return Fleet(inventory, site, inventory.directory / FILE_NAME, tuple(options))
 
@@ -67,10 +74,13 @@ def apply(
     check: bool,
     verbose: bool,
     view: RunView,
+    playbook: str = "site.yml",
+    variables: Mapping[str, str] | None = None,
 ) -> RunResult:
     """Bring hosts to what is rendered for them; with check, only say what would change.
 
-    targets is an Ansible host pattern; hosts narrows it to some of them by name. Raises
+    targets is an Ansible host pattern; hosts narrows it to some of them by name. Another playbook
+    may be run on the same tree and secrets, with variables of its own. Raises
     ProvisionError for a host that is not in it, where the secrets cannot be read or kept, and where
     Ansible fails as a whole: with what it said, since no host can say it.
     """
@@ -86,9 +96,10 @@ def apply(
         view.begin(sorted(chosen))
         try:
             result = run_playbook(
-                "site.yml",
+                playbook,
                 fleet.options,
                 {
+                    **(variables or {}),
                     "targets": ",".join(hosts) or targets,
                     "provision_tree": str(tree),
                     "provision_secrets_file": str(secrets_file),

@@ -7,7 +7,7 @@ vault, an extra variable or an ansible.cfg means here what it means to ansible-p
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,10 +73,11 @@ class Inventory:
         return encrypted.decode()
 
 
-def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
+def read_inventory(options: Sequence[str], wanted: Callable[[Path], frozenset[str]]) -> Inventory:
     """Read the inventory that ansible-playbook would use with these options (-i, -l, -e, vault).
 
-    wanted names the variables to evaluate; others may be templates that cannot be evaluated yet.
+    wanted gives the names of the variables to evaluate, for the directory that the inventory is in;
+    others may be templates that cannot be evaluated yet.
     Raises ProvisionError for an inventory that Ansible cannot read or a variable it cannot
     evaluate.
     """
@@ -94,6 +95,8 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
         _assert_sources(context.CLIARGS["inventory"])
         loader, inventory, variables = command._play_prereqs()
         sources = tuple(str(source) for source in inventory._sources)
+        directory = _directory(sources)
+        names = wanted(directory)
         hosts = []
         for host in inventory.get_hosts("all"):
             # Ansible's names know where they are from, and YAML takes no such thing for a text.
@@ -104,7 +107,7 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
             raw = variables.get_vars(host=host)
             templar = Templar(loader, variables=raw)
             values = {}
-            for variable in sorted(wanted & raw.keys()):
+            for variable in sorted(names & raw.keys()):
                 try:
                     values[variable] = templar.template(raw[variable])
                 except AnsibleError as error:
@@ -118,7 +121,7 @@ def read_inventory(options: Sequence[str], wanted: frozenset[str]) -> Inventory:
     except AnsibleError as error:
         raise ProvisionError(str(error)) from error
     secrets = tuple((str(name), secret.bytes) for name, secret in loader._vault.secrets or ())
-    return Inventory(sources, _directory(sources), tuple(hosts), limited, secrets, loader)
+    return Inventory(sources, directory, tuple(hosts), limited, secrets, loader)
 
 
 def _start_over() -> None:

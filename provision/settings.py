@@ -30,7 +30,8 @@ _Port = Annotated[int, Field(ge=1, le=65535)]
 class Settings(BaseModel):
     """The variables that an inventory may set, with their defaults: this product's public settings.
 
-    influxdb_* and grafana_* count on the monitoring host; telegraf_* and apps on each worker.
+    influxdb_* and grafana_* count on the monitoring host; telegraf_*, pushgateway_* and apps on
+    each worker. What only one application has is in provision.applications.
     Durations are like 10s, 30d; a retention of 0s keeps everything.
     """
 
@@ -51,12 +52,22 @@ class Settings(BaseModel):
     grafana_version: _Version | None = None
     grafana_address: _Address = ""
     grafana_port: _Port = 3000
+    grafana_url: _Url | None = None
 
     telegraf_version: _Version | None = None
     telegraf_interval: _Duration = "10s"
     telegraf_statsd_address: _Address = "127.0.0.1"
     telegraf_statsd_port: _Port = 8125
     telegraf_statsd_gauge_ttl: _Duration = "24h"
+    # For applications whose catalog says that they send over TCP.
+    telegraf_statsd_tcp_address: _Address = "127.0.0.1"
+    telegraf_statsd_tcp_port: _Port = 8125
+    telegraf_statsd_tcp_connections: Annotated[int, Field(ge=1, le=100_000)] = 250
+
+    # For applications of which the inventory says that they push.
+    pushgateway_version: _Version | None = None
+    pushgateway_address: _Address = "127.0.0.1"
+    pushgateway_port: _Port = 9091
 
     # Keys are pinned by their primary fingerprint: InfluxData's signing subkeys rotate.
     influxdata_repository_url: _Url = "https://repos.influxdata.com/debian"

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from provision.applications import Application, Target, read_application, variables
 from provision.catalog.lint import lint_together
 from provision.catalog.load import unknown_app
-from provision.catalog.model import Catalog
+from provision.catalog.model import Catalog, Input, Transport
 from provision.errors import InvalidInput, Problem
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, InventoryHost
 from provision.settings import VARIABLES, Settings
-from provision.values import seconds
+from provision.values import bracketed, seconds
+
+# What every worker tells of itself, whatever else is on it.
+EVERY_WORKER = ("host", "pipeline")
 
 # It becomes a directory's name and a tag's value.
 HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
@@ -30,7 +33,31 @@ class Host:
     monitor: bool
     worker: bool
     settings: Settings
-    catalogs: tuple[Catalog, ...]
+    applications: tuple[Application, ...]
+
+    @property
+    def catalogs(self) -> tuple[Catalog, ...]:
+        """What the host's applications document, with this host's settings in it."""
+        return tuple(application.catalog for application in self.applications)
+
+    def catalogs_of(self, *inputs: Input) -> tuple[Catalog, ...]:
+        """The catalogs whose metrics come in one of these ways."""
+        return tuple(catalog for catalog in self.catalogs if catalog.input in inputs)
+
+    @property
+    def transports(self) -> frozenset[Transport]:
+        """What statsd is listened for over."""
+        return frozenset(catalog.transport for catalog in self.catalogs_of(Input.STATSD))
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """What is scraped from this host."""
+        return tuple(target for each in self.applications for target in each.targets)
+
+    @property
+    def pushgateway(self) -> bool:
+        """Whether an application pushes to a Pushgateway on this host."""
+        return any(application.pushgateway for application in self.applications)
 
 
 @dataclass(frozen=True)
@@ -39,6 +66,7 @@ class Site:
 
     hosts: tuple[Host, ...]
     influxdb_url: str
+    grafana_url: str
 
     @property
     def monitor(self) -> Host:
@@ -52,9 +80,12 @@ class Site:
 
     @property
     def catalogs(self) -> tuple[Catalog, ...]:
-        """The catalogs of all workers, each once, by name."""
-        every = {catalog.app: catalog for host in self.workers for catalog in host.catalogs}
-        return tuple(every[app] for app in sorted(every))
+        """The catalogs of all workers, each once, by name; with all hosts' values of settings."""
+        every: dict[str, list[Catalog]] = {}
+        for host in self.workers:
+            for catalog in host.catalogs:
+                every.setdefault(catalog.app, []).append(catalog)
+        return tuple(_merged(every[app]) for app in sorted(every))
 
     @property
     def retention_seconds(self) -> int:
@@ -85,6 +116,21 @@ class Site:
         return tuple(names)
 
 
+def _merged(catalogs: Sequence[Catalog]) -> Catalog:
+    """One catalog, as several hosts have it: with the values that any of them gives a setting."""
+    first = catalogs[0]
+    return first.with_settings(
+        {
+            name: tuple(
+                dict.fromkeys(
+                    value for each in catalogs for value in each.placeholders[name].values or ()
+                )
+            )
+            for name in first.settings.values()
+        }
+    )
+
+
 def influxdb_secret(access: str, engine: int) -> str:
     """The name of the secret that lets read or write: a token of InfluxDB 2, a password of 1."""
     return f"influxdb_{access}_{'token' if engine == 2 else 'password'}"
@@ -101,27 +147,32 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
     problems += _near_groups([host for host in inventory.hosts if host not in ours], file)
     monitors = [host for host in ours if MONITOR_GROUP in host.groups]
     hosts = []
-    together: dict[tuple[str, ...], list[str]] = {}
+    together: dict[tuple[object, ...], list[str]] = {}
+    known = VARIABLES.union(*map(variables, catalogs.values()))
     for entry in ours:
         if not HOST_NAME.fullmatch(entry.name):
             problems.append(Problem(file, repr(entry.name), "not the name of a host"))
             continue
-        problems += _misspelt(entry, file)
+        problems += _misspelt(entry, file, known)
         settings = _settings(entry, file, problems)
         worker = WORKERS_GROUP in entry.groups
-        found = []
-        for app in settings.apps if settings and worker else ():
-            if app in catalogs:
-                found.append(catalogs[app])
-            else:
+        applications = []
+        for app in dict.fromkeys([*settings.apps, *EVERY_WORKER]) if settings and worker else ():
+            if app not in catalogs:
                 problems.append(Problem(file, f"{entry.name}: apps", unknown_app(app, catalogs)))
-        where = f"{entry.name}: apps"
-        apps = tuple(catalog.app for catalog in found)
-        if apps not in together:  # most hosts have the same ones
-            together[apps] = lint_together(found)
-        problems += [Problem(file, where, text) for text in together[apps]]
+                continue
+            application, wrong = read_application(catalogs[app], entry.variables)
+            problems += [Problem(file, f"{entry.name}: {where}", what) for where, what in wrong]
+            if application:
+                applications.append(application)
+        documented = tuple(application.catalog for application in applications)
+        same = tuple((each.app, each.setting_values) for each in documented)
+        if same not in together:  # as most hosts have
+            together[same] = lint_together(documented)
+        problems += [Problem(file, f"{entry.name}: apps", text) for text in together[same]]
         if settings:
-            hosts.append(Host(entry.name, entry in monitors, worker, settings, tuple(found)))
+            host = Host(entry.name, entry in monitors, worker, settings, tuple(applications))
+            hosts.append(host)
         if worker and settings and not settings.apps:
             problems.append(
                 Problem(
@@ -136,7 +187,8 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
     if problems:
         raise InvalidInput(problems)
     monitor = next(host for host in hosts if host.monitor)
-    return Site(tuple(hosts), _influxdb_url(monitor, monitors[0], hosts, file))
+    influxdb_url = _influxdb_url(monitor, monitors[0], hosts, file)
+    return Site(tuple(hosts), influxdb_url, _grafana_url(monitor, monitors[0]))
 
 
 def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settings | None:
@@ -166,12 +218,11 @@ def _near_groups(others: Sequence[InventoryHost], file: str) -> list[Problem]:
     return found
 
 
-def _misspelt(host: InventoryHost, file: str) -> list[Problem]:
+def _misspelt(host: InventoryHost, file: str, known: frozenset[str]) -> list[Problem]:
     """Variables that are none of ours, but so near to one that they were meant to be."""
-    known = VARIABLES - {"apps"}
     found = []
-    for name in sorted(host.names - VARIABLES):
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
+    for name in sorted(host.names - known):
+        near = difflib.get_close_matches(name, known - {"apps"}, n=1, cutoff=0.9)
         if near:
             what = f"no such variable; did you mean {near[0]}?"
             found.append(Problem(file, f"{host.name}: {name}", what))
@@ -201,11 +252,23 @@ def _one_monitor(
     )
 
 
+def _address(entry: InventoryHost) -> str:
+    """Where a host is reached, as the inventory has it."""
+    return str(entry.variables.get("ansible_host") or entry.name)
+
+
+def _grafana_url(monitor: Host, entry: InventoryHost) -> str:
+    """Where Grafana is reached: the setting, or the monitoring host's address."""
+    if monitor.settings.grafana_url:
+        return monitor.settings.grafana_url.rstrip("/")
+    return f"http://{bracketed(_address(entry))}:{monitor.settings.grafana_port}"
+
+
 def _influxdb_url(monitor: Host, entry: InventoryHost, hosts: Sequence[Host], file: str) -> str:
     """Where workers reach InfluxDB: the setting, or the monitoring host's address."""
     if monitor.settings.influxdb_url:
         return monitor.settings.influxdb_url.rstrip("/")
-    address = str(entry.variables.get("ansible_host") or entry.name)
+    address = _address(entry)
     local = address in {"localhost", "127.0.0.1", "::1"} or (
         entry.variables.get("ansible_connection") == "local"
     )
@@ -220,8 +283,4 @@ def _influxdb_url(monitor: Host, entry: InventoryHost, hosts: Sequence[Host], fi
                 )
             ]
         )
-    try:
-        bracketed = f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
-    except ValueError:
-        bracketed = address
-    return f"http://{bracketed}:{monitor.settings.influxdb_port}"
+    return f"http://{bracketed(address)}:{monitor.settings.influxdb_port}"

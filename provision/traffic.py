@@ -1,28 +1,52 @@
-"""What an application would send: every metric, with values that tell them apart."""
+"""What applications would send: every documented metric, with values that tell them apart."""
 
 from __future__ import annotations
 
 import itertools
+import statistics
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
-from provision.catalog.model import Catalog, Metric, MetricType
+from provision.applications import Application, Target
+from provision.catalog.model import (
+    VALUE,
+    Catalog,
+    Input,
+    Metric,
+    MetricType,
+    TimerField,
+    Transport,
+    percentile,
+)
+
+TIMES = 20
+# A client that pushes says who it is by its grouping key (Pushgateway, README, URL).
+JOB, INSTANCE = "application", "client-1"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What InfluxDB must have: an InfluxQL function of a field, and its value (None: any)."""
+
+    function: str
+    field: str
+    value: float | None
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One series that is sent: its metric, placeholders' values, statsd lines, and what must
-    arrive.
+    """One series: its metric, its tags, what is sent for it, and what must arrive.
 
-    expected is by InfluxQL function of the stored field: the sum of a counter, the last of a gauge.
+    packets are datagrams of statsd lines, or one line of Prometheus' text format; of Telegraf's own
+    plugins, which nobody sends, there are none.
     """
 
     catalog: Catalog
     metric: Metric
     tags: Mapping[str, str]
-    lines: tuple[str, ...]
-    function: str
-    expected: float
+    packets: tuple[str, ...]
+    expected: tuple[Expected, ...]
 
     @property
     def measurement(self) -> str:
@@ -30,32 +54,184 @@ class Sample:
         return self.catalog.measurement(self.metric)
 
 
-def documented_traffic(catalogs: Iterable[Catalog]) -> list[Sample]:
-    """Samples of everything that catalogs document: all values of closed lists, examples of open
-    ones.
+@dataclass(frozen=True)
+class Page:
+    """What one process shows to Prometheus, or pushes: its samples, and where.
+
+    url is the target that is fetched, or the path of the Pushgateway that is pushed to.
+    """
+
+    url: str
+    samples: tuple[Sample, ...]
+    others: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The page in Prometheus' text format, with what client libraries add of themselves."""
+        lines = []
+        for sample in self.samples:
+            lines += [f"# TYPE {sample.metric.name} {sample.metric.type}", *sample.packets]
+        for name in self.others:
+            lines += [f"# TYPE {name} gauge", f"{name} 1"]
+        return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Everything that a host's applications send."""
+
+    statsd: Mapping[Transport, tuple[Sample, ...]]
+    scraped: tuple[Page, ...]
+    pushed: tuple[Page, ...]
+    gathered: tuple[Sample, ...]
+
+    @property
+    def samples(self) -> list[Sample]:
+        """All series, however they come."""
+        pages = [sample for page in (*self.scraped, *self.pushed) for sample in page.samples]
+        return [*itertools.chain(*self.statsd.values()), *pages, *self.gathered]
+
+
+def documented_traffic(applications: Iterable[Application]) -> Traffic:
+    """Everything that applications document: all values of closed lists, examples of open ones.
 
     No two series have the same values, so a value that arrives in another's place is seen.
     """
-    made: list[Sample] = []
-    for catalog in catalogs:
-        for metric in catalog.metrics:
-            for tags in _choices(catalog, metric):
-                made.append(_sample(catalog, metric, tags, 101 + len(made)))
-    return made
+    numbers = itertools.count(101)
+    statsd: dict[Transport, list[Sample]] = {}
+    scraped: list[Page] = []
+    pushed: list[Page] = []
+    gathered: list[Sample] = []
+    for application in applications:
+        catalog = application.catalog
+        if catalog.input is Input.STATSD:
+            made = statsd.setdefault(catalog.transport, [])
+            for metric in catalog.metrics:
+                made += [
+                    _sent(catalog, metric, t, next(numbers)) for t in _choices(catalog, metric)
+                ]
+        elif catalog.input is Input.PROMETHEUS:
+            scraped += [_page(catalog, target, numbers) for target in application.targets]
+            if application.pushgateway:
+                pushed.append(_push(catalog, numbers))
+        else:
+            gathered += [_gathered(catalog, metric) for metric in catalog.metrics if metric.always]
+    lines = {transport: tuple(samples) for transport, samples in statsd.items()}
+    return Traffic(lines, tuple(scraped), tuple(pushed), tuple(gathered))
 
 
 def _choices(catalog: Catalog, metric: Metric) -> Iterator[dict[str, str]]:
+    """All combinations of the tags' values."""
     names = catalog.tags(metric)
-    values = [catalog.placeholders[name].samples() for name in names]
+    values = [catalog.samples(metric, name) for name in names]
     for combination in itertools.product(*values):
         yield dict(zip(names, combination, strict=True))
 
 
-def _sample(catalog: Catalog, metric: Metric, tags: Mapping[str, str], number: int) -> Sample:
+def _sent(catalog: Catalog, metric: Metric, tags: Mapping[str, str], number: int) -> Sample:
     bucket = catalog.pattern(metric).fill(tags)
-    if metric.type is MetricType.COUNTER:
-        counts = (f"{bucket}:{number}|c", f"{bucket}:7|c", f"{bucket}:1|c|@0.5")
-        return Sample(catalog, metric, tags, counts, "sum", number + 7 + 2)
+    made = {
+        MetricType.COUNTER: _counter,
+        MetricType.GAUGE: _gauge,
+        MetricType.TIMER: _timer,
+        MetricType.SET: _set,
+    }[metric.type]
+    packets, expected = made(metric, bucket, number)
+    return Sample(catalog, metric, tags, packets, expected)
+
+
+_Made = tuple[tuple[str, ...], tuple[Expected, ...]]
+
+
+def _counter(metric: Metric, bucket: str, number: int) -> _Made:
+    packets = (f"{bucket}:{number}|c", f"{bucket}:7|c", f"{bucket}:1|c|@0.5")
+    return packets, (Expected("sum", VALUE, number + 7 + 2),)
+
+
+def _gauge(metric: Metric, bucket: str, number: int) -> _Made:
     # Absolute, then relative, then relative again: the order of the updates counts.
-    levels = (f"{bucket}:9|g", f"{bucket}:{number}|g", f"{bucket}:+5|g", f"{bucket}:-2|g")
-    return Sample(catalog, metric, tags, levels, "last", number + 3)
+    packets = (f"{bucket}:9|g", f"{bucket}:{number}|g", f"{bucket}:+5|g", f"{bucket}:-2|g")
+    return packets, (Expected("last", VALUE, number + 3),)
+
+
+def _timer(metric: Metric, bucket: str, number: int) -> _Made:
+    """Times out of order, in one datagram: percentiles are those of one interval."""
+    times = [number + 10 * (index * 7 % TIMES) for index in range(TIMES)]
+    ordered = sorted(times)
+    aggregates = {
+        TimerField.COUNT: ("sum", float(len(times))),
+        TimerField.SUM: ("sum", float(sum(times))),
+        TimerField.MEAN: ("last", statistics.fmean(times)),
+        TimerField.MEDIAN: ("last", statistics.median(times)),
+        TimerField.STDDEV: ("last", statistics.pstdev(times)),
+        TimerField.LOWER: ("min", float(ordered[0])),
+        TimerField.UPPER: ("max", float(ordered[-1])),
+    }
+    expected = [
+        Expected(function, field.value, value)
+        for field, (function, value) in aggregates.items()
+        if field in metric.fields
+    ]
+    # Which of the ordered times a percentile is: plugins/inputs/statsd/running_stats.go.
+    expected += [
+        Expected("max", percentile(p), ordered[min(int(TIMES * p / 100), TIMES - 1)])
+        for p in metric.percentiles
+    ]
+    return ("\n".join(f"{bucket}:{time}|ms" for time in times),), tuple(expected)
+
+
+def _set(metric: Metric, bucket: str, number: int) -> _Made:
+    members = [f"m{index}" for index in range(number)]
+    return ("\n".join(f"{bucket}:{m}|s" for m in (*members, *members[:5])),), (
+        Expected("max", VALUE, number),
+    )
+
+
+def _page(catalog: Catalog, target: Target, numbers: Iterator[int]) -> Page:
+    labels = dict(target.labels)
+    samples = tuple(
+        _shown(catalog, metric, labels, next(numbers))
+        for metric in catalog.metrics
+        if _has(metric, labels)
+    )
+    return Page(target.url, samples, _others(catalog))
+
+
+def _push(catalog: Catalog, numbers: Iterator[int]) -> Page:
+    """A client that pushes, with the first value of each label that its metrics can have."""
+    key = {"job": JOB, "instance": INSTANCE}
+    for name in catalog.placeholders:
+        possible = [catalog.samples(m, name) for m in catalog.metrics if name in m.labels]
+        common = [value for value in possible[0] if all(value in values for values in possible)]
+        key[name] = (common or list(possible[0]))[0]
+    path = "".join(f"/{quote(name)}/{quote(value, safe='')}" for name, value in key.items())
+    samples = tuple(
+        _shown(catalog, metric, key, next(numbers))
+        for metric in catalog.metrics
+        if _has(metric, key)
+    )
+    return Page(f"/metrics{path}", samples, _others(catalog))
+
+
+def _has(metric: Metric, labels: Mapping[str, str]) -> bool:
+    """Whether a process with these labels has a metric, as documented."""
+    return all(
+        values is None or labels.get(name, values[0]) in values
+        for name, values in metric.labels.items()
+    )
+
+
+def _shown(catalog: Catalog, metric: Metric, labels: Mapping[str, str], number: int) -> Sample:
+    tags = {name: labels.get(name, "") for name in catalog.tags(metric)}
+    expected = (Expected("last", VALUE, float(number)),)
+    return Sample(catalog, metric, tags, (f"{metric.name} {number}",), expected)
+
+
+def _others(catalog: Catalog) -> tuple[str, ...]:
+    """A name for each kind that client libraries add."""
+    return tuple(entry.name.replace("*", "x") for entry in catalog.ignored)
+
+
+def _gathered(catalog: Catalog, metric: Metric) -> Sample:
+    expected = (Expected("count", catalog.field(metric), None),)
+    return Sample(catalog, metric, {}, (), expected)

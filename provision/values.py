@@ -70,3 +70,8 @@ def check_fingerprint(value: Any) -> str:
     if not re.fullmatch(r"[0-9A-F]{40}|[0-9A-F]{64}", text):
         raise ValueError("a fingerprint has 40 hexadecimal digits (64 for a version 6 key)")
     return text
+
+
+def bracketed(address: str) -> str:
+    """An address as it stands before a port: of IPv6 in brackets."""
+    return f"[{address}]" if ":" in address else address

@@ -14,21 +14,28 @@ class Unit(StrEnum):
 
     COUNT = "count"
     BYTES = "bytes"
+    BITS = "bits"
+    NANOSECONDS = "nanoseconds"
+    MICROSECONDS = "microseconds"
     MILLISECONDS = "milliseconds"
     SECONDS = "seconds"
     PERCENT = "percent"
     RATIO = "ratio"
 
 
+TIMES = frozenset({Unit.NANOSECONDS, Unit.MICROSECONDS, Unit.MILLISECONDS, Unit.SECONDS})
 _LEVEL = {
     Unit.COUNT: "short",
     Unit.BYTES: "bytes",
+    Unit.BITS: "bits",
+    Unit.NANOSECONDS: "ns",
+    Unit.MICROSECONDS: "µs",
     Unit.MILLISECONDS: "ms",
     Unit.SECONDS: "s",
     Unit.PERCENT: "percent",
     Unit.RATIO: "percentunit",
 }
-_RATE = {Unit.COUNT: "cps", Unit.BYTES: "Bps"}
+_RATE = {Unit.COUNT: "cps", Unit.BYTES: "Bps", Unit.BITS: "bps"}
 
 
 def grafana_unit(unit: Unit, *, per_second: bool = False) -> str:

@@ -6,27 +6,21 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from provision.catalog.model import Metric
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import apply
-from provision.grafana import Grafana
 from provision.influx import InfluxDB
 from provision.output import err, out, show_table, shown, table
 from provision.paths import cache
 from provision.rehearsal.hosts import DEFAULT_NAME, down
 from provision.rehearsal.progress import Progress, progress
-from provision.rehearsal.send import send_statsd
+from provision.rehearsal.send import send_traffic
 from provision.rehearsal.stage import Engine, Stage, required, set_stage
-from provision.secrets import load_secrets
+from provision.services import reader, viewer
 from provision.traffic import documented_traffic
-from provision.verify import (
-    MetricOutcome,
-    PanelOutcome,
-    Sent,
-    check_metrics,
-    check_panels,
-    check_panels_in_grafana,
-    undocumented_buckets,
-)
+from provision.verify.arrival import MetricOutcome, Sent, check_metrics
+from provision.verify.panels import PanelOutcome, check_panels, check_panels_in_grafana
+from provision.verify.seen import Stranger, undocumented
 from provision.view import RunView, show_result
 
 # Telegraf gathers and writes every 10 s, with a second's jitter; a slow machine gets thrice that.
@@ -59,19 +53,14 @@ def rehearse(
     with stage.rehearsal as rehearsal:
         required(stage.source, require)
         _provision_twice(stage)
-        database = reader(stage)
+        database = reader(stage.fleet)
         start = int(time.time() * 1000) - 1000
         sent = send_everything(stage, steps)
         with steps.step("waiting for the metrics to arrive"):
             metrics = wait_for_metrics(database, sent, start)
-        strangers = undocumented_buckets(database, start)
-        end = int(time.time() * 1000)
-        catalogs = stage.fleet.site.catalogs
-        if stage.source.grafana:
-            with steps.step("asking the panels' queries through Grafana"):
-                panels = check_panels_in_grafana(viewer(stage), catalogs, start, end)
-        else:
-            panels = check_panels(database, catalogs, start, end)
+        strangers = undocumented(database, start)
+        with steps.step("asking the panels' queries"):
+            panels = wait_for_panels(stage, database, start)
         database.close()
         _show_metrics(metrics, panels)
         ok = all(metric.ok for metric in metrics) and all(panel.ok for panel in panels)
@@ -91,49 +80,15 @@ def take_down() -> int:
     return EXIT_OK
 
 
-def reader(stage: Stage) -> InfluxDB:
-    """The database of a stage, asked with the rights that Grafana has."""
-    site = stage.fleet.site
-    settings = site.monitor.settings
-    secrets = load_secrets(stage.fleet.secrets_file, stage.fleet.inventory.read_yaml)
-    secret = secrets[site.read_secret]
-    if settings.influxdb_engine == 2:
-        return InfluxDB(site.influxdb_url, settings.influxdb_database, token=secret)
-    return InfluxDB(
-        site.influxdb_url,
-        settings.influxdb_database,
-        username="grafana",
-        password=secret,
-    )
-
-
-def viewer(stage: Stage) -> Grafana:
-    """The Grafana of a stage, asked as its admin."""
-    secrets = load_secrets(stage.fleet.secrets_file, stage.fleet.inventory.read_yaml)
-    return Grafana(_grafana_url(stage), "admin", secrets["grafana_admin_password"])
-
-
-def _grafana_url(stage: Stage) -> str:
-    monitor = stage.fleet.site.monitor
-    address = stage.rehearsal.host(monitor.name).address
-    return f"http://{address}:{monitor.settings.grafana_port}"
-
-
 def send_everything(stage: Stage, steps: Progress) -> list[Sent]:
-    """Send what the catalogs of each worker document to its statsd."""
+    """Do on each worker what the applications on it would do."""
     sent: list[Sent] = []
     for host in stage.fleet.site.workers:
-        samples = documented_traffic(host.catalogs)
-        lines = [line for sample in samples for line in sample.lines]
-        with steps.step(f"{len(lines)} statsd packets to {host.name}"):
-            send_statsd(
-                stage.rehearsal,
-                host.name,
-                lines,
-                address=host.settings.telegraf_statsd_address,
-                port=host.settings.telegraf_statsd_port,
-            )
-        sent += [Sent(host.name, sample) for sample in samples]
+        traffic = documented_traffic(host.applications)
+        packets = sum(len(sample.packets) for sample in traffic.samples)
+        with steps.step(f"{packets} statsd packets and Prometheus metrics to {host.name}"):
+            send_traffic(stage.rehearsal, host, traffic)
+        sent += [Sent(host.name, sample) for sample in traffic.samples]
     return sent
 
 
@@ -145,6 +100,21 @@ def wait_for_metrics(database: InfluxDB, sent: Sequence[Sent], start: int) -> li
         if all(outcome.ok for outcome in outcomes) or time.monotonic() > deadline:
             return outcomes
         time.sleep(0.5)
+
+
+def wait_for_panels(stage: Stage, database: InfluxDB, start: int) -> list[PanelOutcome]:
+    """Ask until every panel has data (a rate needs two points), or for MOST_SECONDS."""
+    deadline = time.monotonic() + MOST_SECONDS
+    catalogs = stage.fleet.site.catalogs
+    while True:
+        end = int(time.time() * 1000)
+        if stage.source.grafana:
+            outcomes = check_panels_in_grafana(viewer(stage.fleet), catalogs, start, end)
+        else:
+            outcomes = check_panels(database, catalogs, start, end)
+        if all(outcome.ok for outcome in outcomes) or time.monotonic() > deadline:
+            return outcomes
+        time.sleep(1)
 
 
 def _provision_twice(stage: Stage) -> None:
@@ -164,10 +134,10 @@ def _provision_twice(stage: Stage) -> None:
 
 
 def _show_metrics(metrics: Sequence[MetricOutcome], panels: Sequence[PanelOutcome]) -> None:
-    by_measurement = {panel.panel.measurement: panel for panel in panels}
+    panel_of = {_key(o.app, o.panel.metric): o for o in panels}
     listing = table("documented bucket", "type", "series sent", "arrived", "stored as", "panel")
     for metric in metrics:
-        panel = by_measurement[metric.measurement]
+        panel = panel_of[_key(metric.catalog.app, metric.metric)]
         colour = "green" if metric.ok else "red"
         answer = "green]answers" if panel.ok else f"red]{shown(panel.error or 'no data')}"
         listing.add_row(
@@ -184,11 +154,15 @@ def _show_metrics(metrics: Sequence[MetricOutcome], panels: Sequence[PanelOutcom
             out.print(f"[red]{shown(metric.bucket)} ({metric.metric.type}): {shown(line)}[/red]")
 
 
+def _key(app: str, metric: Metric) -> tuple[str, str, str]:
+    return app, metric.name, metric.type.value
+
+
 def _show_summary(
     stage: Stage,
     metrics: Sequence[MetricOutcome],
     panels: Sequence[PanelOutcome],
-    strangers: Sequence[tuple[str, str]],
+    strangers: Sequence[Stranger],
     seconds: float,
 ) -> None:
     source = stage.source
@@ -202,8 +176,8 @@ def _show_summary(
     if not source.grafana:
         out.print("[yellow]not rehearsed: grafana (no package found)[/yellow]; ", end="")
         out.print("the panels' queries were asked of InfluxDB itself")
-    for bucket, host in strangers:
-        out.print(f"[red]undocumented: {shown(bucket)} on {shown(host)}[/red]")
+    for each in strangers:
+        out.print(f"[red]undocumented: {shown(each.bucket)} on {shown(each.host)}[/red]")
     arrived = sum(metric.ok for metric in metrics)
     answered = sum(panel.ok for panel in panels)
     out.print(
@@ -216,7 +190,7 @@ def _show_summary(
 def _show_around(stage: Stage) -> None:
     rehearsal, site = stage.rehearsal, stage.fleet.site
     if stage.source.grafana:
-        out.print(f"Grafana: {_grafana_url(stage)} (admin, password in the secrets file)")
+        out.print(f"Grafana: {site.grafana_url} (admin, password in the secrets file)")
     out.print(f"InfluxDB: {site.influxdb_url}")
     out.print(f"secrets: {stage.fleet.secrets_file}")
     inventory = rehearsal.directory / "inventory.yml"

@@ -9,9 +9,26 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from provision.catalog.model import Catalog, Condition, Metric, MetricType
+from provision.catalog.model import (
+    Catalog,
+    Condition,
+    Input,
+    Metric,
+    MetricType,
+    TimerField,
+    percentile,
+)
 from provision.catalog.units import grafana_unit
-from provision.dashboards.queries import level, rate_of_deltas, tag_values
+from provision.dashboards.queries import (
+    asked_of,
+    highest,
+    level,
+    mean_time,
+    rate_of_counts,
+    rate_of_deltas,
+    tag_values,
+    variable_tags,
+)
 from provision.render.environment import environment
 
 DATASOURCE_UID = "provision-influxdb"
@@ -34,17 +51,28 @@ class Position:
 
 
 @dataclass(frozen=True)
+class Query:
+    """One query of a panel, and what its series are called."""
+
+    ref: str
+    text: str
+    alias: str
+
+
+@dataclass(frozen=True)
 class Panel:
-    """One panel: what it shows, in which unit, and the query that asks for it."""
+    """One panel: what it shows, in which unit, and the queries that ask for it.
+
+    sparse says that points stand alone: statsd's counters and timers, where often nothing comes.
+    """
 
     id: int
     position: Position
     title: str
     description: str
     unit: str
-    query: str
-    alias: str
-    counter: bool
+    queries: tuple[Query, ...]
+    sparse: bool
     threshold: float | None
     metric: Metric
     measurement: str
@@ -103,7 +131,8 @@ def build_dashboard(catalog: Catalog) -> Dashboard:
             panels.append(_panel(catalog, metric, next_id, position))
             next_id += 1
         y += -(-len(metrics) // across) * _HEIGHT
-        title = group.replace("_", " ").replace("-", " ").capitalize()
+        title = group.replace("_", " ").replace("-", " ")
+        title = title[:1].upper() + title[1:]
         rows.append(Row(row_id, Position(0, row_y, _COLUMNS, 1), title, tuple(panels)))
     return Dashboard(
         uid=f"provision-{catalog.app}"[:40],
@@ -118,9 +147,10 @@ def build_dashboard(catalog: Catalog) -> Dashboard:
 def build_variables(catalog: Catalog) -> tuple[Variable, ...]:
     """Chained choices: the host, then each placeholder of the catalog in its order."""
     variables: list[Variable] = []
-    for name in ("host", *catalog.placeholders):
+    prefix = catalog.prefix or ""
+    for name in ("host", *variable_tags(catalog)):
         # Every series has a host and what stands in the prefix; a rarer tag narrows nothing else.
-        chained = [v.name for v in variables if v.name == "host" or f"<{v.name}>" in catalog.prefix]
+        chained = [v.name for v in variables if v.name == "host" or f"<{v.name}>" in prefix]
         label = "Worker" if name == "host" else name.replace("_", " ").capitalize()
         variables.append(Variable(name, label, tag_values(catalog, name, chained)))
     return tuple(variables)
@@ -151,6 +181,8 @@ def importable_dashboard(catalog: Catalog) -> str:
 
 def _groups(catalog: Catalog) -> dict[str, list[Metric]]:
     """The metrics by the first fixed segment of their names, in the catalog's order."""
+    if catalog.input is Input.PROMETHEUS:
+        return {catalog.title: list(catalog.metrics)}
     groups: dict[str, list[Metric]] = {}
     for metric in catalog.metrics:
         fixed = [part for part in metric.name.split(".") if not part.startswith("<")]
@@ -159,32 +191,51 @@ def _groups(catalog: Catalog) -> dict[str, list[Metric]]:
 
 
 def _panel(catalog: Catalog, metric: Metric, panel_id: int, position: Position) -> Panel:
-    tags = catalog.tags(metric)
-    measurement = catalog.measurement(metric)
     counter = metric.type is MetricType.COUNTER
-    query = rate_of_deltas if counter else level
+    sent = metric.type in {MetricType.COUNTER, MetricType.TIMER, MetricType.SET}
     return Panel(
         id=panel_id,
         position=position,
         title=metric.title,
         description=describe(catalog, metric),
         unit=grafana_unit(metric.unit, per_second=counter),
-        query=query(measurement, ("host", *tags), ("host", *tags)),
-        alias=" ".join(f"$tag_{tag}" for tag in tags) or "$tag_host",
-        counter=counter,
-        threshold=metric.condition.above if metric.condition else None,
+        queries=build_queries(catalog, metric),
+        sparse=catalog.input is Input.STATSD and sent,
+        threshold=metric.condition.bound if metric.condition else None,
         metric=metric,
-        measurement=measurement,
+        measurement=catalog.measurement(metric),
     )
+
+
+def build_queries(catalog: Catalog, metric: Metric) -> tuple[Query, ...]:
+    """What a panel asks of a metric; a timer's percentiles and its mean are a query each."""
+    asked = asked_of(catalog, metric)
+    name = " ".join(f"$tag_{tag}" for tag in asked.by[1:]) or "$tag_host"
+    field = catalog.field(metric)
+    if metric.type is MetricType.TIMER:
+        texts = [(highest(asked, percentile(p)), f"p{p:g} {name}") for p in metric.percentiles]
+        if {TimerField.SUM, TimerField.COUNT} <= set(metric.fields):
+            texts.append((mean_time(asked), f"mean {name}"))
+    elif metric.type is MetricType.COUNTER:
+        rate = rate_of_counts if catalog.cumulative else rate_of_deltas
+        texts = [(rate(asked, field), name)]
+    else:
+        texts = [(level(asked, field), name)]
+    return tuple(Query(chr(ord("A") + i), *each) for i, each in enumerate(texts))
 
 
 def describe(catalog: Catalog, metric: Metric) -> str:
     """What a panel says of its metric: meaning, bucket as documented, type, when to worry."""
-    parts = [metric.description, f"Bucket: `{catalog.bucket(metric)}` ({metric.type})."]
+    kind = {Input.STATSD: "Bucket", Input.PROMETHEUS: "Metric", Input.TELEGRAF: "Field"}
+    name = f"{kind[catalog.input]}: `{catalog.bucket(metric)}` ({metric.type})."
+    parts = [metric.description, name]
+    if metric.deprecated:
+        parts.append(f"Deprecated: {metric.deprecated}")
     if metric.condition:
         parts.append(_worry(metric.condition))
     return "\n\n".join(parts)
 
 
 def _worry(condition: Condition) -> str:
-    return f"Should not be above {condition.above:g}. {condition.advice}"
+    side = "above" if condition.above is not None else "below"
+    return f"Should not be {side} {condition.bound:g}. {condition.advice}"

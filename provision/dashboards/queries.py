@@ -9,10 +9,49 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from provision.catalog.model import Catalog
+from provision.catalog.model import Catalog, Input, Metric
 
 _IDENTIFIER = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+_TEXT = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n"})
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a query is about: where it is stored, the tags that are chosen by, those that divide."""
+
+    measurements: tuple[str, ...]
+    chosen: tuple[str, ...]
+    by: tuple[str, ...]
+
+    @property
+    def source(self) -> str:
+        """The FROM clause: former names of a metric are asked as well."""
+        return ", ".join(identifier(name) for name in self.measurements)
+
+    @property
+    def condition(self) -> str:
+        """The WHERE clause."""
+        return f"{where(self.chosen)} AND $timeFilter" if self.chosen else "$timeFilter"
+
+    @property
+    def groups(self) -> str:
+        """The GROUP BY clause: in Grafana's intervals, a series for each combination of tags."""
+        return "time($__interval)" + "".join(f", {identifier(tag)}" for tag in self.by)
+
+
+def asked_of(catalog: Catalog, metric: Metric) -> Asked:
+    """A metric, chosen by all of the dashboard's variables that it has, a series for each."""
+    tags = ("host", *catalog.tags(metric))
+    variables = {"host", *variable_tags(catalog)}
+    chosen = tuple(tag for tag in tags if tag in variables)
+    return Asked(catalog.measurements(metric), chosen, tags)
+
+
+def variable_tags(catalog: Catalog) -> tuple[str, ...]:
+    """The tags of an application that a dashboard lets choose by, beside the host."""
+    return (*catalog.placeholders, *(("instance",) if catalog.input is Input.PROMETHEUS else ()))
 
 
 def identifier(name: str) -> str:
@@ -20,35 +59,73 @@ def identifier(name: str) -> str:
     return f'"{name.translate(_IDENTIFIER)}"'
 
 
+def text(value: str) -> str:
+    """A quoted InfluxQL string."""
+    return f"'{value.translate(_TEXT)}'"
+
+
 def where(tags: Sequence[str]) -> str:
     """The condition that follows the dashboard's variables: each is a choice of tag values."""
     return " AND ".join([f"{identifier(tag)} =~ /^${{{tag}:regex}}$/" for tag in tags])
 
 
-def rate_of_deltas(measurement: str, tags: Sequence[str], by: Sequence[str]) -> str:
+def rate_of_deltas(asked: Asked, field: str) -> str:
     """A statsd counter as a rate a second: each point is what came since the one before.
 
     Nothing is written while nothing happens, and nothing is drawn there.
     """
     return (
-        f'SELECT sum("value") * 1000 / $__interval_ms FROM {identifier(measurement)} '
-        f"WHERE {_filter(tags)} GROUP BY time($__interval){_by(by)} fill(none)"
+        f"SELECT sum({identifier(field)}) * 1000 / $__interval_ms FROM {asked.source} "
+        f"WHERE {asked.condition} GROUP BY {asked.groups} fill(none)"
     )
 
 
-def level(measurement: str, tags: Sequence[str], by: Sequence[str]) -> str:
+def rate_of_counts(asked: Asked, field: str) -> str:
+    """A count since the start as a rate a second; where it starts anew nothing is drawn."""
+    return (
+        f"SELECT non_negative_derivative(last({identifier(field)}), 1s) FROM {asked.source} "
+        f"WHERE {asked.condition} GROUP BY {asked.groups} fill(none)"
+    )
+
+
+def level(asked: Asked, field: str) -> str:
     """A gauge: its last value in each interval."""
     return (
-        f'SELECT last("value") FROM {identifier(measurement)} '
-        f"WHERE {_filter(tags)} GROUP BY time($__interval){_by(by)} fill(none)"
+        f"SELECT last({identifier(field)}) FROM {asked.source} "
+        f"WHERE {asked.condition} GROUP BY {asked.groups} fill(none)"
+    )
+
+
+def highest(asked: Asked, field: str) -> str:
+    """A percentile: the highest in each interval, since percentiles cannot be averaged."""
+    return (
+        f"SELECT max({identifier(field)}) FROM {asked.source} "
+        f"WHERE {asked.condition} GROUP BY {asked.groups} fill(none)"
+    )
+
+
+def mean_time(asked: Asked) -> str:
+    """A timer's mean: all times over all events, not a mean of means."""
+    return (
+        f'SELECT sum("sum") / sum("count") FROM {asked.source} '
+        f"WHERE {asked.condition} GROUP BY {asked.groups} fill(none)"
     )
 
 
 def tag_values(catalog: Catalog, tag: str, chained: Sequence[str]) -> str:
     """The values that a tag has in an application's measurements, under the variables before it."""
-    stem = re.escape(catalog.app.replace("-", "_"))
     condition = f" WHERE {where(chained)}" if chained else ""
-    return f"SHOW TAG VALUES FROM /^{stem}_/ WITH KEY = {identifier(tag)}{condition}"
+    return (
+        f"SHOW TAG VALUES FROM {measurements_of(catalog)} WITH KEY = {identifier(tag)}{condition}"
+    )
+
+
+def measurements_of(catalog: Catalog) -> str:
+    """What FROM says of all that an application stores."""
+    if catalog.input is Input.TELEGRAF:
+        names = dict.fromkeys(catalog.measurement(metric) for metric in catalog.metrics)
+        return f"/^({'|'.join(map(re.escape, names))})$/"
+    return f"/^{re.escape(catalog.stem)}_/"
 
 
 def expand(query: str, *, start: int, end: int, interval: int, values: Mapping[str, str]) -> str:
@@ -64,11 +141,3 @@ def expand(query: str, *, start: int, end: int, interval: int, values: Mapping[s
 def expand_variables(query: str, values: Mapping[str, str]) -> str:
     """A query with the dashboard's variables put in, and Grafana's own left to Grafana."""
     return re.sub(r"\$\{(\w+):regex\}", lambda match: values.get(match[1], ".*"), query)
-
-
-def _filter(tags: Sequence[str]) -> str:
-    return f"{where(tags)} AND $timeFilter" if tags else "$timeFilter"
-
-
-def _by(tags: Sequence[str]) -> str:
-    return "".join(f", {identifier(tag)}" for tag in tags)

@@ -1,28 +1,105 @@
-"""Sends what a catalog documents to the statsd of a host, from that host."""
+"""Plays the applications of a host, on that host: sends, shows and pushes what they document."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
+from provision.catalog.model import Transport
+from provision.errors import ProvisionError
 from provision.rehearsal.hosts import Rehearsal
+from provision.render.manifest import listeners, local_url
+from provision.site import Host
+from provision.traffic import Page, Traffic
 
-# One packet a line, a pause after every twenty: what is proven here is what arrives, not how fast.
-_SENDER = """
-import socket, sys, time
+# A pause after every twenty: what is proven here is what arrives, not how fast.
+_UDP = """
+import json, socket, sys, time
 address, port = sys.argv[1], int(sys.argv[2])
 family = socket.AF_INET6 if ":" in address else socket.AF_INET
 with socket.socket(family, socket.SOCK_DGRAM) as sender:
-    for number, line in enumerate(sys.stdin):
-        sender.sendto(line.rstrip("\\n").encode(), (address, port))
+    for number, packet in enumerate(json.load(sys.stdin)):
+        sender.sendto(packet.encode(), (address, port))
         if number % 20 == 0:
             time.sleep(0.005)
 """
+_TCP = """
+import json, socket, sys
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as sender:
+    for packet in json.load(sys.stdin):
+        sender.sendall(packet.encode() + b"\\n")
+"""
+_PUSH = """
+import json, sys, urllib.request
+for path, page in json.load(sys.stdin):
+    request = urllib.request.Request(sys.argv[1] + path, page.encode(), method="PUT")
+    urllib.request.urlopen(request, timeout=10).close()
+"""
+# What an application's own exporter does: every page under its address and path, until the end.
+_SHOW = """
+import http.server, json, sys, threading
+pages = json.load(open(sys.argv[1]))
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        page = pages.get("%s:%d" % self.server.server_address[:2], {}).get(self.path)
+        self.send_response(404 if page is None else 200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.end_headers()
+        self.wfile.write((page or "").encode())
+    def log_message(self, *words):
+        pass
+servers = []
+for place in pages:
+    host, _, port = place.rpartition(":")
+    servers.append(http.server.ThreadingHTTPServer((host, int(port)), Handler))
+for server in servers:
+    threading.Thread(target=server.serve_forever).start()
+"""
 
 
-def send_statsd(
-    rehearsal: Rehearsal, host: str, lines: Sequence[str], *, address: str, port: int
-) -> None:
-    """Send lines, one packet each, to an address as it is seen from the host."""
+def send_traffic(rehearsal: Rehearsal, host: Host, traffic: Traffic) -> None:
+    """Do on a host what its applications would do.
+
+    Raises ProvisionError for a target that is not on the host itself: nobody plays that one.
+    """
+    senders = {Transport.UDP: _UDP, Transport.TCP: _TCP}
+    for transport, address, port in listeners(host):
+        packets = [
+            packet for each in traffic.statsd[Transport(transport)] for packet in each.packets
+        ]
+        _run(rehearsal, host, senders[Transport(transport)], packets, _reached(address), str(port))
+    if traffic.pushed:
+        url = local_url(host.settings.pushgateway_address, host.settings.pushgateway_port)
+        _run(rehearsal, host, _PUSH, [(page.url, page.text) for page in traffic.pushed], url)
+    if traffic.scraped:
+        _show(rehearsal, host, traffic.scraped)
+
+
+def _run(rehearsal: Rehearsal, host: Host, program: str, given: object, *argv: str) -> None:
+    rehearsal.execute(host.name, "python3", "-c", program, *argv, stdin=json.dumps(given))
+
+
+def _show(rehearsal: Rehearsal, host: Host, pages: Sequence[Page]) -> None:
+    places: dict[str, dict[str, str]] = {}
+    for page in pages:
+        parts = urlsplit(page.url)
+        if parts.scheme != "http" or parts.hostname not in {"127.0.0.1", "localhost"}:
+            raise ProvisionError(
+                f"{host.name}: a rehearsal cannot play the target {page.url}",
+                remedy="rehearse with targets on the host itself (http://127.0.0.1:PORT/metrics)",
+            )
+        places.setdefault(f"127.0.0.1:{parts.port or 80}", {})[parts.path] = page.text
+    unit = "provision-applications"
+    file = f"/run/{unit}.json"
+    rehearsal.execute(host.name, "sh", "-c", f"cat > {file}", stdin=json.dumps(places))
+    rehearsal.execute(host.name, "systemctl", "stop", unit, check=False)
     rehearsal.execute(
-        host, "python3", "-c", _SENDER, address, str(port), stdin="\n".join(lines) + "\n"
+        *(host.name, "systemd-run", "--quiet", "--collect", f"--unit={unit}"),
+        *("python3", "-c", _SHOW, file),
     )
+
+
+def _reached(address: str) -> str:
+    """Where a listener on an address (empty: all) is reached on its own host."""
+    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,15 +17,36 @@ from provision.fleet import Fleet, read_fleet
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP
 from provision.rehearsal.base import base_image
 from provision.rehearsal.hosts import Rehearsal, up
-from provision.rehearsal.packages import Package, Packages, collect, reachable, read_folder
+from provision.rehearsal.packages import (
+    Package,
+    Packages,
+    collect,
+    debian,
+    reachable,
+    read_folder,
+)
 from provision.rehearsal.progress import Progress
 from provision.rehearsal.repository import publish, serve
 from provision.rehearsal.threads import concurrently
+from provision.render.manifest import wanted_packages
 from provision.secrets import FILE_NAME
 from provision.settings import Settings
 
 MONITOR = "monitor.rehearsal"
-WORKERS: tuple[str, ...] = ("worker-1.rehearsal", "worker-2.rehearsal")
+# Every documented application on one host, in several instances, and one application alone.
+WORKERS: dict[str, dict[str, Any]] = {
+    "worker-1.rehearsal": {
+        "apps": ["realm", "django-clickhouse", "tinybird-jobs", "dataclay"],
+        "django_clickhouse_prefix": ["clickhouse", "shop.clickhouse"],
+        "dataclay_targets": [
+            {"url": "127.0.0.1:8000", "service": "metadata-service"},
+            {"url": "127.0.0.1:8001", "service": "backend"},
+            {"url": "127.0.0.1:8002", "service": "backend"},
+        ],
+        "dataclay_pushgateway": True,
+    },
+    "worker-2.rehearsal": {"apps": ["realm"]},
+}
 
 Engine = Literal[1, 2]
 
@@ -96,7 +118,7 @@ def set_stage(
 
     settings are variables for all hosts. The caller takes the stage's rehearsal down.
     """
-    monitor, workers = MONITOR, WORKERS
+    monitor, workers = MONITOR, tuple(WORKERS)
     if inventory:
         site = read_fleet(["-i", str(inventory)]).site
         monitor, workers = site.monitor.name, tuple(host.name for host in site.workers)
@@ -114,11 +136,11 @@ def set_stage(
     )
     try:
         variables = _repositories(rehearsal, source, progress) | (settings or {})
-        own = inventory is None
-        path = write_overlay(rehearsal, source, monitor, workers if own else (), variables)
+        path = write_overlay(rehearsal, source, monitor, {} if inventory else WORKERS, variables)
         sources = [*(["-i", str(inventory)] if inventory else []), "-i", str(path)]
         fleet = read_fleet(sources)
         assert_only_ours(rehearsal, fleet)
+        hand_out(rehearsal, fleet, base, cache, progress)
         # A rehearsal has secrets of its own: those of the site stay where they are.
         fleet = replace(fleet, secrets_file=rehearsal.directory / FILE_NAME)
     except BaseException:
@@ -131,12 +153,12 @@ def write_overlay(
     rehearsal: Rehearsal,
     source: Source,
     monitor: str,
-    workers: Sequence[str],
+    workers: Mapping[str, dict[str, Any]],
     variables: dict[str, Any],
 ) -> Path:
     """The inventory of a rehearsal; beside a site's own it only says how its hosts are reached.
 
-    workers are those of the demo (with all applications); none where the site says who they are.
+    workers are those of the demo, with their variables; none where the site says who they are.
     The variables are host_vars, which a site's own group_vars and host lines do not override.
     """
     directory = rehearsal.directory
@@ -155,7 +177,7 @@ def write_overlay(
     content: dict[str, Any] = {"all": {"hosts": {host.name: None for host in rehearsal.hosts}}}
     if workers:
         content[MONITOR_GROUP] = {"hosts": {monitor: None}}
-        content[WORKERS_GROUP] = {"hosts": dict.fromkeys(workers), "vars": {"apps": ["realm"]}}
+        content[WORKERS_GROUP] = {"hosts": dict(workers)}
     path = directory / "inventory.yml"
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return path
@@ -194,11 +216,32 @@ def assert_only_ours(rehearsal: Rehearsal, fleet: Fleet) -> None:
             )
 
 
+def hand_out(
+    rehearsal: Rehearsal, fleet: Fleet, base: Path, cache: Path, progress: Progress
+) -> None:
+    """Put what hosts install from Debian where apt looks before it downloads anything.
+
+    In a repository of ours it would be of no use: of a version that both have, apt takes Debian's.
+    """
+    wanted: dict[tuple[str, ...], list[str]] = {}
+    for host in fleet.site.hosts:
+        names = tuple(p["name"] for p in wanted_packages(host) if p["repository"] is None)
+        if names:
+            wanted.setdefault(names, []).append(host.name)
+    for names, takers in wanted.items():
+        with progress.step(f"Debian's {', '.join(names)}"):
+            for path in debian.archives(names, base, cache):
+                for taker in takers:
+                    place = rehearsal.host(taker).root / "var/cache/apt/archives"
+                    shutil.copyfile(path, place / path.name)
+
+
 def _repositories(
     rehearsal: Rehearsal, source: Source, progress: Progress
 ) -> dict[str, str | None]:
     """Serve the local packages to the hosts; the variables that name the repositories."""
-    variables: dict[str, str | None] = {}
+    # The hosts are of Debian 12, which has one version of what is Debian's own.
+    variables: dict[str, str | None] = {"pushgateway_version": None}
     if not source.upstream:
         # What was built or given has one version; a version that the site pins may be another.
         variables |= {"telegraf_version": None, "influxdb_version": None, "grafana_version": None}

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from provision.paths import TEMPLATES
 from provision.secrets import KEY
-from provision.values import go_duration
+from provision.values import bracketed, go_duration
 
 _WORD = re.compile(r"[A-Za-z0-9._/:@+=,~\[\]-]*")
 
@@ -55,6 +55,9 @@ def starlark(value: object) -> Literal:
 
     Source: Starlark's specification, String literals.
     """
+    if isinstance(value, Mapping):
+        pairs = [f"{starlark(key)}: {starlark(item)}" for key, item in value.items()]
+        return Literal(f"{{{', '.join(pairs)}}}")
     if isinstance(value, list | tuple):
         return Literal(f"[{', '.join(starlark(item) for item in value)}]")
     text = json.dumps(str(value), ensure_ascii=False)
@@ -103,6 +106,10 @@ def _duration(value: object) -> str:
     return go_duration(str(value))
 
 
+def _bracketed(value: object) -> str:
+    return bracketed(str(value))
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "toml": toml,
     "json": as_json,
@@ -114,6 +121,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "secret": secret,
     "env": env,
     "go_duration": _duration,
+    "bracketed": _bracketed,
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from provision.catalog.model import Transport
 from provision.render.targets import DIRECTORIES, TARGETS, RenderedFile
 from provision.settings import Repository, repositories
 from provision.site import Host, Site
@@ -51,31 +52,39 @@ def wanted_roles(host: Host) -> tuple[str, ...]:
     if host.monitor:
         roles += ["influxdb", *(["grafana"] if host.settings.grafana_enabled else [])]
     if host.worker:
-        roles += ["telegraf"]
+        roles += [*(["pushgateway"] if host.pushgateway else []), "telegraf"]
     return tuple(roles)
 
 
 def wanted_packages(host: Host) -> list[dict[str, Any]]:
-    """The packages of a host: role, name, version (None: any), repository and what must not be."""
+    """The packages of a host: role, name, version (None: any), repository and what must not be.
+
+    A repository of None is the distribution: whatever the host's own sources offer.
+    """
     settings, roles = host.settings, wanted_roles(host)
     engines = ["influxdb", "influxdb2"]
     engine = engines[settings.influxdb_engine - 1]
-    names = {"influxdb": engine, "grafana": "grafana", "telegraf": "telegraf"}
+    sources = {
+        "influxdb": (engine, "influxdata"),
+        "grafana": ("grafana", "grafana"),
+        "pushgateway": ("prometheus-pushgateway", None),
+        "telegraf": ("telegraf", "influxdata"),
+    }
     return [
         {
             "role": role,
             "name": name,
             "version": getattr(settings, f"{role}_version"),
-            "repository": "grafana" if role == "grafana" else "influxdata",
+            "repository": repository,
             "conflicts": [other for other in engines if role == "influxdb" and other != name],
         }
-        for role, name in names.items()
+        for role, (name, repository) in sources.items()
         if role in roles
     ]
 
 
 def wanted_repositories(host: Host) -> list[Repository]:
-    """The repositories that the host's packages come from."""
+    """The repositories that the host's packages come from, those of its distribution left out."""
     names = {package["repository"] for package in wanted_packages(host)}
     return [repository for name, repository in repositories(host.settings).items() if name in names]
 
@@ -115,13 +124,22 @@ def _services(host: Host) -> list[dict[str, Any]]:
                 "health": f"{url}/api/health",
             }
         )
+    if "pushgateway" in roles:
+        url = local_url(settings.pushgateway_address, settings.pushgateway_port)
+        services.append(
+            {
+                "role": "pushgateway",
+                "name": "prometheus-pushgateway",
+                "listen": [f"tcp:{settings.pushgateway_address}:{settings.pushgateway_port}"],
+                "health": f"{url}/-/healthy",
+            }
+        )
     if "telegraf" in roles:
-        address, port = settings.telegraf_statsd_address, settings.telegraf_statsd_port
         services.append(
             {
                 "role": "telegraf",
                 "name": "telegraf",
-                "listen": [f"udp:{address}:{port}"],
+                "listen": [f"{each}:{address}:{port}" for each, address, port in listeners(host)],
                 "health": None,
             }
         )
@@ -176,6 +194,16 @@ def _state(host: Host, site: Site) -> list[dict[str, Any]]:
             }
         )
     return state
+
+
+def listeners(host: Host) -> list[tuple[str, str, int]]:
+    """Where statsd is listened for: (udp or tcp, address, port)."""
+    settings = host.settings
+    every = {
+        Transport.UDP: (settings.telegraf_statsd_address, settings.telegraf_statsd_port),
+        Transport.TCP: (settings.telegraf_statsd_tcp_address, settings.telegraf_statsd_tcp_port),
+    }
+    return [(each.value, *every[each]) for each in every if each in host.transports]
 
 
 def local_url(address: str, port: int) -> str:

@@ -61,7 +61,11 @@ class RenderedFile:
 
 
 def _statsd(host: Host) -> bool:
-    return bool(host.catalogs)
+    return bool(host.transports)
+
+
+def _prometheus(host: Host) -> bool:
+    return bool(host.targets) or host.pushgateway
 
 
 def _engine(number: int) -> Callable[[Host], bool]:
@@ -110,9 +114,19 @@ TARGETS: tuple[Target, ...] = (
         each="catalog",
         template="/etc/grafana/dashboards/dashboard.json",
     ),
+    Target("pushgateway", "/etc/default/prometheus-pushgateway", "root", "root", "0644"),
     Target("telegraf", "/etc/default/telegraf", "root", "root", "0600", secret=True),
     Target("telegraf", "/etc/telegraf/telegraf.conf", "root", "telegraf", "0640"),
+    Target("telegraf", "/etc/telegraf/telegraf.d/host.conf", "root", "telegraf", "0640"),
     Target(
         "telegraf", "/etc/telegraf/telegraf.d/statsd.conf", "root", "telegraf", "0640", when=_statsd
+    ),
+    Target(
+        "telegraf",
+        "/etc/telegraf/telegraf.d/prometheus.conf",
+        "root",
+        "telegraf",
+        "0640",
+        when=_prometheus,
     ),
 )

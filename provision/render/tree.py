@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from provision.catalog.model import UNDOCUMENTED, Catalog
+from provision.catalog.model import Catalog
 from provision.dashboards.build import DATASOURCE_UID, FOLDER, provisioned_dashboard
 from provision.errors import ProvisionError
 from provision.render.environment import environment
 from provision.render.manifest import local_url, manifest, wanted_packages, wanted_repositories
 from provision.render.manifest import wanted_roles as roles_of
 from provision.render.targets import DASHBOARDS_PATH, TARGETS, RenderedFile, Target
+from provision.render.telegraf import telegraf_values
 from provision.site import Host, Site
-from provision.values import go_duration
+from provision.values import bracketed, go_duration
 
 MANIFEST = ".manifest.json"
 
@@ -61,6 +62,7 @@ class Renderer:
         if "catalog" in values:
             return self._dashboard(values["catalog"])
         template = self._jinja.get_template(target.source)
+        values |= telegraf_values(target.path, host)
         return template.render(**self._values(target.role, host), **values)
 
     def _dashboard(self, catalog: Catalog) -> str:
@@ -81,15 +83,7 @@ class Renderer:
             "variable": secret.upper(),
         }
         if role == "influxdb":
-            values["listen"] = f"{_bracketed(settings.influxdb_address)}:{settings.influxdb_port}"
-        if role == "telegraf":
-            address = _bracketed(settings.telegraf_statsd_address)
-            values |= {
-                "listen": f"{address}:{settings.telegraf_statsd_port}",
-                "apps": [catalog.app for catalog in host.catalogs],
-                "documented": documented_buckets(host.catalogs),
-                "undocumented": UNDOCUMENTED,
-            }
+            values["listen"] = f"{bracketed(settings.influxdb_address)}:{settings.influxdb_port}"
         if role == "grafana":
             values |= {
                 "datasource_uid": DATASOURCE_UID,
@@ -99,25 +93,6 @@ class Renderer:
                 "interval": go_duration(settings.telegraf_interval),
             }
         return values
-
-
-def documented_buckets(
-    catalogs: tuple[Catalog, ...],
-) -> list[tuple[str, list[tuple[str, list[str]]]]]:
-    """For each of Telegraf's metric types: (measurement, marked segments), more specific ones
-    first.
-    """
-    found: dict[str, list[tuple[Any, str, list[str]]]] = {}
-    for catalog in catalogs:
-        for metric in catalog.metrics:
-            pattern = catalog.pattern(metric)
-            segments = [str(segment) for segment in pattern.segments]
-            row = (pattern.specificity, catalog.measurement(metric), segments)
-            found.setdefault(metric.type.value, []).append(row)
-    return [
-        (kind, [(measurement, segments) for _, measurement, segments in sorted(found[kind])])
-        for kind in sorted(found)
-    ]
 
 
 def write_tree(site: Site, directory: Path, *, hosts: frozenset[str] | None = None) -> list[Path]:
@@ -152,7 +127,3 @@ def write_tree(site: Site, directory: Path, *, hosts: frozenset[str] | None = No
     except OSError as error:
         raise ProvisionError(f"{error.filename or directory}: {error.strerror or error}") from error
     return written
-
-
-def _bracketed(address: str) -> str:
-    return f"[{address}]" if ":" in address else address

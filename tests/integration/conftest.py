@@ -13,6 +13,7 @@ import ansible.module_utils
 import pytest
 
 from provision.paths import PLAYBOOKS, cache
+from provision.rehearsal.packages.debian import download
 from provision.rehearsal.packages.influxdb import influxdb1, influxdb2
 from provision.rehearsal.packages.telegraf import telegraf
 from provision.rehearsal.progress import Quiet
@@ -35,6 +36,14 @@ def _binary(package: Path, path: str, directory: Path) -> Path:
 @pytest.fixture(scope="session")
 def telegraf_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _binary(telegraf(cache(), Quiet()), "usr/bin/telegraf", tmp_path_factory.mktemp("deb"))
+
+
+@pytest.fixture(scope="session")
+def pushgateway_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Debian's, as a worker installs it."""
+    name = "prometheus-pushgateway"
+    package = download(name, cache())
+    return _binary(package, f"usr/bin/{name}", tmp_path_factory.mktemp("pushgateway"))
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +94,7 @@ def state_entry(engine: int, url: str) -> dict[str, object]:
     host = Host("monitor", True, False, Settings(influxdb_engine=engine), ())  # type: ignore[arg-type]
     (entry,) = (
         entry
-        for entry in manifest(host, Site((host,), url), [])["state"]
+        for entry in manifest(host, Site((host,), url, ""), [])["state"]
         if entry["role"] == "influxdb"
     )
     return {**entry, "url": url}

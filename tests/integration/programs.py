@@ -6,17 +6,23 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from provision.fleet import read_fleet
 from provision.influx import InfluxDB
 from provision.render.tree import write_tree
+from provision.site import Host, Site
 from tests.conftest import INVENTORY
 
 HOST = "w1.example.com"
@@ -160,6 +166,52 @@ def _waiting(port: int) -> int:
     return sum(int(row[4].split(":")[1], 16) for row in _sockets(port))
 
 
+def reached(port: int) -> bool:
+    """Whether something takes TCP connections on a port of this machine."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def send_tcp(port: int, packets: list[str]) -> None:
+    """Send statsd lines over one TCP connection."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as sender:
+        for packet in packets:
+            sender.sendall(packet.encode() + b"\n")
+
+
+@contextmanager
+def shown(page: Callable[[], str], port: int) -> Iterator[None]:
+    """A web server that shows a page to Prometheus at /metrics, worked out at each request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/metrics" else 404)
+            self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(page().encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def pushgateway(binary: Path, directory: Path, port: int) -> Iterator[str]:
+    """Debian's Pushgateway on a port of this machine; gives its URL."""
+    url = f"http://127.0.0.1:{port}"
+    argv = [str(binary), f"--web.listen-address=127.0.0.1:{port}"]
+    with running(argv, directory / "pushgateway.log"):
+        wait_for(lambda: answers(f"{url}/-/ready"), "the Pushgateway")
+        yield url
+
+
 def listens(port: int) -> bool:
     """Whether something listens on a UDP port of this machine."""
     return bool(_sockets(port))
@@ -167,28 +219,50 @@ def listens(port: int) -> bool:
 
 @dataclass
 class Telegraf:
-    """A running Telegraf and the UDP port of its statsd."""
+    """A running Telegraf, the ports of its statsd, and the site and host that it is rendered for."""
 
     port: int
+    tcp_port: int
+    site: Site
     program: Running
+
+    @property
+    def host(self) -> Host:
+        """The host as the site has it."""
+        return next(host for host in self.site.hosts if host.name == HOST)
 
 
 @contextmanager
-def rendered_telegraf(binary: Path, database: Database, directory: Path) -> Iterator[Telegraf]:
-    """Telegraf with what is rendered for w1.example.com, in front of a database; every second."""
-    port = free_port(socket.SOCK_DGRAM)
+def rendered_telegraf(
+    binary: Path, database: Database, directory: Path, **variables: Any
+) -> Iterator[Telegraf]:
+    """Telegraf with what is rendered for w1.example.com, in front of a database; every second.
+
+    variables are those of the worker; by default it has Realm alone.
+    """
+    port, tcp_port = free_port(socket.SOCK_DGRAM), free_port()
     directory.mkdir(exist_ok=True)
     inventory = directory / "inventory.yml"
-    settings = (
-        f"influxdb_engine: {database.engine}, influxdb_url: '{database.url}', "
-        f"telegraf_interval: 1s, telegraf_statsd_port: {port}"
-    )
-    inventory.write_text(f"{INVENTORY}all: {{vars: {{{settings}}}}}\n")
-    write_tree(read_fleet(["-i", str(inventory)]).site, directory / "tree")
+    content = yaml.safe_load(INVENTORY)
+    content["workers"]["vars"] |= variables
+    content["all"] = {
+        "vars": {
+            "influxdb_engine": database.engine,
+            "influxdb_url": database.url,
+            "telegraf_interval": "1s",
+            "telegraf_statsd_port": port,
+            "telegraf_statsd_tcp_port": tcp_port,
+        }
+    }
+    inventory.write_text(yaml.safe_dump(content))
+    site = read_fleet(["-i", str(inventory)]).site
+    write_tree(site, directory / "tree")
     etc = directory / "tree" / HOST / "etc/telegraf"
     secret = "influxdb_write_" + ("token" if database.engine == 2 else "password")
     files = ["--config", f"{etc}/telegraf.conf", "--config-directory", f"{etc}/telegraf.d"]
     environment = {secret.upper(): database.secrets[secret]}
     with running([str(binary), *files], directory / "telegraf.log", environment) as program:
-        wait_for(lambda: listens(port), "the rendered Telegraf")
-        yield Telegraf(port, program)
+        telegraf = Telegraf(port, tcp_port, site, program)
+        if telegraf.host.transports:
+            wait_for(lambda: listens(port) or reached(tcp_port), "the rendered Telegraf")
+        yield telegraf

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from provision.catalog.model import Catalog
-from provision.traffic import documented_traffic
-from provision.verify import Sent, check_metrics, check_panels, undocumented_buckets
-from tests.integration.programs import HOST, Database, Running, rendered_telegraf, send, wait_for
+from provision.verify.seen import undocumented
+from tests.integration.programs import Database, Running, rendered_telegraf, send, wait_for
 
 
 @dataclass
@@ -46,27 +45,6 @@ def last(database: Database, measurement: str, condition: str) -> float | None:
     return float(answer.series[0].rows[0]["last"]) if answer.series else None
 
 
-def test_all_documented_metrics_arrive_exactly_and_every_panel_answers(
-    database: Database, pipeline: Pipeline, realm: Catalog
-) -> None:
-    """Three host names of one to six labels in one Telegraf, every type, interleaved."""
-    samples = documented_traffic([realm])
-    assert {sample.tags["hostname"].count(".") for sample in samples} == {0, 2, 5}
-    send(pipeline.port, [line for sample in samples for line in sample.lines])
-    reader = database.reader()
-    sent = [Sent(HOST, sample) for sample in samples]
-    wait_for(
-        lambda: all(outcome.ok for outcome in check_metrics(reader, sent, pipeline.start)),
-        "everything that was sent",
-    )
-    outcomes = check_metrics(reader, sent, pipeline.start)
-    assert len(outcomes) == 18
-    assert undocumented_buckets(reader, pipeline.start) == []
-    panels = check_panels(reader, [realm], pipeline.start, int(time.time() * 1000))
-    assert len(panels) == 18
-    assert [panel.panel.title for panel in panels if not panel.ok] == []
-
-
 def test_an_unknown_bucket_keeps_its_name_and_is_never_a_documented_metric(
     database: Database, pipeline: Pipeline, realm: Catalog
 ) -> None:
@@ -87,7 +65,7 @@ def test_an_unknown_bucket_keeps_its_name_and_is_never_a_documented_metric(
 
     def seen() -> set[str]:
         return {
-            bucket for bucket, _ in undocumented_buckets(reader, pipeline.start) if name in bucket
+            each.bucket for each in undocumented(reader, pipeline.start) if name in each.bucket
         }
 
     wait_for(lambda: seen() == set(buckets), "the unknown buckets")

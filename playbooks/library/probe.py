@@ -1,0 +1,70 @@
+#!/usr/bin/python
+"""Send a metric of our own the way the applications of this host send theirs."""
+
+from __future__ import annotations
+
+import socket
+import urllib.request
+from typing import Any, Dict
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = """
+module: probe
+short_description: Sends one metric to statsd or to a Pushgateway
+options:
+  probes:
+    description:
+      - What to send, as C(text); C(way) is udp or tcp, with C(address) (empty for all) and C(port),
+        or pushgateway, with C(url).
+    type: list
+    elements: dict
+    required: true
+author: provision
+"""
+
+GROUP = "/metrics/job/provision_probe"
+_TIMEOUT = 5
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={"probes": {"type": "list", "elements": "dict", "required": True}},
+        supports_check_mode=True,
+    )
+    for probe in module.params["probes"]:
+        try:
+            send(probe)
+        except OSError as error:
+            where = probe.get("url") or "%s:%s" % (probe["address"] or "*", probe["port"])
+            problem = "A probe cannot be sent over %s to %s: %s." % (probe["way"], where, error)
+            remedy = "see whether Telegraf (and the Pushgateway) listen there on this host"
+            module.fail_json(
+                msg="%s Remedy: %s." % (problem, remedy), problem=problem, remedy=remedy
+            )
+    module.exit_json(changed=False)
+
+
+def send(probe: Dict[str, Any]) -> None:
+    """Send one. OSError where it cannot be."""
+    text = probe["text"]
+    if probe["way"] == "pushgateway":
+        # One group, which the next probe replaces.
+        request = urllib.request.Request(probe["url"] + GROUP, text.encode(), method="PUT")
+        urllib.request.urlopen(request, timeout=_TIMEOUT).close()
+        return
+    address = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(
+        probe["address"], probe["address"]
+    )
+    if probe["way"] == "tcp":
+        with socket.create_connection((address, int(probe["port"])), timeout=_TIMEOUT) as sender:
+            sender.sendall(text.encode() + b"\n")
+        return
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sender:
+        sender.sendto(text.encode(), (address, int(probe["port"])))
+
+
+if __name__ == "__main__":
+    main()

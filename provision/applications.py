@@ -1,0 +1,149 @@
+"""What an inventory says of an application on a host, beside that it is there.
+
+The variables are named after the application: `django_clickhouse_prefix`, `dataclay_targets`,
+`dataclay_pushgateway`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+
+from provision.catalog.buckets import DOTTED_VALUE
+from provision.catalog.model import Catalog, Input
+from provision.values import check_url, listed
+
+_HOST_AND_PORT = re.compile(r"[A-Za-z0-9_.-]+:[0-9]+|\[[0-9A-Fa-f:]+\]:[0-9]+")
+
+
+@dataclass(frozen=True)
+class Target:
+    """An address that metrics are fetched from, and the labels that it gives to all of them."""
+
+    app: str
+    url: str
+    labels: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Application:
+    """An application on a host: its catalog with the site's settings in it, and what is scraped."""
+
+    catalog: Catalog
+    targets: tuple[Target, ...] = ()
+    pushgateway: bool = False
+
+
+class _Target(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    url: Annotated[str, BeforeValidator(check_url)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _address(cls, value: Any) -> Any:
+        """`host:port` alone, or as the url, means what it means to Prometheus."""
+        value = {"url": value} if isinstance(value, str) else value
+        if isinstance(value, Mapping) and _HOST_AND_PORT.fullmatch(str(value.get("url", ""))):
+            return {**value, "url": f"http://{value['url']}"}
+        return value
+
+
+def variables(catalog: Catalog) -> frozenset[str]:
+    """The variables that an inventory may set for an application."""
+    names = set(catalog.settings)
+    if catalog.input is Input.PROMETHEUS:
+        names |= {_targets(catalog), _pushgateway(catalog)}
+    return frozenset(names)
+
+
+def read_application(
+    catalog: Catalog, given: Mapping[str, Any]
+) -> tuple[Application | None, list[tuple[str, str]]]:
+    """The application as a host's variables have it, or None and (variable, problem) for each."""
+    problems: list[tuple[str, str]] = []
+    settings = {}
+    for variable, placeholder in catalog.settings.items():
+        if given.get(variable) is None:
+            continue
+        values = [str(value) for value in listed(given[variable])]
+        wrong = [value for value in values if not DOTTED_VALUE.fullmatch(value)]
+        if wrong or not values or len(set(values)) < len(values):
+            what = repr(wrong[0]) if wrong else "the same twice" if values else "nothing"
+            problems.append(
+                (variable, f"{what}: give segments of letters, digits, _ and -, joined by dots")
+            )
+        settings[placeholder] = values
+    resolved = catalog.with_settings(settings)
+    if catalog.input is not Input.PROMETHEUS:
+        return (None if problems else Application(resolved)), problems
+    pushgateway = given.get(_pushgateway(catalog), False)
+    if not isinstance(pushgateway, bool):
+        problems.append((_pushgateway(catalog), f"true or false, not {pushgateway!r}"))
+        pushgateway = False
+    targets = _read_targets(resolved, given.get(_targets(catalog)), pushgateway, problems)
+    return (None if problems else Application(resolved, targets, pushgateway)), problems
+
+
+def _read_targets(
+    catalog: Catalog, given: Any, pushgateway: bool, problems: list[tuple[str, str]]
+) -> tuple[Target, ...]:
+    variable = _targets(catalog)
+    assert catalog.scrape is not None
+    if given is None:
+        # Where the application documents that it can be fetched, unless it pushes.
+        given = [] if pushgateway else [f"127.0.0.1:{catalog.scrape.port}"]
+    given = listed(given)
+    if not isinstance(given, list):
+        problems.append((variable, "a list of host:port, of URLs, or of mappings with url"))
+        return ()
+    found: list[Target] = []
+    for index, entry in enumerate(given):
+        where = f"{variable}[{index}]"
+        try:
+            target = _Target.model_validate(entry)
+        except ValidationError as error:
+            first = error.errors()[0]
+            what = str(first["msg"]).removeprefix("Value error, ")
+            problems.append((where, f"{what} (found {entry!r:.80})"))
+            continue
+        labels = {k: str(v) for k, v in (target.model_extra or {}).items()}
+        problems += [(where, text) for text in _wrong_labels(catalog, labels)]
+        labels.setdefault("instance", urlsplit(target.url).netloc)
+        url = target.url if urlsplit(target.url).path else target.url + catalog.scrape.path
+        found.append(Target(catalog.app, url, tuple(sorted(labels.items()))))
+    labels_of = [each.labels for each in found]
+    problems += [
+        (variable, f"{each.url} has the labels of another: give it an instance of its own")
+        for each in found
+        if labels_of.count(each.labels) > 1
+    ]
+    return tuple(found)
+
+
+def _wrong_labels(catalog: Catalog, labels: Mapping[str, str]) -> list[str]:
+    wrong = []
+    for name, value in labels.items():
+        if name not in (*catalog.placeholders, "instance"):
+            known = ", ".join(["url", "instance", *catalog.placeholders])
+            wrong.append(f"no such label {name!r}: there are {known}")
+        elif not value or re.search(r"[\x00-\x1f$]", value):
+            wrong.append(f"label {name}: {value!r} cannot be the value of a tag")
+        elif name in catalog.placeholders:
+            values = catalog.placeholders[name].values
+            if values is not None and value not in values:
+                wrong.append(f"label {name}: {value!r} is none of {', '.join(values)}")
+    return wrong
+
+
+def _targets(catalog: Catalog) -> str:
+    return f"{catalog.stem}_targets"
+
+
+def _pushgateway(catalog: Catalog) -> str:
+    return f"{catalog.stem}_pushgateway"

@@ -1,0 +1,172 @@
+"""`provision verify`: whether a running fleet is as documented, without changing anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from provision.ansible import RunResult
+from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
+from provision.fleet import Fleet, apply, read_fleet
+from provision.services import reader, viewer
+from provision.values import seconds
+from provision.verify import report
+from provision.verify.findings import Area, Finding, Status, failed
+from provision.verify.panels import PanelOutcome, check_panels, check_panels_in_grafana
+from provision.verify.probe import Probe, probe_variables, probes, probes_seen
+from provision.verify.seen import losses, metrics_seen, strangers_seen, values_seen
+from provision.view import RunView
+
+# What is always sent comes every interval; a few may be late.
+INTERVALS = 6
+
+
+def verify(
+    *,
+    options: Sequence[str],
+    wait: str,
+    since: str,
+    form: str,
+    everything: bool,
+    junit: Path | None,
+) -> int:
+    """Look at every host, send probes, and hold what InfluxDB has against the catalogs.
+
+    wait and since are durations: how long to wait for what is missing, and how far back to look for
+    buckets of no catalog. Returns the exit status: 1 where something is a fault. Raises
+    ProvisionError where the database cannot be asked at all.
+    """
+    patience, window = _seconds("--wait", wait), _seconds("--since", since)
+    fleet = read_fleet(options)
+    findings = inspect(fleet, patience=patience, window=window)
+    if junit:
+        try:
+            junit.write_text(report.as_junit(findings), encoding="utf-8")
+        except OSError as error:
+            raise ProvisionError(f"{junit}: {error.strerror}") from error
+    if form == "json":
+        print(report.as_json(findings))  # noqa: T201
+    elif form == "junit":
+        print(report.as_junit(findings), end="")  # noqa: T201
+    else:
+        report.show(findings, everything=everything)
+    return EXIT_ERROR if failed(findings) else EXIT_OK
+
+
+def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
+    """Everything that can be found out about a running fleet; patience and window in seconds."""
+    site = fleet.site
+    workers = [host for host in site.workers if host.name in fleet.inventory.limited]
+    sent = probes(site, workers)
+    start = int(time.time() * 1000) - 1000
+    view = RunView()
+    result = apply(
+        fleet,
+        check=True,
+        verbose=False,
+        view=view,
+        playbook="verify.yml",
+        variables=probe_variables(site, sent),
+    )
+    hosts = _hosts(result)
+    database = reader(fleet)
+    try:
+        interval = max(seconds(host.settings.telegraf_interval) for host in site.workers)
+        deadline = time.monotonic() + max(patience, 2 * interval + 5)
+        found = _until(
+            lambda: probes_seen(database, sent, start),
+            deadline,
+            hopeless=lambda: _silent(result, sent),
+        )
+        waited = time.monotonic() + patience
+
+        def metrics() -> list[Finding]:
+            now = int(time.time() * 1000)
+            fresh = now - INTERVALS * interval * 1000
+            return metrics_seen(database, site, fresh, lambda then: _ago(now - then))
+
+        found += _until(metrics, waited if patience else 0)
+        since = int((time.time() - window) * 1000)
+        found += [*values_seen(database, site, since), *strangers_seen(database, since)]
+        found += losses(database, site, since)
+        end = int(time.time() * 1000)
+        panels = check_panels(database, site.catalogs, end - 3_600_000, end)
+        found += [_panel(outcome, "InfluxDB") for outcome in panels]
+    finally:
+        database.close()
+    if site.monitor.settings.grafana_enabled:
+        found += _through_grafana(fleet)
+    return [*hosts, *found]
+
+
+def _seconds(option: str, duration: str) -> int:
+    try:
+        return seconds(duration)
+    except ValueError as error:
+        raise ProvisionError(f"{option} {duration!r}: {error}") from error
+
+
+def _hosts(result: RunResult) -> list[Finding]:
+    found = []
+    for name, host in sorted(result.hosts.items()):
+        if host.failed:
+            detail = f"{host.failed} {host.remedy or ''}".strip()
+            found.append(Finding(Status.FAILED, Area.HOST, name, "services", detail))
+        for each in host.differences:
+            detail = f"would {each.action}" + (f": {each.why}" if each.why else "")
+            what = f"{each.kind} {each.name}"
+            found.append(Finding(Status.FAILED, Area.HOST, name, what, detail))
+        if not host.failed:
+            found.append(Finding(Status.OK, Area.HOST, name, "services", "up, and answer"))
+        if not host.failed and not host.differences:
+            what = "configuration"
+            found.append(Finding(Status.OK, Area.HOST, name, what, "as it would be rendered"))
+    return found
+
+
+def _silent(result: RunResult, sent: Sequence[Probe]) -> bool:
+    """Whether no host at all could be asked to send its probe."""
+    hosts = {probe.host for probe in sent}
+    return all(name in result.hosts and bool(result.hosts[name].failed) for name in hosts)
+
+
+def _until(
+    look: Callable[[], list[Finding]],
+    deadline: float,
+    hopeless: Callable[[], bool] = lambda: False,
+) -> list[Finding]:
+    """Look again until nothing is at fault, or the time is over."""
+    while True:
+        found = look()
+        if not failed(found) or time.monotonic() > deadline or hopeless():
+            return found
+        time.sleep(0.5)
+
+
+def _panel(outcome: PanelOutcome, where: str) -> Finding:
+    name = f"{outcome.app}: {outcome.panel.title}"
+    if outcome.error:
+        return Finding(Status.FAILED, Area.PANEL, "", name, f"{where}: {outcome.error}")
+    points = f"{outcome.points} points" if outcome.points else "no data in the last hour"
+    return Finding(Status.OK, Area.PANEL, "", name, f"{where}: answers, {points}")
+
+
+def _through_grafana(fleet: Fleet) -> list[Finding]:
+    end = int(time.time() * 1000)
+    try:
+        grafana = viewer(fleet)
+        panels = check_panels_in_grafana(grafana, fleet.site.catalogs, end - 3_600_000, end)
+    except ProvisionError as error:
+        return [Finding(Status.FAILED, Area.DATASOURCE, "", "Grafana", error.message)]
+    answered = Finding(Status.OK, Area.DATASOURCE, "", "Grafana", "asked through its datasource")
+    return [answered, *(_panel(outcome, "Grafana") for outcome in panels)]
+
+
+def _ago(milliseconds: int) -> str:
+    """A time that has passed, in words: 12 s ago, 3 d ago."""
+    passed = max(milliseconds, 0) // 1000
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if passed >= 2 * size:
+            return f"{passed // size} {unit} ago"
+    return f"{passed} s ago"

@@ -1,0 +1,134 @@
+"""What Telegraf's templates are told of a host's catalogs: which bucket or name goes where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from provision.applications import Target
+from provision.catalog.buckets import Pattern, parse_pattern
+from provision.catalog.model import UNDOCUMENTED, VALUE, Catalog, Ignored, Input, MetricType
+from provision.render.manifest import listeners, local_url
+from provision.site import Host
+from provision.values import bracketed, seconds
+
+# What `provision verify` sends, and where it is stored.
+PROBE_BUCKET, PROBE_NAME, PROBE_MEASUREMENT = (
+    "provision.probe",
+    "provision_probe",
+    "provision_probe",
+)
+MOST_SCRAPE_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Documented:
+    """Where a documented bucket is stored: its marked segments, and the tags and fields it has."""
+
+    measurement: str
+    segments: tuple[str, ...]
+    tags: dict[str, str]
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class IgnoredNames:
+    """Names that are dropped: whole ones, and what others begin or end with."""
+
+    names: tuple[str, ...]
+    beginnings: tuple[str, ...]
+    ends: tuple[str, ...]
+
+
+def telegraf_values(path: str, host: Host) -> dict[str, Any]:
+    """What the template of a file in telegraf.d/ takes beside what all templates do."""
+    if path.endswith("/statsd.conf"):
+        catalogs = host.catalogs_of(Input.STATSD)
+        return {
+            "apps": [catalog.app for catalog in catalogs],
+            "listeners": [
+                (transport, f"{bracketed(address)}:{port}")
+                for transport, address, port in listeners(host)
+            ],
+            "percentiles": percentiles(catalogs),
+            "documented": documented_buckets(catalogs),
+            "undocumented": UNDOCUMENTED,
+        }
+    if path.endswith("/prometheus.conf"):
+        catalogs = host.catalogs_of(Input.PROMETHEUS)
+        return {
+            "apps": [catalog.app for catalog in catalogs],
+            "targets": [*host.targets, *pushgateways(host)],
+            "timeout": f"{min(MOST_SCRAPE_SECONDS, seconds(host.settings.telegraf_interval))}s",
+            "documented": documented_names(catalogs),
+            "ignored": ignored_names(each for catalog in catalogs for each in catalog.ignored),
+            "undocumented": UNDOCUMENTED,
+        }
+    return {}
+
+
+def percentiles(catalogs: Sequence[Catalog]) -> list[float]:
+    """The percentiles that any timer keeps: Telegraf works them out for all of them."""
+    found = {
+        float(value)
+        for catalog in catalogs
+        for metric in catalog.metrics
+        if metric.type is MetricType.TIMER
+        for value in metric.percentiles
+    }
+    return sorted(found)
+
+
+def documented_buckets(catalogs: Sequence[Catalog]) -> list[tuple[str, list[Documented]]]:
+    """For each of Telegraf's metric types its documented buckets, more specific ones first."""
+    probe = parse_pattern(PROBE_BUCKET, ())
+    found: dict[str, list[tuple[Any, Documented]]] = {
+        MetricType.COUNTER: [(probe.specificity, _documented(PROBE_MEASUREMENT, probe, (VALUE,)))]
+    }
+    for catalog in catalogs:
+        for metric in catalog.metrics:
+            for pattern in catalog.patterns(metric):
+                row = _documented(catalog.measurement(metric), pattern, catalog.fields(metric))
+                found.setdefault(metric.type.telegraf, []).append((pattern.specificity, row))
+    return [(kind, [row for _, row in sorted(found[kind], key=_first)]) for kind in sorted(found)]
+
+
+def documented_names(catalogs: Sequence[Catalog]) -> list[tuple[str, str, str]]:
+    """(name, measurement, type) of each documented Prometheus metric, former names included."""
+    return [
+        *(
+            (name, catalog.measurement(metric), metric.type.value)
+            for catalog in catalogs
+            for metric in catalog.metrics
+            for name in (metric.name, *(former.name for former in metric.formerly))
+        ),
+        (PROBE_NAME, PROBE_MEASUREMENT, "gauge"),
+    ]
+
+
+def ignored_names(entries: Iterable[Ignored]) -> IgnoredNames:
+    """Names with `*` as what the processor looks for."""
+    names = dict.fromkeys(entry.name for entry in entries)
+    return IgnoredNames(
+        tuple(name for name in names if "*" not in name),
+        tuple(name[:-1] for name in names if name.endswith("*")),
+        tuple(name[1:] for name in names if name.startswith("*")),
+    )
+
+
+def pushgateways(host: Host) -> list[Target]:
+    """The Pushgateway of a host, if applications push to it; its metrics say whose they are."""
+    if not host.pushgateway:
+        return []
+    url = local_url(host.settings.pushgateway_address, host.settings.pushgateway_port)
+    return [Target("", f"{url}/metrics", ())]
+
+
+def _documented(measurement: str, pattern: Pattern, fields: tuple[str, ...]) -> Documented:
+    segments = tuple(str(segment) for segment in pattern.segments)
+    return Documented(measurement, segments, dict(pattern.fixed), fields)
+
+
+def _first(row: tuple[Any, Documented]) -> Any:
+    return row[0]

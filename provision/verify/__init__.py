@@ -1,0 +1,1 @@
+"""Expected against seen: what the catalogs document, and what InfluxDB and Grafana answer."""

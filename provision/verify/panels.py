@@ -1,0 +1,87 @@
+"""Whether every panel answers: asked of InfluxDB, or through Grafana as it stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from provision.catalog.model import Catalog
+from provision.dashboards.build import DATASOURCE_UID, Panel, build_dashboard
+from provision.dashboards.queries import expand, expand_variables
+from provision.grafana import Grafana
+from provision.influx import InfluxDB
+
+# What a panel's time is divided into when it is asked without Grafana, in ms.
+INTERVAL = 10_000
+
+
+@dataclass(frozen=True)
+class PanelOutcome:
+    """What a panel's queries gave: how many series with how many points, or the first error."""
+
+    app: str
+    panel: Panel
+    series: int
+    points: int
+    error: str | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether every query answered, with data."""
+        return self.error is None and self.points > 0
+
+
+def check_panels(
+    database: InfluxDB, catalogs: Sequence[Catalog], start: int, end: int
+) -> list[PanelOutcome]:
+    """Ask every panel's queries of InfluxDB, as Grafana would with all variables on All.
+
+    Times are in ms since 1970.
+    """
+    panels = [(c.app, panel) for c in catalogs for panel in build_dashboard(c).panels]
+    statements = [
+        expand(query.text, start=start, end=end, interval=INTERVAL, values={})
+        for _, panel in panels
+        for query in panel.queries
+    ]
+    answers = iter(database.ask(statements))
+    outcomes = []
+    for app, panel in panels:
+        found = [next(answers) for _ in panel.queries]
+        counts = [
+            (len(each.series), sum(len(series.rows) for series in each.series), each.error)
+            for each in found
+        ]
+        outcomes.append(_outcome(app, panel, counts))
+    return outcomes
+
+
+def check_panels_in_grafana(
+    grafana: Grafana, catalogs: Sequence[Catalog], start: int, end: int
+) -> list[PanelOutcome]:
+    """Ask every panel's queries of Grafana, as the panel stands in the dashboard that it loaded.
+
+    Raises ProvisionError where a dashboard is not there.
+    """
+    outcomes: list[PanelOutcome] = []
+    for catalog in catalogs:
+        built = build_dashboard(catalog)
+        loaded = {panel["id"]: panel for panel in grafana.dashboard(built.uid)["panels"]}
+        queries = [
+            expand_variables(target["query"], {})
+            for panel in built.panels
+            for target in loaded[panel.id]["targets"]
+        ]
+        answers = iter(grafana.query(DATASOURCE_UID, queries, start=start, end=end))
+        for panel in built.panels:
+            found = [next(answers) for _ in loaded[panel.id]["targets"]]
+            outcomes.append(_outcome(catalog.app, panel, found))
+    return outcomes
+
+
+def _outcome(app: str, panel: Panel, counts: Iterable[tuple[int, int, str | None]]) -> PanelOutcome:
+    """What became of a panel: it is as bad as the worst of its queries."""
+    found = list(counts)
+    error = next((error for _, _, error in found if error), None)
+    fewest = min(points for _, points, _ in found)
+    return PanelOutcome(app, panel, sum(series for series, _, _ in found), fewest, error)

@@ -1,0 +1,175 @@
+"""What a running fleet has sent: each documented metric, when last; and what is in no catalog.
+
+All hosts are asked about in one query a metric, all queries in few requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from provision.catalog.model import UNDOCUMENTED, Catalog, Input, Metric
+from provision.dashboards.queries import identifier
+from provision.influx import Answer, InfluxDB
+from provision.site import Host, Site
+from provision.verify.arrival import HOST
+from provision.verify.findings import Area, Finding, Status
+
+# InfluxDB takes long requests, but one that never ends helps nobody.
+STATEMENTS = 200
+# Telegraf's own count of what is lost, since its start (inputs.internal).
+LOSSES = (
+    (
+        "internal_agent",
+        "metrics_dropped",
+        "metrics dropped, the buffer was full or they were refused",
+    ),
+    ("internal_agent", "metrics_rejected", "metrics refused by InfluxDB"),
+    ("internal_statsd", "udp_packets_dropped", "statsd packets dropped, Telegraf was too slow"),
+)
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A bucket or name of no catalog, and the host that it was seen on."""
+
+    bucket: str
+    host: str
+
+
+def ask_in_batches(database: InfluxDB, statements: Sequence[str]) -> list[Answer]:
+    """The answers to any number of statements."""
+    answers: list[Answer] = []
+    for first in range(0, len(statements), STATEMENTS):
+        answers += database.ask(statements[first : first + STATEMENTS])
+    return answers
+
+
+def metrics_seen(
+    database: InfluxDB, site: Site, fresh: int, ago: Callable[[int], str]
+) -> list[Finding]:
+    """For every documented metric of every host: when it was last seen.
+
+    One that is always sent must have been seen since fresh (ms since 1970); ago words a time.
+    """
+    documented = list(_documented(site.catalogs))
+    statements = [
+        f"SELECT last({identifier(catalog.field(metric))}) AS seen FROM "
+        f"{', '.join(map(identifier, catalog.measurements(metric)))} GROUP BY {identifier(HOST)}"
+        for catalog, metric in documented
+    ]
+    found: list[Finding] = []
+    answers = ask_in_batches(database, statements)
+    for (catalog, metric), answer in zip(documented, answers, strict=True):
+        name = f"{catalog.bucket(metric)} ({metric.type})"
+        if answer.error:
+            found.append(Finding(Status.FAILED, Area.METRIC, "", name, answer.error))
+            continue
+        last: dict[str, int] = {}
+        for series in answer.series:
+            name_of = series.tags.get(HOST, "")
+            last[name_of] = max(last.get(name_of, 0), int(series.rows[0]["time"]))
+        for host in _hosts_with(site, catalog.app):
+            time = last.get(host.name)
+            found.append(_seen(host, metric, name, time, fresh, ago))
+    return found
+
+
+def _seen(
+    host: Host, metric: Metric, name: str, time: int | None, fresh: int, ago: Callable[[int], str]
+) -> Finding:
+    missing = metric.always and (time is None or time < fresh)
+    detail = "never seen" if time is None else f"last seen {ago(time)}"
+    if missing:
+        detail += ", though it is always sent"
+    status = Status.FAILED if missing else Status.UNSEEN if time is None else Status.OK
+    if status is Status.UNSEEN and metric.deprecated:
+        status, detail = Status.OK, "never seen; it is deprecated"
+    return Finding(status, Area.METRIC, host.name, name, detail)
+
+
+def values_seen(database: InfluxDB, site: Site, start: int) -> list[Finding]:
+    """Values in no closed list, and documented ones that never came, since a time (ms)."""
+    asked = [
+        (catalog, metric, tag)
+        for catalog, metric in _documented(site.catalogs)
+        for tag in catalog.tags(metric)
+        if tag in catalog.placeholders and catalog.placeholders[tag].values is not None
+    ]
+    statements = [
+        f"SELECT count({identifier(catalog.field(metric))}) FROM "
+        f"{', '.join(map(identifier, catalog.measurements(metric)))} "
+        f"WHERE time >= {start}ms GROUP BY {identifier(tag)}, {identifier(HOST)}"
+        for catalog, metric, tag in asked
+    ]
+    found: list[Finding] = []
+    answers = ask_in_batches(database, statements)
+    for (catalog, metric, tag), answer in zip(asked, answers, strict=True):
+        documented = set(catalog.samples(metric, tag))
+        seen = {(s.tags.get(tag, ""), s.tags.get(HOST, "")) for s in answer.series}
+        name = f"{catalog.bucket(metric)} ({metric.type})"
+        for value, host in sorted(seen):
+            # What is pushed may not say it at all.
+            if value and value not in documented:
+                detail = f"{tag} {value!r} is in no list: {', '.join(sorted(documented))}"
+                found.append(Finding(Status.WARNING, Area.VALUE, host, name, detail))
+        never = sorted(documented - {value for value, _ in seen})
+        if never and seen:
+            detail = f"{tag} never was {', '.join(never)}"
+            found.append(Finding(Status.UNSEEN, Area.VALUE, "", name, detail))
+    return found
+
+
+def undocumented(database: InfluxDB, start: int) -> list[Stranger]:
+    """The buckets and names of no catalog that were seen since a time (ms since 1970)."""
+    (answer,) = database.ask(
+        [
+            f'SELECT count("value"), count("count") FROM {identifier(UNDOCUMENTED)} '
+            f'WHERE time >= {start}ms GROUP BY "bucket", {identifier(HOST)}'
+        ]
+    )
+    found = {Stranger(s.tags.get("bucket", ""), s.tags.get(HOST, "")) for s in answer.series}
+    return sorted(found, key=lambda each: (each.bucket, each.host))
+
+
+def strangers_seen(database: InfluxDB, start: int) -> list[Finding]:
+    """The same, as findings."""
+    return [
+        Finding(Status.WARNING, Area.UNDOCUMENTED, each.host, each.bucket, "in no catalog")
+        for each in undocumented(database, start)
+    ]
+
+
+def losses(database: InfluxDB, site: Site, start: int) -> list[Finding]:
+    """What Telegraf on each worker says it lost since it was started."""
+    statements = [
+        f"SELECT last({identifier(field)}) AS lost FROM {identifier(measurement)} "
+        f"WHERE time >= {start}ms GROUP BY {identifier(HOST)}"
+        for measurement, field, _ in LOSSES
+    ]
+    found: list[Finding] = []
+    workers = {host.name for host in site.workers}
+    for (measurement, field, what), answer in zip(LOSSES, database.ask(statements), strict=True):
+        for series in answer.series:
+            host, lost = series.tags.get(HOST, ""), int(series.rows[0]["lost"])
+            if host in workers:
+                status = Status.WARNING if lost else Status.OK
+                detail = f"{lost} {what}" if lost else "none since Telegraf's start"
+                name = f"{measurement}.{field}"
+                found.append(Finding(status, Area.PIPELINE, host, name, detail))
+    return found
+
+
+def _documented(catalogs: Sequence[Catalog]) -> Iterator[tuple[Catalog, Metric]]:
+    return ((catalog, metric) for catalog in catalogs for metric in catalog.metrics)
+
+
+def _hosts_with(site: Site, app: str) -> list[Host]:
+    """The workers that an application is on; a scraped one has targets on them, or pushes."""
+    return [
+        host
+        for host in site.workers
+        for each in host.applications
+        if each.catalog.app == app
+        and (each.catalog.input is not Input.PROMETHEUS or each.targets or each.pushgateway)
+    ]

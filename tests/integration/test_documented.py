@@ -1,0 +1,99 @@
+"""Everything that all applications document, at once on one host: real programs throughout."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from provision.catalog.model import Transport
+from provision.traffic import Traffic, documented_traffic
+from provision.verify.arrival import Sent, check_metrics
+from provision.verify.panels import check_panels
+from provision.verify.seen import undocumented
+from tests.integration.programs import (
+    HOST,
+    Database,
+    Telegraf,
+    free_port,
+    pushgateway,
+    rendered_telegraf,
+    send,
+    send_tcp,
+    shown,
+    wait_for,
+)
+
+DOCUMENTED = {"realm": 18, "django-clickhouse": 11, "tinybird-jobs": 4, "dataclay": 5}
+
+
+@pytest.fixture
+def telegraf(
+    database: Database, telegraf_binary: Path, pushgateway_binary: Path, tmp_path: Path
+) -> Iterator[Telegraf]:
+    targets = [
+        {"url": f"127.0.0.1:{free_port()}", "service": service, "instance": instance}
+        for service, instance in (("backend", "b1"), ("backend", "b2"), ("metadata-service", "m"))
+    ]
+    port = free_port()
+    with (
+        pushgateway(pushgateway_binary, tmp_path, port),
+        rendered_telegraf(
+            telegraf_binary,
+            database,
+            tmp_path / "site",
+            apps=list(DOCUMENTED),
+            django_clickhouse_prefix=["clickhouse", "shop.clickhouse"],
+            dataclay_targets=targets,
+            dataclay_pushgateway=True,
+            pushgateway_port=port,
+        ) as telegraf,
+    ):
+        yield telegraf
+    log = telegraf.program.log.read_text(errors="replace")
+    complaints = [line for line in log.splitlines() if " E! " in line]
+    # Targets begin to answer only when the test begins, and TCP connections end when Telegraf does.
+    expected = ("[inputs.http]", "use of closed network connection")
+    assert [line for line in complaints if not any(text in line for text in expected)] == []
+
+
+def play(telegraf: Telegraf, traffic: Traffic, stack: ExitStack) -> None:
+    send(telegraf.port, [p for s in traffic.statsd[Transport.UDP] for p in s.packets])
+    send_tcp(telegraf.tcp_port, [p for s in traffic.statsd[Transport.TCP] for p in s.packets])
+    for page in traffic.scraped:
+        port = int(page.url.split(":")[2].split("/")[0])
+        stack.enter_context(shown(lambda text=page.text: text, port))  # type: ignore[misc]
+    gateway = f"http://127.0.0.1:{telegraf.host.settings.pushgateway_port}"
+    for page in traffic.pushed:
+        request = urllib.request.Request(gateway + page.url, page.text.encode(), method="PUT")
+        urllib.request.urlopen(request, timeout=5).close()
+
+
+def test_all_documented_metrics_arrive_exactly_and_every_panel_answers(
+    database: Database, telegraf: Telegraf
+) -> None:
+    start = int(time.time() * 1000) - 1000
+    traffic = documented_traffic(telegraf.host.applications)
+    sent = [Sent(HOST, sample) for sample in traffic.samples]
+    reader = database.reader()
+    with ExitStack() as stack:
+        play(telegraf, traffic, stack)
+        wait_for(
+            lambda: all(outcome.ok for outcome in check_metrics(reader, sent, start)),
+            "everything that was sent",
+        )
+        outcomes = check_metrics(reader, sent, start)
+        counts = {app: sum(o.catalog.app == app for o in outcomes) for app in DOCUMENTED}
+        assert counts == DOCUMENTED
+        assert undocumented(reader, start) == []
+        catalogs = telegraf.site.catalogs
+        wait_for(
+            lambda: all(
+                panel.ok for panel in check_panels(reader, catalogs, start, int(time.time() * 1000))
+            ),
+            "data in every panel",
+        )
