@@ -183,10 +183,17 @@ def worker(
     default="text",
     show_default=True,
 )
+@click.option("--strict", is_flag=True, help="What was never seen, or is unknown, is a fault too.")
 @click.option("--all", "everything", is_flag=True, help="Show what is as it should be, too.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML.")
 def verify(
-    wait: str, since: str, form: str, everything: bool, junit: Path | None, **options: Any
+    wait: str,
+    since: str,
+    form: str,
+    strict: bool,
+    everything: bool,
+    junit: Path | None,
+    **options: Any,
 ) -> int:
     """See that every documented metric arrives and every panel answers; nothing is changed."""
     from provision.commands import verify as command
@@ -196,8 +203,32 @@ def verify(
         wait=wait,
         since=since,
         form=form,
+        strict=strict,
         everything=everything,
         junit=junit,
+    )
+
+
+@cli.command()
+@_with(_INVENTORY_OPTIONS)
+@click.option("-u", "--user", metavar="USER", help="Connect as this user.")
+@click.option("--private-key", metavar="PATH", help="The ssh key to connect with.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8125, show_default=True)
+@click.option("--show", is_flag=True, help="Print the ssh command; do not run it.")
+@click.argument("host")
+def tunnel(
+    host: str, port: int, user: str | None, private_key: str | None, show: bool, **options: Any
+) -> None:
+    """Make a port of this machine the statsd (over TCP) of a worker, to try an application out."""
+    from provision.commands import tunnel as command
+
+    command.tunnel(
+        host=host,
+        port=port,
+        options=_ansible(options),
+        user=user,
+        private_key=private_key,
+        show=show,
     )
 
 

@@ -46,8 +46,7 @@ def read_fleet(options: Sequence[str]) -> Fleet:
     Without -i that is ./inventory.yml where there is one, else what Ansible is configured to use.
     Raises ProvisionError (InvalidInput with every problem at once).
     """
-    if not names_inventory(options) and Path(INVENTORY_FILE).is_file():
-        options = ["-i", INVENTORY_FILE, *options]
+    options = with_inventory(options)
     catalogs: dict[str, Catalog] = {}
 
     def wanted(directory: Path) -> frozenset[str]:
@@ -57,6 +56,13 @@ def read_fleet(options: Sequence[str]) -> Fleet:
     inventory = read_inventory(options, wanted)
     site = build_site(inventory, catalogs)
     return Fleet(inventory, site, inventory.directory / FILE_NAME, tuple(options))
+
+
+def with_inventory(options: Sequence[str]) -> Sequence[str]:
+    """The options, with ./inventory.yml where they name none and there is one."""
+    if not names_inventory(options) and Path(INVENTORY_FILE).is_file():
+        return ["-i", INVENTORY_FILE, *options]
+    return options
 
 
 def names_inventory(options: Sequence[str]) -> bool:

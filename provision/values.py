@@ -72,6 +72,11 @@ def check_fingerprint(value: Any) -> str:
     return text
 
 
+def local_address(address: str) -> str:
+    """Where a listener on an address (empty: all) is reached on its own host."""
+    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104
+
+
 def bracketed(address: str) -> str:
     """An address as it stands before a port: of IPv6 in brackets."""
     return f"[{address}]" if ":" in address else address

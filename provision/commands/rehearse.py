@@ -136,7 +136,7 @@ def _provision_twice(stage: Stage) -> None:
 def _show_metrics(metrics: Sequence[MetricOutcome], panels: Sequence[PanelOutcome]) -> None:
     panel_of = {_key(o.app, o.panel.metric): o for o in panels}
     listing = table("documented bucket", "type", "series sent", "arrived", "stored as", "panel")
-    for metric in metrics:
+    for metric in (m for m in metrics if m.was_sent):
         panel = panel_of[_key(metric.catalog.app, metric.metric)]
         colour = "green" if metric.ok else "red"
         answer = "green]answers" if panel.ok else f"red]{shown(panel.error or 'no data')}"
@@ -178,12 +178,15 @@ def _show_summary(
         out.print("the panels' queries were asked of InfluxDB itself")
     for each in strangers:
         out.print(f"[red]undocumented: {shown(each.bucket)} on {shown(each.host)}[/red]")
-    arrived = sum(metric.ok for metric in metrics)
-    answered = sum(panel.ok for panel in panels)
+    for app in dict.fromkeys(metric.catalog.app for metric in metrics):
+        of_app = [metric for metric in metrics if metric.catalog.app == app]
+        what = "arrived exactly" if of_app[0].was_sent else "gathered by Telegraf were seen"
+        out.print(f"  {app}: {sum(metric.ok for metric in of_app)} of {len(of_app)} {what}")
+    sent = [metric for metric in metrics if metric.was_sent]
     out.print(
-        f"{arrived} of {len(metrics)} documented metrics arrived exactly, "
-        f"{answered} of {len(panels)} panels answered, {len(strangers)} undocumented buckets, "
-        f"{seconds:.0f} s"
+        f"{sum(metric.ok for metric in sent)} of {len(sent)} documented metrics arrived exactly, "
+        f"{sum(panel.ok for panel in panels)} of {len(panels)} panels answered, "
+        f"{len(strangers)} undocumented buckets, {seconds:.0f} s"
     )
 
 

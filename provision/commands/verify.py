@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from provision.ansible import RunResult
@@ -14,7 +14,7 @@ from provision.values import seconds
 from provision.verify import report
 from provision.verify.findings import Area, Finding, Status, failed
 from provision.verify.panels import PanelOutcome, check_panels, check_panels_in_grafana
-from provision.verify.probe import Probe, probe_variables, probes, probes_seen
+from provision.verify.probe import probe_variables, probes, probes_seen
 from provision.verify.seen import losses, metrics_seen, strangers_seen, values_seen
 from provision.view import RunView
 
@@ -28,14 +28,15 @@ def verify(
     wait: str,
     since: str,
     form: str,
+    strict: bool,
     everything: bool,
     junit: Path | None,
 ) -> int:
     """Look at every host, send probes, and hold what InfluxDB has against the catalogs.
 
     wait and since are durations: how long to wait for what is missing, and how far back to look for
-    buckets of no catalog. Returns the exit status: 1 where something is a fault. Raises
-    ProvisionError where the database cannot be asked at all.
+    buckets of no catalog. Returns the exit status: 1 where something is a fault, or, if strict, is
+    not as documented. Raises ProvisionError where the database cannot be asked at all.
     """
     patience, window = _seconds("--wait", wait), _seconds("--since", since)
     fleet = read_fleet(options)
@@ -51,7 +52,8 @@ def verify(
         print(report.as_junit(findings), end="")  # noqa: T201
     else:
         report.show(findings, everything=everything)
-    return EXIT_ERROR if failed(findings) else EXIT_OK
+    wrong = [f for f in findings if f.status is not Status.OK] if strict else []
+    return EXIT_ERROR if failed(findings) or wrong else EXIT_OK
 
 
 def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
@@ -74,11 +76,8 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
     try:
         interval = max(seconds(host.settings.telegraf_interval) for host in site.workers)
         deadline = time.monotonic() + max(patience, 2 * interval + 5)
-        found = _until(
-            lambda: probes_seen(database, sent, start),
-            deadline,
-            hopeless=lambda: _silent(result, sent),
-        )
+        silent = {name for name, host in result.hosts.items() if host.failed}
+        found = _until(lambda: probes_seen(database, sent, start), deadline, silent)
         waited = time.monotonic() + patience
 
         def metrics() -> list[Finding]:
@@ -125,21 +124,14 @@ def _hosts(result: RunResult) -> list[Finding]:
     return found
 
 
-def _silent(result: RunResult, sent: Sequence[Probe]) -> bool:
-    """Whether no host at all could be asked to send its probe."""
-    hosts = {probe.host for probe in sent}
-    return all(name in result.hosts and bool(result.hosts[name].failed) for name in hosts)
-
-
 def _until(
-    look: Callable[[], list[Finding]],
-    deadline: float,
-    hopeless: Callable[[], bool] = lambda: False,
+    look: Callable[[], list[Finding]], deadline: float, silent: Collection[str] = ()
 ) -> list[Finding]:
-    """Look again until nothing is at fault, or the time is over."""
+    """Look again until the time is over, or nothing is at fault but on hosts known to be silent."""
     while True:
         found = look()
-        if not failed(found) or time.monotonic() > deadline or hopeless():
+        hopeful = [f for f in found if f.status is Status.FAILED and f.host not in silent]
+        if not hopeful or time.monotonic() > deadline:
             return found
         time.sleep(0.5)
 

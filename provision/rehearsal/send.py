@@ -12,6 +12,7 @@ from provision.rehearsal.hosts import Rehearsal
 from provision.render.manifest import listeners, local_url
 from provision.site import Host
 from provision.traffic import Page, Traffic
+from provision.values import local_address
 
 # A pause after every twenty: what is proven here is what arrives, not how fast.
 _UDP = """
@@ -68,7 +69,14 @@ def send_traffic(rehearsal: Rehearsal, host: Host, traffic: Traffic) -> None:
         packets = [
             packet for each in traffic.statsd[Transport(transport)] for packet in each.packets
         ]
-        _run(rehearsal, host, senders[Transport(transport)], packets, _reached(address), str(port))
+        _run(
+            rehearsal,
+            host,
+            senders[Transport(transport)],
+            packets,
+            local_address(address),
+            str(port),
+        )
     if traffic.pushed:
         url = local_url(host.settings.pushgateway_address, host.settings.pushgateway_port)
         _run(rehearsal, host, _PUSH, [(page.url, page.text) for page in traffic.pushed], url)
@@ -98,8 +106,3 @@ def _show(rehearsal: Rehearsal, host: Host, pages: Sequence[Page]) -> None:
         *(host.name, "systemd-run", "--quiet", "--collect", f"--unit={unit}"),
         *("python3", "-c", _SHOW, file),
     )
-
-
-def _reached(address: str) -> str:
-    """Where a listener on an address (empty: all) is reached on its own host."""
-    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104

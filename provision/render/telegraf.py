@@ -14,11 +14,9 @@ from provision.site import Host
 from provision.values import bracketed, seconds
 
 # What `provision verify` sends, and where it is stored.
-PROBE_BUCKET, PROBE_NAME, PROBE_MEASUREMENT = (
-    "provision.probe",
-    "provision_probe",
-    "provision_probe",
-)
+PROBE_BUCKET, PROBE_MEASUREMENT = "provision.probe", "provision_probe"
+# A scraped value is a float, a counter of statsd is not: one measurement cannot hold both.
+PROBE_NAME = PROBE_PUSHED = "provision_probe_pushed"
 MOST_SCRAPE_SECONDS = 5
 
 
@@ -103,7 +101,7 @@ def documented_names(catalogs: Sequence[Catalog]) -> list[tuple[str, str, str]]:
             for metric in catalog.metrics
             for name in (metric.name, *(former.name for former in metric.formerly))
         ),
-        (PROBE_NAME, PROBE_MEASUREMENT, "gauge"),
+        (PROBE_NAME, PROBE_PUSHED, "gauge"),
     ]
 
 

@@ -44,6 +44,11 @@ class MetricOutcome:
         return self.catalog.measurement(self.metric)
 
     @property
+    def was_sent(self) -> bool:
+        """Whether it was sent, and not gathered by Telegraf itself."""
+        return self.catalog.input is not Input.TELEGRAF
+
+    @property
     def ok(self) -> bool:
         """Whether every series arrived with the values that were sent."""
         return self.arrived == self.sent > 0 and not self.wrong

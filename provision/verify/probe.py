@@ -11,7 +11,7 @@ from provision.catalog.model import VALUE
 from provision.dashboards.queries import identifier
 from provision.influx import InfluxDB
 from provision.render.manifest import listeners, local_url
-from provision.render.telegraf import PROBE_BUCKET, PROBE_MEASUREMENT, PROBE_NAME
+from provision.render.telegraf import PROBE_BUCKET, PROBE_MEASUREMENT, PROBE_NAME, PROBE_PUSHED
 from provision.site import Host, Site
 from provision.verify.arrival import HOST
 from provision.verify.findings import Area, Finding, Status
@@ -66,7 +66,8 @@ def probes_seen(database: InfluxDB, sent: Sequence[Probe], start: int) -> list[F
     """Which probes are in InfluxDB since a time (ms since 1970)."""
     (answer,) = database.ask(
         [
-            f"SELECT {identifier(VALUE)} FROM {identifier(PROBE_MEASUREMENT)} "
+            f"SELECT {identifier(VALUE)} "
+            f"FROM {identifier(PROBE_MEASUREMENT)}, {identifier(PROBE_PUSHED)} "
             f"WHERE time >= {start}ms GROUP BY {identifier(HOST)}"
         ]
     )

@@ -108,15 +108,17 @@ def values_seen(database: InfluxDB, site: Site, start: int) -> list[Finding]:
         documented = set(catalog.samples(metric, tag))
         seen = {(s.tags.get(tag, ""), s.tags.get(HOST, "")) for s in answer.series}
         name = f"{catalog.bucket(metric)} ({metric.type})"
-        for value, host in sorted(seen):
-            # What is pushed may not say it at all.
-            if value and value not in documented:
-                detail = f"{tag} {value!r} is in no list: {', '.join(sorted(documented))}"
-                found.append(Finding(Status.WARNING, Area.VALUE, host, name, detail))
+        # What is pushed may not say it at all.
+        strays = sorted((v, host) for v, host in seen if v and v not in documented)
+        for value, host in strays:
+            detail = f"{tag} {value!r} is in no list: {', '.join(sorted(documented))}"
+            found.append(Finding(Status.WARNING, Area.VALUE, host, name, detail))
         never = sorted(documented - {value for value, _ in seen})
         if never and seen:
             detail = f"{tag} never was {', '.join(never)}"
             found.append(Finding(Status.UNSEEN, Area.VALUE, "", name, detail))
+        elif not strays:
+            found.append(Finding(Status.OK, Area.VALUE, "", name, f"{tag} is as documented"))
     return found
 
 
