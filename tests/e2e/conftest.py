@@ -17,7 +17,7 @@ from provision.rehearsal import hosts
 from provision.rehearsal import state as states
 from provision.rehearsal.base import base_image
 from provision.rehearsal.progress import Quiet
-from provision.rehearsal.stage import Engine, set_stage
+from provision.rehearsal.stage import WORKERS, Engine, set_stage
 from tests.e2e.operating import Site
 
 GRAFANA_PACKAGES = os.environ.get("PROVISION_GRAFANA_PACKAGES")
@@ -31,6 +31,12 @@ needs_grafana = pytest.mark.skipif(
     reason="lacks PROVISION_GRAFANA_PACKAGES: a folder with Grafana's .deb",
 )
 ENGINES = [pytest.param(1, id="influxdb1"), pytest.param(2, id="influxdb2", marks=needs_engine_2)]
+
+# Most of what is asked of hosts does not depend on the applications that are on them.
+REALM = {name: {"apps": ["realm"]} for name in WORKERS}
+
+# What is sent is there sooner than with the ten seconds of production.
+QUICK = {"telegraf_interval": "2s"}
 
 StageSetter = Callable[..., AbstractContextManager[Site]]
 
@@ -60,6 +66,7 @@ def _stage(
     inventory: Path | None = None,
     folder: Path | None = None,
     settings: dict[str, Any] | None = None,
+    workers: dict[str, dict[str, Any]] | None = None,
 ) -> Iterator[Site]:
     _sweep(name)
     stage = set_stage(
@@ -69,7 +76,8 @@ def _stage(
         folder=folder,
         cache=cache(),
         progress=Quiet(),
-        settings=settings,
+        settings=QUICK | (settings or {}),
+        demo=workers or REALM,
     )
     with stage.rehearsal:
         yield Site(stage)

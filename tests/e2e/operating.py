@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import base64
-import difflib
-import json
 import os
-import pty
-import select
-import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
-from provision.commands.rehearse import reader, send_everything, wait_for_metrics
-from provision.rehearsal import cgroups, mounts, network, processes
+from provision.commands.rehearse import send_everything, wait_for_metrics
+from provision.influx import InfluxDB
 from provision.rehearsal.progress import Quiet
 from provision.rehearsal.stage import Stage
-from provision.verify import MetricOutcome
+from provision.services import reader
+from provision.verify.arrival import MetricOutcome
+
+Answer = TypeVar("Answer")
 
 ROOT = Path(__file__).resolve().parents[2]
 PROVISION = (sys.executable, "-m", "provision")
@@ -83,39 +79,6 @@ def execute(
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
-
-
-def at_terminal(
-    *argv: str | Path, answers: Mapping[str, str], timeout: float = 300
-) -> tuple[int, str]:
-    """Run a program on a terminal of its own, and type each answer when its question is read."""
-    started = time.monotonic()
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execvpe(str(argv[0]), [str(word) for word in argv], environment({"TERM": "xterm"}))
-    seen, open_questions = "", dict(answers)
-    try:
-        while True:
-            if time.monotonic() - started > timeout:
-                raise TimeoutError(seen)
-            if not select.select([terminal], [], [], 1)[0]:
-                continue
-            try:
-                piece = os.read(terminal, 65536)
-            except OSError:  # the other side is closed
-                break
-            if not piece:
-                break
-            seen += piece.decode(errors="replace")
-            for question in [question for question in open_questions if question in seen]:
-                os.write(terminal, f"{open_questions.pop(question)}\n".encode())
-    except BaseException:
-        os.kill(pid, signal.SIGKILL)
-        raise
-    finally:
-        os.close(terminal)
-        _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status), seen
 
 
 @dataclass(frozen=True)
@@ -174,9 +137,14 @@ class Site:
         stage = replace(self.stage, fleet=fleet)
         start = int(time.time() * 1000) - 1000
         sent = send_everything(stage, Quiet())
-        database = reader(stage)
+        outcomes = self.ask(lambda database: wait_for_metrics(database, sent, start))
+        return [outcome for outcome in outcomes if outcome.was_sent]
+
+    def ask(self, question: Callable[[InfluxDB], Answer]) -> Answer:
+        """What the database answers, asked with the rights that Grafana has."""
+        database = reader(replace(self.stage.fleet, secrets_file=self.secrets_file))
         try:
-            return wait_for_metrics(database, sent, start)
+            return question(database)
         finally:
             database.close()
 
@@ -186,62 +154,6 @@ class Site:
         values = dict(line.split("=", 1) for line in shown.split())
         assert values["ActiveState"] == "active", f"{unit} on {host} is {values['ActiveState']}"
         return values["MainPID"]
-
-
-# Everything an installation could change, as text: packages, files with owner, mode and content,
-# units. Left out is what a running system and a running database write by themselves.
-SNAPSHOT = r"""
-dpkg-query -W -f '${Package} ${Version} ${Status}\n'
-find /etc /root /home /opt /srv /usr/local /var/lib /tmp /run/provision -xdev \
-  \( -path '/var/lib/systemd/*' -o -path '/var/lib/influxdb/*' -o -path '/var/lib/grafana/*' \
-     -o -path '/tmp/systemd-private-*' \) -prune -o \
-  -printf '%M %u %g %p %l\n' -type f -exec sha256sum {} + 2>/dev/null | sort -k 2
-cut -d : -f 1 /etc/passwd /etc/group
-systemctl list-unit-files --no-legend --no-pager
-systemctl list-units --no-legend --no-pager --plain --type=service --state=active \
-  | awk '$1 !~ /^user(@|-runtime-dir@)/ { print $1, $3 }'
-ss -Hlntu | awk '{ print $1, $5 }' | sort
-"""
-
-
-def snapshot(site: Site, host: str) -> list[str]:
-    return site.on(host, SNAPSHOT).splitlines()
-
-
-def changes(before: Sequence[str], after: Sequence[str]) -> list[str]:
-    """The lines that went (-) and came (+)."""
-    lines = difflib.unified_diff(before, after, n=0, lineterm="")
-    return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
-
-
-class Spy(threading.Thread):
-    """Looks at the arguments of every process, of this machine and of its throwaway hosts."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.seen: set[bytes] = set()
-        self._stopped = threading.Event()
-
-    def run(self) -> None:
-        while not self._stopped.wait(0.01):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                self.seen.add(content(path))
-
-    def __enter__(self) -> Spy:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self.join()
-
-
-def content(path: Path) -> bytes:
-    """What is in a file, nothing if it is gone."""
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
 
 
 def pids(site: Site) -> dict[str, str]:
@@ -273,99 +185,6 @@ def basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": f"Basic {pair}"}
 
 
-@dataclass
-class Run:
-    """A program that runs, and what it has said so far."""
-
-    process: subprocess.Popen[str]
-    lines: list[str] = field(default_factory=list)
-
-    def until(self, words: str, *, timeout: float = 120) -> None:
-        """Wait until it has said these words."""
-        deadline = time.monotonic() + timeout
-        while not any(words in line for line in self.lines):
-            assert time.monotonic() < deadline, f"{words!r} was not said: {self.text}"
-            assert self.process.poll() is None, f"it ended without {words!r}: {self.text}"
-            time.sleep(0.02)
-
-    def wait(self, timeout: float = 120) -> int:
-        return self.process.wait(timeout)
-
-    @property
-    def text(self) -> str:
-        return "".join(self.lines)
-
-
-@contextmanager
-def running(
-    *argv: str | Path, cwd: Path | None = None, changes: Mapping[str, str] | None = None
-) -> Iterator[Run]:
-    """Start a program in a process group of its own; killed at the end if it still runs."""
-    with subprocess.Popen(
-        [str(word) for word in argv],
-        cwd=cwd,
-        env=environment({"PYTHONUNBUFFERED": "1", **(changes or {})}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        run = Run(process)
-
-        def read() -> None:
-            assert process.stdout is not None
-            for line in process.stdout:
-                run.lines.append(line)
-
-        thread = threading.Thread(target=read, daemon=True)
-        thread.start()
-        try:
-            yield run
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            thread.join(10)
-
-
-def traces(name: str, number: str, directory: Path) -> dict[str, object]:
-    """All that a rehearsal could leave on this machine, empty if nothing."""
-    bridge = network.bridge_name(int(number))
-    rules = [
-        words
-        for table in ("nat", "filter")
-        for words in network.marked(
-            processes.run("iptables", "-w", "-t", table, "-S").stdout, bridge
-        )
-    ]
-    groups = list(cgroups.MOUNTED.glob(f"**/provision/{name}.{number}"))
-    links = [i for i in network.interfaces() if i == bridge or i.startswith(f"vb-p{number}-")]
-    mine = str(directory).encode()
-    running = [
-        path.parent.name
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if mine in content(path) and path.parent.name != str(os.getpid())
-    ]
-    found = {
-        "rules": rules,
-        "cgroups": groups,
-        "links": links,
-        "mounts": mounts.beneath(directory),
-        "processes": running,
-        "directory": [directory] if directory.exists() else [],
-    }
-    return {what: left for what, left in found.items() if left}
-
-
-def number_in(directory: Path) -> str | None:
-    """The number of the network of the rehearsal that stands in a directory; None before it has."""
-    try:
-        number = json.loads((directory / "state.json").read_text()).get("number")
-    except (OSError, ValueError):
-        return None
-    return None if number is None else str(number)
-
-
 def described(outcomes: Sequence[MetricOutcome]) -> list[str]:
     """The metrics that did not arrive exactly."""
-    return [f"{each.bucket} ({each.type}): {each.wrong}" for each in outcomes if not each.ok]
+    return [f"{each.bucket} ({each.metric.type}): {each.wrong}" for each in outcomes if not each.ok]

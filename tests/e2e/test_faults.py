@@ -9,7 +9,8 @@ import pytest
 
 from provision.rehearsal import cgroups
 from tests.e2e.conftest import StageSetter
-from tests.e2e.operating import PROVISION, Site, changes, described, execute, number_in, snapshot
+from tests.e2e.operating import PROVISION, Site, described, execute
+from tests.e2e.watching import changes, number_in, snapshot
 
 pytestmark = pytest.mark.long
 

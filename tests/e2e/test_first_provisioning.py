@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import ENGINES, StageSetter
-from tests.e2e.operating import Site, Spy, ask, basic, changes, described, snapshot
+from tests.e2e.operating import Site, ask, basic, described
+from tests.e2e.watching import Spy, changes, snapshot
 
 pytestmark = pytest.mark.long
 

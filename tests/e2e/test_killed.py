@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import ENGINES, StageSetter
-from tests.e2e.operating import Run, Site, content, described, running
+from tests.e2e.operating import Site, described
+from tests.e2e.programs import Run, running
+from tests.e2e.watching import content
 
 pytestmark = pytest.mark.long
 

@@ -20,7 +20,7 @@ from provision.rehearsal.base import RESTRICTED_PASSWORD, base_image
 from provision.rehearsal.packages import telegraf
 from provision.rehearsal.progress import Quiet
 from provision.rehearsal.repository import publish, serve
-from tests.e2e.operating import traces
+from tests.e2e.watching import traces
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="hosts need root")
 

@@ -10,7 +10,9 @@ import yaml
 
 from provision.rehearsal.base import OPERATOR, RESTRICTED, RESTRICTED_PASSWORD
 from tests.e2e.conftest import StageSetter
-from tests.e2e.operating import Site, at_terminal, changes, snapshot
+from tests.e2e.operating import Site
+from tests.e2e.programs import at_terminal
+from tests.e2e.watching import changes, snapshot
 
 pytestmark = pytest.mark.long
 
