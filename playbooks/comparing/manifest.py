@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 #: The roles that a manifest may name, in the order in which their work is done.
-ROLES = ("packages", "influxdb", "grafana", "telegraf")
+ROLES = ("packages", "influxdb", "grafana", "pushgateway", "telegraf")
 
 
 class ManifestError(Exception):

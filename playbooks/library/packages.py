@@ -11,7 +11,8 @@ module: packages
 short_description: Installs Debian packages from the repositories they are pinned to
 description:
   - Mends a half-configured dpkg, reads the indexes of the given repositories alone (all of them
-    only if that is not enough), asserts where each candidate comes from, and installs.
+    only if that is not enough), asserts where each candidate comes from, and installs. A package
+    without a repository is the distribution's own, apt's candidate.
   - Unlike M(ansible.builtin.apt) it waits for dpkg's lock by apt's own option, keeps package
     scripts from starting services that are not configured yet (only while it lives itself), and
     needs no python3-apt.

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible.module_utils.provision import apt
@@ -139,3 +142,157 @@ def test_another_process_of_the_same_number_denies_nothing(policy: Path) -> None
         policy.write_text(text.replace(apt._started(os.getpid()), "1"))
         assert not denies(policy)
         policy.write_text(text)
+
+
+DEBIAN = "http://deb.debian.org/debian"
+OURS = {"name": "influxdata", "url": "https://repos.influxdata.com/debian"}
+SOURCES = ["/etc/apt/sources.list.d/provision-influxdata.sources"]
+TELEGRAF = {"name": "telegraf", "version": None, "repository": "influxdata"}
+PUSHGATEWAY = {"name": "prometheus-pushgateway", "version": None, "repository": None}
+
+
+def policy_of(name: str, *versions: tuple[str, int, str]) -> str:
+    """What apt-cache policy prints; each version with its priority and the source that has it."""
+    lines = [f"{name}:", "  Installed: (none)", "  Version table:"]
+    for version, priority, source in versions:
+        lines += [f"     {version} {priority}"]
+        lines += [f"        {priority} {source} stable/main amd64 Packages"]
+    return "\n".join(lines) if versions else ""
+
+
+class Apt:
+    """In place of apt.run: a host on which nothing is installed.
+
+    It knows of some packages at once, and of more when all indexes have been read.
+    """
+
+    def __init__(
+        self, known: dict[str, str], later: dict[str, str] | None = None, *, said: str = "",
+        failures: int = 0,
+    ) -> None:  # fmt: skip
+        self.known, self.later = dict(known), later or {}
+        self.said, self.failures = said, failures
+        self.calls: list[str] = []
+
+    def __call__(self, command: list[str]) -> tuple[int, str]:
+        if command[0] == "dpkg-query":
+            return 1, ""
+        if command[0] == "dpkg":
+            return 0, ""
+        if command[0] == "apt-cache":
+            return 0, self.known.get(command[-1], "")
+        if "update" in command:
+            only = [word for word in command if word.startswith("Dir::Etc::sourcelist=")]
+            self.calls.append(f"update {only[0].partition('=')[2] if only else 'all'}")
+            if only:
+                return 0, ""
+            self.known |= self.later
+            return 0, self.said
+        packages = [word for word in command if re.match(r"[a-z-]+=", word)]
+        self.calls.append(" ".join(["install", *packages]))
+        self.failures -= 1
+        failed = self.failures >= 0
+        return (100, "E: Failed to fetch it  404  Not Found\n") if failed else (0, "")
+
+
+@pytest.fixture
+def install(
+    policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[Apt, list[str] | apt.AptError]]:
+    """Install telegraf from a repository of ours and prometheus-pushgateway from Debian."""
+
+    def run(*given: object, **options: object) -> tuple[Apt, list[str] | apt.AptError]:
+        host = Apt(*given, **options)  # type: ignore[arg-type]
+        monkeypatch.setattr(apt, "run", host)
+        try:
+            return host, apt.install([TELEGRAF, PUSHGATEWAY], [OURS], SOURCES, 1)
+        except apt.AptError as error:
+            return host, error
+
+    return run
+
+
+OF_OURS = {"telegraf": policy_of("telegraf", ("1.39.3-1", 990, OURS["url"]))}
+OF_DEBIAN = {
+    "prometheus-pushgateway": policy_of("prometheus-pushgateway", ("1.5.1-2", 500, DEBIAN))
+}
+BOTH = ["telegraf=1.39.3-1", "prometheus-pushgateway=1.5.1-2"]
+
+
+def test_debians_indexes_are_not_read_where_they_are_there(install: Callable[..., Any]) -> None:
+    host, installed = install(OF_OURS | OF_DEBIAN)
+    assert installed == BOTH
+    assert host.calls == [f"update {SOURCES[0]}", f"install {' '.join(BOTH)}"]
+
+
+def test_debians_indexes_are_read_where_they_never_were(install: Callable[..., Any]) -> None:
+    host, installed = install(OF_OURS, OF_DEBIAN)
+    assert installed == BOTH
+    assert host.calls == [f"update {SOURCES[0]}", "update all", f"install {' '.join(BOTH)}"]
+
+
+def test_debians_indexes_are_read_again_where_they_are_too_old(install: Callable[..., Any]) -> None:
+    newer = policy_of("prometheus-pushgateway", ("1.5.1-3", 500, DEBIAN))
+    host, installed = install(
+        OF_OURS | OF_DEBIAN, {"prometheus-pushgateway": newer}, failures=1
+    )  # fmt: skip
+    assert installed == ["telegraf=1.39.3-1", "prometheus-pushgateway=1.5.1-3"]
+    assert host.calls[1:3] == [f"install {' '.join(BOTH)}", "update all"]
+
+
+UNREACHED = (
+    f"Err:1 {DEBIAN} bookworm InRelease\n  Could not resolve 'deb.debian.org'\n"
+    f"W: Failed to fetch {DEBIAN}/dists/bookworm/InRelease  Could not resolve 'deb.debian.org'\n"
+    "W: Some index files failed to download. They have been ignored, or old ones used instead.\n"
+)
+
+
+def test_a_package_that_the_system_lacks_is_named_with_the_source_that_is_not_reached(
+    install: Callable[..., Any],
+) -> None:
+    host, error = install(OF_OURS, said=UNREACHED)
+    assert [call.split()[0] for call in host.calls] == ["update", "update"], "nothing is installed"
+    assert error.message == (
+        "None of this host's own apt sources offers prometheus-pushgateway."
+        f" Of its sources apt says: W: Failed to fetch {DEBIAN}/dists/bookworm/InRelease "
+        " Could not resolve 'deb.debian.org'."
+    )
+    assert "/etc/apt" in error.remedy and "universe" in error.remedy
+
+
+def test_a_package_that_our_repository_lacks_is_named_with_it_alone(
+    install: Callable[..., Any],
+) -> None:
+    elsewhere = {"telegraf": policy_of("telegraf", ("1.20", 500, DEBIAN))}
+    _, error = install(elsewhere | OF_DEBIAN, said=UNREACHED)
+    assert error.message == (
+        f"{OURS['url']} offers no telegraf for this host (there is 1.20)."
+    )  # fmt: skip
+    assert "repository influxdata" in error.remedy
+
+
+def test_packages_that_can_not_be_installed_are_named_with_what_apt_says(
+    install: Callable[..., Any],
+) -> None:
+    _, error = install(OF_OURS | OF_DEBIAN, failures=2)
+    assert error.message == (
+        f"{', '.join(BOTH)} can't be installed: E: Failed to fetch it  404  Not Found."
+    )
+
+
+BACKPORTS = policy_of("x", ("2.0", 100, DEBIAN), ("1.5.1-2", 500, DEBIAN), ("1.4", 500, DEBIAN))
+
+
+@pytest.mark.parametrize(
+    ("version", "chosen"), [(None, "1.5.1-2"), ("2.0", "2.0"), ("1.4", "1.4"), ("3", None)]
+)
+def test_the_distributions_package_is_the_one_that_apt_prefers(
+    version: str | None, chosen: str | None
+) -> None:
+    assert apt.choose({"name": "x", "version": version}, None, BACKPORTS) == chosen
+
+
+def test_a_version_that_a_pin_forbids_is_not_chosen() -> None:
+    policy = policy_of("x", ("2.0", -1, DEBIAN), ("1.0", 990, OURS["url"]))
+    assert apt.choose({"name": "x", "version": None}, None, policy) == "1.0"
+    assert apt.choose({"name": "x", "version": None}, DEBIAN, policy) is None

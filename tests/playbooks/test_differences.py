@@ -77,6 +77,21 @@ def test_everything_differs_on_a_bare_host(worker: manifest.Manifest) -> None:
     assert len([entry for entry in entries if entry[0] == "file"]) == len(worker.files)
 
 
+def test_a_pushgateway_is_there_before_the_telegraf_that_reads_it(
+    worker: manifest.Manifest,
+) -> None:
+    trees.add_pushgateway(worker.tree.parent, "w")
+    of = manifest.load(worker.tree.parent, "w")
+    files = wanted.wanted_files(of, TOKEN, fill)
+    bare = differences.differences(of, files, report.read("@@ paths @@\n\n"))
+    assert differences.roles_of(bare) == ["packages", "pushgateway", "telegraf"]
+    fine = as_wanted(of).packages
+    broken = {**fine, "prometheus-pushgateway": ("1.5.1-2", "install ok half-configured")}
+    assert found(of, as_wanted(of, packages=broken)) == [
+        ("package", "prometheus-pushgateway", "install")
+    ]
+
+
 def test_a_mode_and_a_content_and_a_secret(worker: manifest.Manifest) -> None:
     path = "/etc/default/telegraf"
     open_mode = as_wanted(worker, paths={path: Seen("f", "0644", "root", "root")})

@@ -71,6 +71,19 @@ def test_listeners_that_are_not_in_the_way(worker: manifest.Manifest, listener: 
     assert told(worker, listeners=(listener,)) is None
 
 
+def test_a_taken_port_is_told_with_what_takes_it_and_what_needs_it(
+    worker: manifest.Manifest,
+) -> None:
+    trees.add_pushgateway(worker.tree.parent, "w")
+    of = manifest.load(worker.tree.parent, "w")
+    assert told(of, listeners=(Listener("tcp", "*", 9091, "transmission", "bittorrent"),)) == (
+        "transmission (of bittorrent.service) already listens on tcp port 9091, which"
+        " prometheus-pushgateway needs."
+    )
+    own = Listener("tcp", "*", 9091, "prometheus-push", "prometheus-pushgateway")
+    assert told(of, listeners=(own,)) is None
+
+
 def test_a_conflicting_package_is_not_removed_but_named(tmp_path: Path) -> None:
     trees.monitor(tmp_path, "m", repository=trees.repository("u", "k", "F"))
     seen = Report(packages={"influxdb": ("1.6.7", "install ok installed")})

@@ -119,6 +119,19 @@ def worker(
     write(tree, host, manifest, texts)
 
 
+def add_pushgateway(tree: Path, host: str) -> None:
+    """Let a host of worker() have a Pushgateway too."""
+    path = "/etc/default/prometheus-pushgateway"
+    manifest = json.loads((tree / host / ".manifest.json").read_text())
+    manifest["packages"].append({"role": "pushgateway", "name": "prometheus-pushgateway"})
+    manifest["files"].append(file("pushgateway", path))
+    manifest["services"].append(
+        {"role": "pushgateway", "name": "prometheus-pushgateway", "listen": ["tcp:127.0.0.1:9091"],
+         "health": "http://127.0.0.1:9091/-/healthy"}
+    )  # fmt: skip
+    write(tree, host, manifest, {path: 'ARGS="--web.listen-address=127.0.0.1:9091"\n'})
+
+
 INFLUXDB1 = """\
 reporting-disabled = true
 bind-address = "127.0.0.1:8088"

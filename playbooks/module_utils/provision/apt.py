@@ -24,6 +24,8 @@ exit 0
 """
 #: What apt-get and dpkg say of a lock.
 _LOCKED = re.compile(r"Could not get lock|Unable to lock|(is|was) locked by another process")
+#: What apt-get update says of a source that it could not read.
+_UNREAD = re.compile(r"E: .*://|W: (Failed to fetch|GPG error|An error occurred)")
 _ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
     "DEBIAN_PRIORITY": "critical",
@@ -88,15 +90,19 @@ def candidates(policy: str) -> List[Tuple[str, int, List[str]]]:
 
 
 def choose(package: Dict[str, Any], url: Optional[str], policy: str) -> Optional[str]:
-    """The version to install: of the wanted repository, as pinned, and not forbidden by a pin."""
+    """The version to install: of the wanted repository (or any), as pinned, and not forbidden by a
+    pin. Of several it is the one that apt prefers, which need not be the newest (backports).
+    """
+    fitting = []
     for version, priority, sources in candidates(policy):
         if priority < 0:
             continue
         if url and not any(source.rstrip("/") == url.rstrip("/") for source in sources):
             continue
         if not package.get("version") or versions.fits(version, package["version"]):
-            return version
-    return None
+            fitting.append((priority, version))
+    # apt lists the newest first, and the first of equals is taken.
+    return max(fitting, key=lambda each: each[0])[1] if fitting else None
 
 
 def install(
@@ -113,10 +119,10 @@ def install(
     try:
         return _try(packages, urls, lock_timeout)
     except AptError:
-        # What the packages depend on comes from the system's own repositories, whose indexes may be
-        # old, or missing altogether on a fresh host.
-        _update(repositories, lock_timeout)
-        return _try(packages, urls, lock_timeout)
+        # Some packages, and what all of them depend on, come from the system's own repositories,
+        # whose indexes may be old, or missing altogether on a fresh host.
+        unread = _update(repositories, lock_timeout)
+        return _try(packages, urls, lock_timeout, unread)
 
 
 def _run_unlocked(command: Sequence[str], lock_timeout: int) -> Tuple[int, str]:
@@ -150,7 +156,11 @@ def _mend(lock_timeout: int) -> None:
 
 def _update(
     repositories: Sequence[Dict[str, Any]], lock_timeout: int, only: Optional[str] = None
-) -> None:
+) -> List[str]:
+    """Read the indexes of one file of sources, or all. AptError if one of repositories can't be.
+
+    Gives what apt says of others that can't be read: they may not matter.
+    """
     command = ["apt-get", "update", "-q", "-o", "Acquire::Retries=2"]
     if only:
         command += ["-o", "Dir::Etc::sourcelist=" + only, "-o", "Dir::Etc::sourceparts=-"]
@@ -167,9 +177,17 @@ def _update(
             )
     if status and only:
         raise AptError("apt can't read %s: %s." % (only, _last(output)), "mend what it names")
+    return [line for line in problems if _UNREAD.match(line)]
 
 
-def _try(packages: Sequence[Dict[str, Any]], urls: Dict[str, str], lock_timeout: int) -> List[str]:
+def _try(
+    packages: Sequence[Dict[str, Any]],
+    urls: Dict[str, str],
+    lock_timeout: int,
+    unread: Sequence[str] = (),
+) -> List[str]:
+    """Install the packages; unread is what apt said of the system's sources that it can't read."""
+    why = " Of its sources apt says: %s." % " / ".join(unread)[:600].rstrip(".") if unread else ""
     chosen = []
     for package in packages:
         name, url = package["name"], urls.get(package.get("repository") or "")
@@ -177,16 +195,18 @@ def _try(packages: Sequence[Dict[str, Any]], urls: Dict[str, str], lock_timeout:
         version = choose(package, url, policy)
         if version is None:
             offered = [each[0] for each in candidates(policy)]
+            wanted = name + (" " + package["version"] if package.get("version") else "")
+            there = " (there is %s)" % ", ".join(offered[:5]) if offered else ""
+            if url:
+                raise AptError(
+                    "%s offers no %s for this host%s." % (url, wanted, there),
+                    "see that the repository %s has the package for this release and architecture,"
+                    " or choose another version" % package["repository"],
+                )
             raise AptError(
-                "%s offers no %s%s for this host%s."
-                % (
-                    url or "No repository of this host",
-                    name,
-                    " " + package["version"] if package.get("version") else "",
-                    " (there is %s)" % ", ".join(offered[:5]) if offered else "",
-                ),
-                "see that the repository %shas the package for this release and architecture, or"
-                " choose another version" % (package["repository"] + " " if url else ""),
+                "None of this host's own apt sources offers %s%s.%s" % (wanted, there, why),
+                "see that the sources in /etc/apt can be read and are this release's (Ubuntu's:"
+                " with universe), or choose another version",
             )
         chosen.append("%s=%s" % (name, version))
     fresh = any(installed_version(package["name"]) is None for package in packages)
@@ -203,7 +223,7 @@ def _try(packages: Sequence[Dict[str, Any]], urls: Dict[str, str], lock_timeout:
         )  # fmt: skip
     if status:
         raise AptError(
-            "%s can't be installed: %s." % (", ".join(chosen), _last(output)),
+            "%s can't be installed: %s.%s" % (", ".join(chosen), _last(output), why),
             "run `apt-get install %s` on the host to see it all" % " ".join(chosen),
         )
     return chosen

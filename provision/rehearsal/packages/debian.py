@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from provision.errors import ProvisionError
@@ -39,6 +41,37 @@ def download(package: str, cache: Path) -> Path:
             )
             file = next(Path(part).glob("*.deb"))
             return file.replace(directory / file.name.replace("%3a", ":").replace("%7e", "~"))
+
+
+def archives(packages: Sequence[str], base: Path, cache: Path) -> list[Path]:
+    """The .debs that a host made from a base image would download for some packages of Debian's.
+
+    apt works out which, what they depend on included, from the image's lists and from what is
+    installed in it; each is downloaded once. What can't be is left to the hosts, which say why.
+    """
+    processes.require(["apt-get"], purpose=f"downloading {', '.join(packages)}")
+    with locks.exclusive(cache / "packages" / "debian.lock"):
+        # Beside the image: another one may want other versions.
+        directory = cache / "packages" / "debian" / base.name
+        (directory / "archives" / "partial").mkdir(parents=True, exist_ok=True)
+        state = base / "var/lib"
+        settings = {
+            "Dir::Etc": base / "etc/apt",
+            "Dir::State": state / "apt",
+            "Dir::State::status": state / "dpkg/status",
+            "Dir::Cache": directory,
+            "Dir::Cache::archives": "archives",
+            # The image is beneath the hosts, and nothing in it may change.
+            "Debug::NoLocking": "1",
+            "APT::Sandbox::User": "root",
+        }
+        with contextlib.suppress(ProvisionError):
+            processes.run(
+                *("apt-get", *(f"-o{name}={value}" for name, value in settings.items())),
+                *("-q", "-y", "--no-install-recommends", "--download-only", "install", *packages),
+                timeout=300,
+            )
+        return sorted((directory / "archives").glob("*.deb"))
 
 
 def _own_lists(cache: Path) -> tuple[str, ...]:

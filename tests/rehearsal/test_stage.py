@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from provision.fleet import Fleet
+from provision.rehearsal import stage
+from provision.rehearsal.progress import Quiet
+
+PUSHING = """\
+monitor:
+  hosts:
+    monitor: {ansible_host: 192.0.2.1}
+workers:
+  hosts:
+    pushed: {dataclay_pushgateway: true}
+    scraped:
+  vars:
+    apps: [dataclay]
+"""
+ARCHIVES = "var/cache/apt/archives"
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
+    """The packages that are asked for, each of which is one file."""
+    found: list[Sequence[str]] = []
+
+    def archives(packages: Sequence[str], base: Path, cache: Path) -> list[Path]:
+        found.append(packages)
+        (cache / "one_1_all.deb").write_text("a package")
+        return [cache / "one_1_all.deb"]
+
+    monkeypatch.setattr(stage.debian, "archives", archives)
+    return found
+
+
+def hand_out(fleet: Fleet, tmp_path: Path) -> list[str]:
+    """The hosts that have been given something."""
+    roots = {host.name: tmp_path / host.name for host in fleet.site.hosts}
+    for root in roots.values():
+        (root / ARCHIVES).mkdir(parents=True)
+    rehearsal: Any = SimpleNamespace(host=lambda name: SimpleNamespace(root=roots[name]))
+    stage.hand_out(rehearsal, fleet, tmp_path / "base", tmp_path, Quiet())
+    return [name for name, root in roots.items() if list((root / ARCHIVES).iterdir())]
+
+
+def test_hosts_are_given_what_they_install_from_debian(
+    fleet_of: Callable[..., Fleet], tmp_path: Path, asked: list[Sequence[str]]
+) -> None:
+    assert hand_out(fleet_of(PUSHING), tmp_path) == ["pushed"]
+    assert asked == [("prometheus-pushgateway",)]
+    assert (tmp_path / "pushed" / ARCHIVES / "one_1_all.deb").read_text() == "a package"
+
+
+def test_nothing_is_fetched_where_no_host_installs_anything_from_debian(
+    fleet_of: Callable[..., Fleet], tmp_path: Path, asked: list[Sequence[str]]
+) -> None:
+    assert hand_out(fleet_of(), tmp_path) == []
+    assert asked == []
