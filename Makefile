@@ -11,6 +11,10 @@ PYTHON := $(VENV)/bin/python
 PACKAGES := python3 python3-venv debootstrap systemd-container iproute2 iptables openssh-client \
 	apt-utils gnupg gpgv ca-certificates procps curl
 
+# The fingerprint of all files of the project, where git knows them.
+ONCE = PROVISION_PASSED=$(VENV)/passed.json PROVISION_FILES="$$(git ls-files -co --exclude-standard -z \
+	2>/dev/null | xargs -0 -r sha256sum 2>/dev/null | sha256sum | cut -c 1-64)"
+
 .PHONY: rehearse test test-all unit lint check-tree clean
 
 rehearse: $(VENV)/ready
@@ -20,11 +24,12 @@ unit: $(VENV)/ready
 	$(PYTHON) -m pytest -q --ignore tests/integration --ignore tests/e2e $(OPTIONS)
 
 test: lint
-	$(PYTHON) -m pytest --ignore tests/e2e $(OPTIONS)
-	$(PYTHON) -m pytest tests/e2e -m "not long" $(OPTIONS)
+	$(ONCE) $(PYTHON) -m pytest -p tests.passed -n 2 --dist loadfile --ignore tests/e2e $(OPTIONS)
+	$(ONCE) $(PYTHON) -m pytest -p tests.passed tests/e2e -m "not long" $(OPTIONS)
 
+# Whole files of tests that have just passed, on the very same files, are not run again.
 test-all: lint
-	PROVISION_TEST_ALL=1 $(PYTHON) -m pytest -n 2 --dist loadfile $(OPTIONS)
+	$(ONCE) PROVISION_TEST_ALL=1 $(PYTHON) -m pytest -p tests.passed -n 2 --dist loadfile $(OPTIONS)
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check .
