@@ -1,8 +1,8 @@
 """What passed a moment ago, on the very same files, need not be run again.
 
-A pytest plugin (`-p tests.passed`) for `make test` and the `make test-all` after it. PROVISION_PASSED
-names the record; it counts only for the files that PROVISION_FILES is the fingerprint of. Files of
-tests are left out as wholes: some tell a story in order.
+A pytest plugin (`-p tests.passed`) for `make test` and the `make test-all` after it.
+PROVISION_PASSED names the record; it counts only for the files that PROVISION_FILES is the
+fingerprint of. Files of tests are left out as wholes: some tell a story in order.
 """
 
 from __future__ import annotations
