@@ -257,7 +257,8 @@ def catalog() -> None:
 _CATALOGS = click.option(
     "--catalogs",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A directory with catalogs of your own, beside the built-in ones.",
+    help="A directory with catalogs of your own, beside the built-in ones"
+    " (by default catalogs/, where an inventory.yml stands here).",
 )
 _FORMAT = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
@@ -283,6 +284,39 @@ def show(app: str, catalogs: Path | None, form: str) -> int:
     from provision.commands import catalog as command
 
     return command.show_catalog(app=app, catalogs=catalogs, as_json=form == "json")
+
+
+@catalog.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
+@_CATALOGS
+@_FORMAT
+def check(files: tuple[Path, ...], catalogs: Path | None, form: str) -> int:
+    """Say what is wrong with catalogs, and why.
+
+    Each is looked at by itself, and all of them as they would stand on one host. Without a FILE:
+    the built-in ones and your own.
+    """
+    from provision.commands import catalog_check as command
+
+    return command.check(files=files, catalogs=catalogs, as_json=form == "json")
+
+
+@catalog.command()
+@click.argument("app")
+@_CATALOGS
+def docs(app: str, catalogs: Path | None) -> int:
+    """A page of reference of one application, in Markdown."""
+    from provision.commands import catalog as command
+
+    return command.show_reference(app=app, catalogs=catalogs)
+
+
+@catalog.command()
+def schema() -> int:
+    """The JSON Schema of catalogs, for editors."""
+    from provision.commands import catalog as command
+
+    return command.show_schema()
 
 
 @cli.command()

@@ -41,9 +41,9 @@ class Problem:
 class InvalidInput(ProvisionError):
     """Everything that is wrong with the files an operator wrote, told at once."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], *, remedy: str | None = None) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
         lines = [f"{count} {'problem' if count == 1 else 'problems'}:"]
         lines += [f"  {problem}" for problem in self.problems]
-        super().__init__("\n".join(lines))
+        super().__init__("\n".join(lines), remedy=remedy)

@@ -13,6 +13,8 @@ from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
 from provision.errors import ProvisionError
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
+from provision.paths import CATALOGS_DIRECTORY
+from provision.paths import INVENTORY_FILE as INVENTORY_FILE
 from provision.render.tree import write_tree
 from provision.secrets import (
     FILE_NAME,
@@ -25,9 +27,6 @@ from provision.secrets import (
 from provision.settings import WANTED
 from provision.site import Site, build_site
 from provision.view import RunView
-
-CATALOGS_DIRECTORY = "catalogs"
-INVENTORY_FILE = "inventory.yml"
 
 
 @dataclass(frozen=True)
@@ -67,9 +66,7 @@ def with_inventory(options: Sequence[str]) -> Sequence[str]:
 
 def names_inventory(options: Sequence[str]) -> bool:
     """Whether the options name an inventory."""
-    return any(
-        option in {"-i", "--inventory"} or option.startswith("--inventory=") for option in options
-    )
+    return any(option.startswith(("-i", "--inventory")) for option in options)
 
 
 def apply(

@@ -17,6 +17,9 @@ CATALOGS = _PACKAGE / "catalogs"
 TEMPLATES = _data("templates")
 PLAYBOOKS = _data("playbooks")
 DASHBOARDS = _data("dashboards")
+# What a site is called by where nobody says otherwise, and what stands beside it.
+INVENTORY_FILE = "inventory.yml"
+CATALOGS_DIRECTORY = "catalogs"
 
 
 def cache() -> Path:

@@ -47,7 +47,7 @@ def test_errors_are_told_with_a_remedy_and_exit_1(capsys: pytest.CaptureFixture[
 
 def test_an_unknown_application_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["catalog", "show", "relm"]) == 1
-    assert "known are realm" in capsys.readouterr().err
+    assert "known are dataclay, django-clickhouse, host, pipeline, realm" in capsys.readouterr().err
     arguments = ["worker", "w1", "--monitor", "m", "--app", "relm"]
     assert run(arguments) == 1
     assert "did you mean 'realm'" in capsys.readouterr().err
@@ -62,6 +62,9 @@ def test_an_unknown_application_lists_the_known_ones(capsys: pytest.CaptureFixtu
         ["worker", "--monitor", "m"],
         ["worker", "w1", "--app", "realm"],
         ["catalog", "show"],
+        ["catalog", "docs"],
+        ["catalog", "check", "--format", "xml"],
+        ["catalog", "list", "--catalogs", "nowhere"],
         ["rehearse", "--engine", "3"],
         ["up", "w1"],
         ["monitor-server", "m1", "m2"],

@@ -6,21 +6,24 @@ does on the host; tests/integration hold the two against each other with a real 
 A bucket is split at its dots. A pattern's segment is fixed, or a placeholder that takes one
 segment, or a dotted placeholder that takes one or more; a pattern has at most one dotted
 placeholder, so at most one way to match. No segment may be empty. A placeholder that a site sets
-stands in a pattern like a dotted one until its values are fixed in it.
+stands in a pattern like a dotted one until its values are fixed in it; what is matched, and held
+against other patterns, is what fix() gives.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
 FIXED_SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 DOTTED_VALUE = re.compile(rf"{FIXED_SEGMENT.pattern}(\.{FIXED_SEGMENT.pattern})*")
 PLACEHOLDER_SEGMENT = re.compile(r"<([a-z][a-z0-9_]*)>")
+# A segment that no documented bucket has: it follows placeholders alone.
+_ANY = "~"
 
 
 class Kind(StrEnum):
@@ -55,28 +58,32 @@ class Pattern:
         open_ones = [s.text for s in self.segments if s.kind is not Kind.FIXED]
         return (*(name for name, _ in self.fixed), *open_ones)
 
-    @property
+    @cached_property
     def specificity(self) -> tuple[object, ...]:
         """A key that sorts the pattern that must be tried first, first.
 
-        More fixed segments win; then no dotted placeholder; then fixed segments further left.
+        More fixed segments win; then no dotted placeholder; then fixed segments further left. The
+        rest of the key makes the order the same whatever order the patterns come in.
         """
-        fixed = sum(s.kind is Kind.FIXED for s in self.segments)
-        dotted = any(s.kind is Kind.DOTTED for s in self.segments)
-        return (-fixed, dotted, tuple(s.kind is not Kind.FIXED for s in self.segments), str(self))
+        open_ones = tuple(s.kind is not Kind.FIXED for s in self.segments)
+        return (sum(open_ones) - len(open_ones), self._dotted, open_ones, str(self), self.fixed)
+
+    @cached_property
+    def _dotted(self) -> bool:
+        return any(s.kind is Kind.DOTTED for s in self.segments)
 
     def match(self, bucket: str) -> dict[str, str] | None:
         """The placeholders' values in a bucket, or None where it does not follow the pattern."""
         parts = bucket.split(".")
         surplus = len(parts) - len(self.segments)
-        if surplus < 0 or "" in parts:
-            return None
-        if surplus and not any(s.kind is Kind.DOTTED for s in self.segments):
+        if surplus < 0 or "" in parts or (surplus and not self._dotted):
             return None
         values = dict(self.fixed)
         position = 0
         for segment in self.segments:
-            width = 1 + surplus if segment.kind is Kind.DOTTED else 1
+            width = 1
+            if segment.kind is Kind.DOTTED:
+                width, surplus = 1 + surplus, 0
             text = ".".join(parts[position : position + width])
             if segment.kind is not Kind.FIXED:
                 values[segment.text] = text
@@ -86,31 +93,49 @@ class Pattern:
         return values
 
     def fix(self, values: Mapping[str, str]) -> Pattern:
-        """This pattern for these values of some placeholders, which may have several segments."""
+        """This pattern for these values of some placeholders, which may have several segments.
+
+        Values of placeholders that it does not have are left out. Raises ValueError for a value
+        that cannot stand in a bucket.
+        """
         segments: list[Segment] = []
+        fixed = list(self.fixed)
         for segment in self.segments:
-            if segment.kind is not Kind.FIXED and segment.text in values:
-                parts = values[segment.text].split(".")
-                segments += [Segment(Kind.FIXED, part) for part in parts]
-            else:
+            if segment.kind is Kind.FIXED or segment.text not in values:
                 segments.append(segment)
-        return Pattern(tuple(segments), (*self.fixed, *values.items()))
+                continue
+            value = values[segment.text]
+            if not DOTTED_VALUE.fullmatch(value):
+                raise ValueError(f"{value!r} cannot stand in a bucket at <{segment.text}>")
+            segments += [Segment(Kind.FIXED, part) for part in value.split(".")]
+            fixed.append((segment.text, value))
+        return Pattern(tuple(segments), tuple(fixed))
 
     def fill(self, values: Mapping[str, str]) -> str:
         """The bucket with the placeholders' values put in (KeyError for one that is missing)."""
         return ".".join(s.text if s.kind is Kind.FIXED else values[s.text] for s in self.segments)
 
-    def shapes(self) -> tuple[str, ...]:
-        """Buckets that stand for all of this pattern: with placeholders of one segment, and of
-        two where they are dotted, of a text that is in no other pattern.
+    def shapes(self, longest: int = 2) -> tuple[str, ...]:
+        """Buckets that stand for all of this pattern.
+
+        A placeholder is a text that is in no documented bucket; a dotted one has one to `longest`
+        segments.
         """
+        lengths = range(1, longest + 1 if self._dotted else 2)
+        texts = {Kind.ONE: _ANY}
         return tuple(
             ".".join(
-                s.text if s.kind is Kind.FIXED else dotted if s.kind is Kind.DOTTED else "~"
+                s.text if s.kind is Kind.FIXED else (texts | {Kind.DOTTED: dotted})[s.kind]
                 for s in self.segments
             )
-            for dotted in ("~", "~.~")
+            for dotted in (".".join([_ANY] * length) for length in lengths)
         )
+
+    def within(self, other: Pattern) -> bool:
+        """Whether every bucket that follows this pattern follows the other one, too."""
+        # Where a dotted placeholder is longer than the whole other pattern, nothing new happens.
+        longest = len(other.segments) + 1
+        return all(other.match(bucket) is not None for bucket in self.shapes(longest))
 
     def __str__(self) -> str:
         return ".".join(s.text if s.kind is Kind.FIXED else f"<{s.text}>" for s in self.segments)
@@ -120,10 +145,15 @@ def parse_pattern(bucket: str, dotted: Collection[str], settings: Collection[str
     """Parse a documented bucket such as `realm.<hostname>.protocol.<version>.used`.
 
     dotted names the placeholders that span any number of segments, settings those whose values a
-    site fixes. Raises ValueError for an empty
-    segment, a character that statsd or Telegraf would not keep, a placeholder that stands twice and
-    for a second dotted one.
+    site fixes. Raises ValueError for an empty segment, a character that statsd or Telegraf would
+    not keep, a placeholder that stands twice and for a second dotted one.
     """
+    return _parse(bucket, frozenset(dotted), frozenset(settings))
+
+
+# Each bucket is parsed for each host of a site, and many times while a catalog is checked.
+@lru_cache(maxsize=4096)
+def _parse(bucket: str, dotted: frozenset[str], settings: frozenset[str]) -> Pattern:
     segments = []
     for part in bucket.split("."):
         if placeholder := PLACEHOLDER_SEGMENT.fullmatch(part):
@@ -150,29 +180,40 @@ def parse_pattern(bucket: str, dotted: Collection[str], settings: Collection[str
 
 def overlap(one: Pattern, other: Pattern) -> str | None:
     """A bucket that follows both patterns, or None where there is none."""
-
-    @cache
-    def rest(i: int, j: int) -> tuple[str, ...] | None:
-        """The segments of a bucket that follows both from these on; `~` may be any text."""
-        if i == len(one.segments) or j == len(other.segments):
-            both = i == len(one.segments) and j == len(other.segments)
-            return () if both else None
-        mine, theirs = one.segments[i], other.segments[j]
-        if mine.kind is theirs.kind is Kind.FIXED and mine.text != theirs.text:
-            return None
-        text = next((s.text for s in (mine, theirs) if s.kind is Kind.FIXED), "~")
-        # A dotted placeholder may take this segment and go on, or end with it.
-        steps = [(i + 1, j + 1)]
-        steps += [(i, j + 1)] if mine.kind is Kind.DOTTED else []
-        steps += [(i + 1, j)] if theirs.kind is Kind.DOTTED else []
-        for step in steps:
-            following = rest(*step)
-            if following is not None:
-                return (text, *following)
+    mine, theirs = one.segments, other.segments
+    if _differ(mine, theirs) or _differ(mine[::-1], theirs[::-1]):
         return None
+    # From the end: which segments of both a bucket can go on with from (i, j), and its text there.
+    end = (len(mine), len(theirs))
+    rest: dict[tuple[int, int], tuple[str, tuple[int, int]]] = {}
+    for i in reversed(range(len(mine))):
+        for j in reversed(range(len(theirs))):
+            a, b = mine[i], theirs[j]
+            if a.kind is b.kind is Kind.FIXED and a.text != b.text:
+                continue
+            # A dotted placeholder may end with this segment, or take it and go on.
+            steps = [(i + 1, j + 1)]
+            steps += [(i, j + 1)] if a.kind is Kind.DOTTED else []
+            steps += [(i + 1, j)] if b.kind is Kind.DOTTED else []
+            step = next((s for s in steps if s == end or s in rest), None)
+            if step:
+                text = next((s.text for s in (a, b) if s.kind is Kind.FIXED), "x")
+                rest[i, j] = (text, step)
+    place, found = (0, 0), []
+    while place in rest:
+        text, place = rest[place]
+        found.append(text)
+    return ".".join(found) if place == end else None
 
-    found = rest(0, 0)
-    return None if found is None else ".".join(found).replace("~", "x")
+
+def _differ(one: Sequence[Segment], other: Sequence[Segment]) -> bool:
+    """Whether fixed segments at the beginning differ: most patterns are told apart by that."""
+    for a, b in zip(one, other, strict=False):
+        if Kind.DOTTED in (a.kind, b.kind):
+            return False
+        if a.kind is b.kind is Kind.FIXED and a.text != b.text:
+            return True
+    return False
 
 
 Documented = TypeVar("Documented")

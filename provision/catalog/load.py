@@ -1,25 +1,58 @@
-"""Catalogs from YAML files: every error of a file at once, with its line and key path."""
+"""Catalogs from YAML files: every error of a file at once, with its line, key path and a hint."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from provision.catalog.document import MOST_BYTES as MOST_BYTES
+from provision.catalog.document import Document, Fault, read_document
 from provision.catalog.lint import lint
-from provision.catalog.model import Catalog
-from provision.errors import InvalidInput, Problem, ProvisionError
+from provision.catalog.messages import explain, telling
+from provision.catalog.model import ONLY_WITH, Catalog, Input
+from provision.catalog.subject import KeyPath
+from provision.errors import InvalidInput, Problem
 from provision.paths import CATALOGS
 
-# The largest catalog anyone wrote by hand is a hundredth of this; more is a mistake or an attack.
-MOST_BYTES = 1_000_000
-MOST_DEPTH = 20
+SUFFIXES = frozenset({".yaml", ".yml"})
+# The parts, what holds between the keys of the whole, and what that leaves.
+ROUNDS = 3
+# Who reads more than this at once has another kind of file.
+MOST_TOLD = 1000
+# What stands for a key whose value is wrong, so that the rest of the file can be looked at, too.
+_STAND_INS: Mapping[str, Any] = {
+    **dict.fromkeys(("app", "title", "description", "source", "prefix"), "x"),
+    "scrape": {"port": 1},
+}
+_STAND_IN_PLACEHOLDER = {"description": "x", "examples": ["x"], "expected": 1}
 
-_Path = tuple[str | int, ...]
+
+@dataclass(frozen=True)
+class Examined:
+    """A file, and what is wrong with it; the catalog, where nothing is."""
+
+    path: Path
+    catalog: Catalog | None
+    faults: tuple[Fault, ...]
+
+    @property
+    def problems(self) -> list[Problem]:
+        """The faults, as an operator is told of them."""
+        return [fault.problem(self.path) for fault in self.faults]
+
+
+def examine(path: Path) -> Examined:
+    """Read one file, and find everything that is wrong with it."""
+    document = read_document(path)
+    catalog = _checked(document) if document.readable else None
+    faults = tuple(sorted(document.faults, key=lambda fault: fault.line or math.inf))
+    return Examined(path, None if faults else catalog, faults)
 
 
 def load_catalog(path: Path) -> Catalog:
@@ -27,40 +60,10 @@ def load_catalog(path: Path) -> Catalog:
 
     Raises InvalidInput with every problem of the file, each with line and key path.
     """
-    file = str(path)
-    text = _read(path)
-    try:
-        refused = list(_refused(text, file))
-        if refused:
-            raise InvalidInput(refused)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = f"line {mark.line + 1}" if mark else ""
-        raise InvalidInput([Problem(file, line, f"not YAML: {error.problem}")]) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise InvalidInput([Problem(file, "", f"not YAML: {error}")]) from error
-    if root is None:
-        raise InvalidInput([Problem(file, "", "the file is empty")])
-
-    problems: list[Problem] = []
-    lines: dict[_Path, int] = {}
-    value = _plain(root, (), lines, problems, file)
-    if problems:
-        raise InvalidInput(problems)
-    try:
-        catalog = Catalog.model_validate(value)
-    except ValidationError as error:
-        raise InvalidInput(
-            [_problem(file, details, lines) for details in _telling(error.errors())]
-        ) from error
-    found = [
-        Problem(file, _where(finding.path, lines), finding.message, finding.rule)
-        for finding in lint(catalog)
-    ]
-    if found:
-        raise InvalidInput(found)
-    return catalog
+    examined = examine(path)
+    if examined.catalog is None:
+        raise InvalidInput(examined.problems)
+    return examined.catalog
 
 
 def load_catalogs(directory: Path | None = None) -> dict[str, Catalog]:
@@ -71,23 +74,47 @@ def load_catalogs(directory: Path | None = None) -> dict[str, Catalog]:
     """
     problems: list[Problem] = []
     catalogs: dict[str, Catalog] = {}
-    own = sorted(directory.glob("*.y*ml")) if directory and directory.is_dir() else []
     seen: dict[str, Path] = {}
-    for path in [*sorted(CATALOGS.glob("*.yaml")), *own]:
-        try:
-            catalog = load_catalog(path)
-        except InvalidInput as error:
-            problems += error.problems
+    for path in [*catalog_files(CATALOGS), *own_files(directory)]:
+        examined = examine(path)
+        problems += examined.problems
+        if examined.catalog is None:
             continue
-        if catalog.app in seen and path.parent == seen[catalog.app].parent:
-            problems.append(
-                Problem(str(path), "app", f"{catalog.app!r} stands in {seen[catalog.app]} as well")
-            )
-        seen[catalog.app] = path
-        catalogs[catalog.app] = catalog
+        app = examined.catalog.app
+        if app in seen and path.parent == seen[app].parent:
+            problems.append(Problem(str(path), "app", f"{app!r} stands in {seen[app]} as well"))
+        seen[app] = path
+        catalogs[app] = examined.catalog
     if problems:
-        raise InvalidInput(problems)
+        files = sorted({problem.file for problem in problems})
+        remedy = f"mend {', '.join(files)}: no command works without it"
+        raise InvalidInput(problems, remedy=remedy)
     return catalogs
+
+
+def own_files(directory: Path | None) -> list[Path]:
+    """The catalogs that stand in a site's directory, if it has one."""
+    if directory is None or not directory.is_dir() or directory.samefile(CATALOGS):
+        return []
+    return catalog_files(directory)
+
+
+def catalog_files(directory: Path) -> list[Path]:
+    """The YAML files of a directory; hidden ones, and whatever else stands there, are not ours.
+
+    A link that leads nowhere is one of them: it was meant to be a catalog. Raises InvalidInput for
+    a directory that cannot be read.
+    """
+    try:
+        return sorted(
+            path
+            for path in directory.iterdir()
+            if path.suffix in SUFFIXES
+            and not path.name.startswith((".", "#"))
+            and (path.is_file() or not path.exists())
+        )
+    except OSError as error:
+        raise InvalidInput([Problem(str(directory), "", error.strerror or str(error))]) from error
 
 
 def unknown_app(app: str, known: Iterable[str]) -> str:
@@ -98,106 +125,84 @@ def unknown_app(app: str, known: Iterable[str]) -> str:
     return f"no catalog for application {app!r}: {guess}known are {', '.join(names)}"
 
 
-def _read(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ProvisionError(f"{path}: {error.strerror}") from error
-    if len(data) > MOST_BYTES:
-        size = f"{len(data):,} bytes, more than the {MOST_BYTES:,} a catalog may have"
-        raise InvalidInput([Problem(str(path), "", size)])
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise InvalidInput(
-            [Problem(str(path), f"line {line}", "not UTF-8", "save the file as UTF-8")]
-        ) from error
+def _checked(document: Document) -> Catalog | None:
+    """The document's catalog, or what of it is not wrong, looked at; None where that is nothing."""
+    value, places, catalog = document.value, None, None
+    # What holds for the whole can be looked at only once all of its parts are right.
+    for _ in range(ROUNDS):
+        try:
+            catalog = Catalog.model_validate(value)
+            break
+        except ValidationError as error:
+            errors = [(_path(details, places), details) for details in telling(error)]
+            _report(document, errors[:MOST_TOLD])
+            if len(errors) > MOST_TOLD:
+                what = f"and {len(errors) - MOST_TOLD:,} more problems"
+                document.faults.append(Fault(None, (), what))
+                return None
+            value, places = _without(value, places, [path for path, _ in errors])
+            if value is None:
+                return None
+    for finding in lint(catalog, places) if catalog else ():
+        line = document.line(finding.path)
+        document.faults.append(Fault(line, finding.path, finding.message, rule=finding.rule))
+    return catalog
 
 
-def _plain(
-    node: yaml.Node, path: _Path, lines: dict[_Path, int], problems: list[Problem], file: str
-) -> Any:
-    """A composed node as plain values, with the line of every key path."""
-    line = node.start_mark.line + 1
-    if path in lines:
-        problems.append(Problem(file, _where(path, lines), "the same key again", f"line {line}"))
-    lines[path] = line
-    if isinstance(node, yaml.MappingNode):
-        mapping: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                where = f"line {key_node.start_mark.line + 1}"
-                problems.append(Problem(file, where, "a key must be a plain word"))
-                continue
-            key = str(key_node.value)
-            mapping[key] = _plain(value_node, (*path, key), lines, problems, file)
-        return mapping
-    if isinstance(node, yaml.SequenceNode):
-        return [
-            _plain(item, (*path, index), lines, problems, file)
-            for index, item in enumerate(node.value)
-        ]
-    try:
-        return yaml.SafeLoader("").construct_object(node)
-    except (ValueError, yaml.YAMLError) as error:
-        text = str(error).splitlines()[0]
-        problems.append(Problem(file, _where(path, lines), text, "quote it if it is a text"))
-        return None
+def _report(document: Document, errors: Sequence[tuple[KeyPath, Mapping[str, Any]]]) -> None:
+    """Add what pydantic says, but for what is an echo of a fault that is known."""
+    known = {fault.path for fault in document.faults}
+    for path, details in errors:
+        if path not in known:
+            what, hint = explain(details, path)
+            document.faults.append(Fault(document.line(path), path, what, hint))
 
 
-def _refused(text: str, file: str) -> Iterator[Problem]:
-    """What YAML can do and a catalog may not: aliases, which can explode, and endless nesting."""
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1 if event.start_mark else 0
-        if isinstance(event, yaml.AliasEvent):
-            yield Problem(file, f"line {line}", "an alias (*)", "write the value out")
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MOST_DEPTH:
-            yield Problem(file, f"line {line}", "nested too deeply")
-            return
+def _path(details: Mapping[str, Any], places: Sequence[int] | None) -> KeyPath:
+    """The key path in the file, whose metrics have the indexes of places."""
+    path = [part for part in details["loc"] if part != "[key]"]
+    if places is not None and path[:1] == ["metrics"] and len(path) > 1:
+        path[1] = places[path[1]]
+    return tuple(path)
 
 
-def _where(path: _Path, lines: dict[_Path, int]) -> str:
-    """A key path as people write it, with the line of the longest part of it that stands there."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    for length in range(len(path), -1, -1):
-        if path[:length] in lines:
-            return (
-                f"line {lines[path[:length]]}: {text}" if text else f"line {lines[path[:length]]}"
-            )
-    return text
+def _without(
+    value: Any, places: Sequence[int] | None, wrong: Sequence[KeyPath]
+) -> tuple[dict[str, Any] | None, list[int]]:
+    """A file's value without what is wrong in it, and the places of the metrics that are left."""
+    if not isinstance(value, dict) or not isinstance(value.get("metrics"), list):
+        return None, []
+    places = list(range(len(value["metrics"]))) if places is None else places
+    dropped = {path[1] for path in wrong if path[0:1] == ("metrics",) and len(path) > 1}
+    metrics = dict(zip(places, value["metrics"], strict=True))
+    kept = {index: metric for index, metric in metrics.items() if index not in dropped}
+    rest = {**value, "metrics": list(kept.values())}
+    for path in wrong:
+        key = path[0] if path else None
+        if key in {"metrics", "input"} and len(path) == 1:
+            return None, []
+        if key is None:
+            rest = _by_input(rest)
+        elif key == "placeholders" and len(path) > 1:
+            placeholders = {k: v for k, v in rest["placeholders"].items() if k != path[1]}
+            good = {path[1]: _STAND_IN_PLACEHOLDER} if len(path) > 2 else {}
+            rest["placeholders"] = placeholders | good
+        elif key in _STAND_INS:
+            rest[str(key)] = _STAND_INS[str(key)]
+        elif key != "metrics":
+            rest.pop(str(key), None)
+    return (rest if kept else None), list(kept)
 
 
-def _telling(errors: Sequence[Any]) -> list[Any]:
-    """All but the echoes: a list is not too short as well because its entries are wrong."""
-    places = [tuple(details["loc"]) for details in errors]
-    return [
-        details
-        for details in errors
-        if details["type"] != "too_short"
-        or not any(
-            place[:-1] and place[: len(details["loc"])] == details["loc"]
-            for place in places
-            if place != details["loc"]
-        )
-    ]
+def _by_input(value: dict[str, Any]) -> dict[str, Any]:
+    """A file's value with the keys that its input has, and without those that it has not."""
+    known = value.get("input", Input.STATSD)
+    rest = {key: item for key, item in value.items() if key not in _others(known)}
+    for name in ONLY_WITH.get(known, ()):
+        if name in _STAND_INS and rest.get(name) is None:
+            rest[name] = _STAND_INS[name]
+    return rest
 
 
-def _problem(file: str, details: Any, lines: dict[_Path, int]) -> Problem:
-    path = tuple(part for part in details["loc"] if part != "[key]")
-    kind, context = details["type"], details.get("ctx", {})
-    if kind == "missing":
-        return Problem(file, _where(path, lines), "missing")
-    if kind == "extra_forbidden":
-        return Problem(file, _where(path, lines), "no such key")
-    if kind == "enum":
-        return Problem(
-            file, _where(path, lines), f"{details['input']!r} is not {context['expected']}"
-        )
-    message = str(details["msg"]).removeprefix("Value error, ")
-    return Problem(file, _where(path, lines), f"{message} (found {details['input']!r:.80})")
+def _others(known: str) -> set[str]:
+    return {name for wanted, names in ONLY_WITH.items() if wanted != known for name in names}

@@ -1,6 +1,7 @@
-"""What a catalog holds: frozen, typed values, and the rules that one metric alone must keep.
+"""A catalog: all that an application documents, and where each metric of it is stored.
 
-Rules between metrics, and between catalogs, are in provision.catalog.lint.
+Its parts are in provision.catalog.parts; rules between metrics, and between catalogs, in
+provision.catalog.lint.
 """
 
 from __future__ import annotations
@@ -8,276 +9,89 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
-from functools import cached_property
-from typing import Annotated, Self
+from dataclasses import replace
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from provision.catalog.buckets import Pattern, parse_pattern
-from provision.catalog.units import Unit
+from provision.catalog.parts import Condition as Condition
+from provision.catalog.parts import Former as Former
+from provision.catalog.parts import Ignored as Ignored
+from provision.catalog.parts import Metric as Metric
+from provision.catalog.parts import Part, fixed_name, tell
+from provision.catalog.parts import Placeholder as Placeholder
+from provision.catalog.parts import Scrape as Scrape
+from provision.catalog.vocabulary import AppName, Line, Name, Text
+from provision.catalog.vocabulary import Input as Input
+from provision.catalog.vocabulary import MetricType as MetricType
+from provision.catalog.vocabulary import Severity as Severity
+from provision.catalog.vocabulary import TimerField as TimerField
+from provision.catalog.vocabulary import Transport as Transport
 
-NAME = r"^[a-z][a-z0-9_]*$"
-APP_NAME = r"^[a-z][a-z0-9-]*$"
 # Prometheus' data model, Metric names; a colon is for recording rules alone.
 PROMETHEUS_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 # A Telegraf plugin's measurement and field, as `cpu.usage_active`.
 TELEGRAF_NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 # Telegraf and the processor in templates/telegraf set these tags themselves.
+FORMER_NAME = "former_name"
 RESERVED_TAGS = frozenset(
-    {"host", "metric_type", "transport", "bucket", "app", "time", "url", "instance", "job"}
+    {
+        *("host", "metric_type", "transport", "bucket", "app", "time", "url"),
+        *("instance", "job", FORMER_NAME),
+    }
 )
 # What Prometheus and the Pushgateway tell processes of one application apart by.
 TARGET_LABELS = ("instance", "job")
 UNDOCUMENTED = "undocumented"
 VALUE = "value"
-
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Name = Annotated[str, StringConstraints(pattern=NAME)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, ignored_types=(cached_property,), use_attribute_docstrings=True
-    )
+# The keys that a catalog has with one kind of input alone.
+ONLY_WITH: Mapping[Input, tuple[str, ...]] = {
+    Input.STATSD: ("prefix", "transport"),
+    Input.PROMETHEUS: ("scrape", "ignored"),
+}
 
 
-class Input(StrEnum):
-    """How an application's metrics come to Telegraf."""
-
-    STATSD = "statsd"
-    PROMETHEUS = "prometheus"
-    TELEGRAF = "telegraf"
-
-
-class Transport(StrEnum):
-    """What statsd lines are sent over."""
-
-    UDP = "udp"
-    TCP = "tcp"
-
-
-class MetricType(StrEnum):
-    """What a metric is, by the names that statsd and Prometheus document."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    TIMER = "timer"
-    SET = "set"
-
-    @property
-    def telegraf(self) -> str:
-        """Telegraf's value of the tag `metric_type`.
-
-        Source: plugins/inputs/statsd/README.md of Telegraf 1.39.
-        """
-        return "timing" if self is MetricType.TIMER else self.value
-
-
-class TimerField(StrEnum):
-    """What Telegraf works out of the times of one interval, beside percentiles.
-
-    Source: plugins/inputs/statsd/README.md of Telegraf 1.39, Measurements.
-    """
-
-    COUNT = "count"
-    SUM = "sum"
-    MEAN = "mean"
-    MEDIAN = "median"
-    STDDEV = "stddev"
-    LOWER = "lower"
-    UPPER = "upper"
-
-
-class Severity(StrEnum):
-    """How soon a person should look."""
-
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-
-class Condition(_Model):
-    """When to worry: above or below a value (a counter: its increase in 5 minutes)."""
-
-    above: FiniteFloat | None = None
-    """Worry when the value is greater than this."""
-    below: FiniteFloat | None = None
-    """Worry when the value is smaller than this."""
-    severity: Severity
-    """How soon a person should look."""
-    advice: Text
-    """What that person should do."""
-
-    @model_validator(mode="after")
-    def _one_bound(self) -> Self:
-        if (self.above is None) == (self.below is None):
-            raise ValueError("a condition has one of above and below")
-        return self
-
-    @property
-    def bound(self) -> float:
-        """The value that is not to be passed."""
-        bound = self.above if self.above is not None else self.below
-        assert bound is not None
-        return bound
-
-
-class Placeholder(_Model):
-    """A varying part of a bucket, or a label; its name is the tag that holds the value."""
-
-    description: Text
-    """What the value is."""
-    values: tuple[str, ...] | None = Field(default=None, min_length=1)
-    """All documented values, which closes the list; another that comes is reported."""
-    dotted: bool = False
-    """Whether the value spans any number of segments, as a host name does."""
-    setting: bool = False
-    """Whether the site says the values, in the variable `<app>_<placeholder>`; values are the
-    defaults. It may have several segments."""
-    examples: tuple[str, ...] = ()
-    """Values to try of an open placeholder."""
-    expected: int | None = Field(default=None, ge=1)
-    """How many values of an open placeholder one host is expected to send."""
-
-    @model_validator(mode="after")
-    def _closed_or_open(self) -> Self:
-        if self.values is not None and self.dotted:
-            raise ValueError("a closed list of values cannot be dotted: leave out one of the two")
-        if self.setting and not self.values:
-            raise ValueError("a setting of the site needs values: those that it has by default")
-        if self.values is not None and self.expected is not None:
-            raise ValueError("a closed list has as many values as it has: leave out expected")
-        return self
-
-    def samples(self) -> tuple[str, ...]:
-        """Values to try: every one of a closed list, else the examples."""
-        return self.values or self.examples
-
-    @property
-    def number(self) -> int:
-        """How many values to expect."""
-        return self.expected or max(len(self.samples()), 1)
-
-
-class Former(_Model):
-    """A name that a metric had before: values under it are kept as this metric's."""
-
-    name: Text
-    """The name after the catalog's prefix, as it was documented."""
-    measurement: Name | None = None
-    """Where the values were stored, if not where the name alone says."""
-
-
-class Metric(_Model):
-    """One documented (name, type) pair."""
-
-    name: Text
-    """The bucket after the catalog's prefix; a Prometheus metric's name; or a Telegraf plugin's
-    measurement and field, as cpu.usage_active."""
-    type: MetricType
-    """counter, gauge, timer or set."""
-    unit: Unit
-    """Of one recorded value."""
-    title: Text
-    """What a panel is called."""
-    description: Text
-    """What it means, as documented."""
-    measurement: Name | None = None
-    """Where it is stored, less the application's name; by default the name's fixed segments,
-    joined by `_`."""
-    labels: dict[Name, tuple[str, ...] | None] = {}
-    """Labels (tags of a Telegraf plugin) that it has: placeholders' names, with the values that
-    this metric has of them if not all."""
-    percentiles: tuple[Annotated[float, Field(gt=0, lt=100)], ...] = (50, 95, 99)
-    """Which percentiles of a timer are kept."""
-    fields: tuple[TimerField, ...] = tuple(TimerField)
-    """Which of a timer's other fields are kept."""
-    always: bool = False
-    """Whether a running application always sends it, so that its absence is a fault."""
-    condition: Condition | None = None
-    """When to worry."""
-    deprecated: Text | None = None
-    """Why it goes away, and what takes its place; its absence is no fault."""
-    formerly: tuple[Former, ...] = ()
-    """Names that it had before; queries cover them as well."""
-
-    @model_validator(mode="after")
-    def _only_timers(self) -> Self:
-        if self.type is not MetricType.TIMER:
-            for name in ("percentiles", "fields"):
-                if name in self.model_fields_set:
-                    raise ValueError(f"only a timer has {name}: this is a {self.type}")
-        return self
-
-    @property
-    def default_measurement(self) -> str:
-        """The fixed segments of the name, joined: `protocol.<version>.used` is `protocol_used`."""
-        return fixed_name(self.name)
-
-
-def fixed_name(name: str) -> str:
-    """A name's fixed segments, joined by `_`, in lower case."""
-    fixed = [part for part in name.split(".") if not part.startswith("<")]
-    return re.sub(r"[^a-z0-9]+", "_", "_".join(fixed).lower()).strip("_")
-
-
-class Ignored(_Model):
-    """What a client library adds of itself: known, and kept out."""
-
-    name: Annotated[str, StringConstraints(pattern=r"^(\*[a-zA-Z0-9_:]+|[a-zA-Z0-9_:]+\*?)$")]
-    """A Prometheus metric's name; `*` at its beginning or end stands for anything."""
-    reason: Text
-    """Whose it is, and why nobody needs it."""
-
-
-class Scrape(_Model):
-    """Where a Prometheus application documents that its metrics can be fetched."""
-
-    port: Annotated[int, Field(ge=1, le=65535)]
-    """The TCP port."""
-    path: Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]*$")] = "/metrics"
-    """The path of the URL."""
-
-
-class Catalog(_Model):
+class Catalog(Part):
     """All that one application documents."""
 
-    app: Annotated[str, StringConstraints(pattern=APP_NAME)]
+    app: AppName
     """The application, as the inventory's `apps` names it."""
-    title: Text
+    title: Line
     """Its name for people."""
     description: Text
     """What sends these metrics, and where to."""
-    source: Text
+    source: Line
     """The document that the catalog is from."""
     input: Input = Input.STATSD
     """How the metrics come: statsd, prometheus, or a plugin of Telegraf's own."""
     transport: Transport = Transport.UDP
     """What statsd lines are sent over."""
-    prefix: Text | None = None
+    prefix: Line | None = None
     """What all buckets begin with (statsd)."""
     scrape: Scrape | None = None
     """Where the metrics are fetched (prometheus)."""
-    ignored: tuple[Ignored, ...] = ()
+    ignored: tuple[Ignored, ...] = Field(default=(), max_length=1000)
     """What comes beside the documented metrics and is not stored (prometheus)."""
-    placeholders: dict[Name, Placeholder] = {}
+    placeholders: dict[Name, Placeholder] = Field(default_factory=dict)
     """The varying parts of buckets, and labels."""
-    metrics: tuple[Metric, ...] = Field(min_length=1)
+    metrics: tuple[Metric, ...] = Field(min_length=1, max_length=5000)
     """The documented (name, type) pairs."""
 
     @model_validator(mode="after")
     def _fits_input(self) -> Self:
+        problems = []
         if self.input is Input.STATSD and self.prefix is None:
-            raise ValueError("buckets of statsd begin with a prefix: add prefix")
-        if self.input is not Input.STATSD:
-            for name in ("prefix", "transport"):
-                if name in self.model_fields_set:
-                    raise ValueError(f"{name} is for statsd: leave it out with {self.input}")
-        if (self.input is Input.PROMETHEUS) != (self.scrape is not None):
-            raise ValueError("scrape goes with input: prometheus, and nothing else")
-        if self.ignored and self.input is not Input.PROMETHEUS:
-            raise ValueError("ignored goes with input: prometheus")
+            problems.append("buckets of statsd begin with a prefix: add prefix")
+        if self.input is Input.PROMETHEUS and self.scrape is None:
+            problems.append("what is scraped is scraped somewhere: add scrape, with its port")
+        problems += [
+            f"{name} is for {wanted}: leave it out with input: {self.input}"
+            for wanted, names in ONLY_WITH.items()
+            for name in names
+            if name in self.model_fields_set and self.input is not wanted
+        ]
+        tell(problems)
         return self
 
     @property
@@ -330,10 +144,13 @@ class Catalog(_Model):
         return f"{self.stem}_{name.removeprefix(f'{self.stem}_')}"
 
     def field(self, metric: Metric) -> str:
-        """The field that holds a metric's value; of a timer, that of its mean."""
+        """The field that holds a metric's value; of a timer its mean, or the first that is kept."""
         if self.input is Input.TELEGRAF:
             return metric.name.partition(".")[2]
-        return TimerField.MEAN.value if metric.type is MetricType.TIMER else VALUE
+        if metric.type is MetricType.TIMER:
+            fields = self.fields(metric)
+            return TimerField.MEAN.value if TimerField.MEAN in fields else fields[0]
+        return VALUE
 
     def fields(self, metric: Metric) -> tuple[str, ...]:
         """All fields that are stored of a metric."""
@@ -357,20 +174,27 @@ class Catalog(_Model):
 
     def parsed(self, name: str) -> Pattern:
         """The bucket of a documented or former name, parsed as pattern() does."""
+        return self.parse(self._bucket(name))
+
+    def parse(self, bucket: str) -> Pattern:
+        """A bucket, or the beginning of one, with this catalog's placeholders in it."""
         dotted = {n for n, placeholder in self.placeholders.items() if placeholder.dotted}
         settings = {n for n, placeholder in self.placeholders.items() if placeholder.setting}
-        return parse_pattern(self._bucket(name), dotted, settings)
+        return parse_pattern(bucket, dotted, settings)
 
     def patterns(self, metric: Metric) -> tuple[Pattern, ...]:
         """What a metric's buckets look like on a site, former names included.
 
-        The values of settings are fixed in them.
+        The values of settings are fixed in them, and so is a former name: under both names a metric
+        is two series, which would otherwise take each other's place.
         """
         settings = dict(self.setting_values)
         found = []
         for name in (metric.name, *(former.name for former in metric.formerly)):
             pattern = self.parsed(name)
             used = [n for n in pattern.placeholders if n in settings]
+            if name != metric.name:
+                pattern = replace(pattern, fixed=((FORMER_NAME, name),))
             found += [
                 pattern.fix(dict(zip(used, choice, strict=True)))
                 for choice in itertools.product(*(settings[n] for n in used))
@@ -392,5 +216,8 @@ class Catalog(_Model):
 
 
 def percentile(value: float) -> str:
-    """Telegraf's name of a percentile's field: `95_percentile`, `99.9_percentile`."""
-    return f"{value:g}_percentile"
+    """Telegraf's name of a percentile's field: `95_percentile`, `99.9_percentile`.
+
+    Source: plugins/inputs/statsd/statsd.go of Telegraf 1.39, which writes the shortest form.
+    """
+    return f"{float(value)!r}".removesuffix(".0") + "_percentile"

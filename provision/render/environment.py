@@ -96,6 +96,35 @@ def env(name: object) -> Literal:
     return Literal(f"${{{word(name)}}}")
 
 
+def markdown(value: object) -> Literal:
+    """Text in Markdown, in one line: nothing in it is markup, and no `|` ends a table's cell.
+
+    Source: CommonMark 0.31, Backslash escapes; GitHub Flavored Markdown, Tables.
+    """
+    text = re.sub(r"([\\`*\[\]<>|&~$])", r"\\\1", " ".join(str(value).split()))
+    text = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
+    # What makes a heading, a list or a rule at the beginning of a line.
+    return Literal(re.sub(r"^([#+=-]|[0-9]+(?=[.)]))", _escaped, text))
+
+
+def code(value: object) -> Literal:
+    """A code span in Markdown, with as many backticks around it as it takes."""
+    text = " ".join(str(value).split()) or " "
+    ticks = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    blank = " " if "`" in (text[0], text[-1]) else ""
+    return Literal(f"{ticks}{blank}{text}{blank}{ticks}")
+
+
+def code_cell(value: object) -> Literal:
+    """A code span in a Markdown table, where a `|` in code has a backslash, too."""
+    return Literal(code(value).replace("|", "\\|"))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    text = match[0]
+    return f"{text}\\" if text.isdigit() else f"\\{text}"
+
+
 def _only_literals(value: Any) -> Any:
     if isinstance(value, Literal):
         return value
@@ -121,6 +150,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "secret": secret,
     "env": env,
     "go_duration": _duration,
+    "markdown": markdown,
+    "code": code,
+    "code_cell": code_cell,
     "bracketed": _bracketed,
 }
 

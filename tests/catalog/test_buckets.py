@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+import itertools
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provision.catalog.buckets import Kind, classify, parse_pattern
+from provision.catalog.buckets import (
+    Kind,
+    Pattern,
+    Segment,
+    classify,
+    overlap,
+    parse_pattern,
+)
 
 LABEL = st.from_regex(r"[A-Za-z0-9_-]+", fullmatch=True)
 USED = parse_pattern("realm.<hostname>.protocol.<version>.used", {"hostname"})
@@ -87,3 +97,112 @@ def test_the_marks_of_segments_are_those_of_the_processor() -> None:
         "=used",
     ]
     assert {kind.value for kind in Kind} == {"=", "?", "*"}
+
+
+def pattern(text: str, *, dotted: tuple[str, ...] = (), settings: tuple[str, ...] = ()) -> Pattern:
+    return parse_pattern(text, dotted, settings)
+
+
+@st.composite
+def patterns(draw: st.DrawFn) -> Pattern:
+    """Patterns of few letters, so that many of them overlap."""
+    size = draw(st.integers(1, 4))
+    dotted = draw(st.integers(0, size))
+    segments = []
+    for index in range(size):
+        fixed = draw(st.booleans())
+        text = draw(st.sampled_from("ab")) if fixed else f"p{index}"
+        open_kind = Kind.DOTTED if index == dotted else Kind.ONE
+        segments.append(Segment(Kind.FIXED if fixed else open_kind, text))
+    return Pattern(tuple(segments))
+
+
+def buckets(longest: int) -> list[str]:
+    lengths = range(1, longest + 1)
+    return [".".join(parts) for n in lengths for parts in itertools.product("abc", repeat=n)]
+
+
+EVERY = buckets(6)
+
+
+@given(patterns(), patterns())
+def test_an_overlap_is_a_bucket_that_follows_both(one: Pattern, other: Pattern) -> None:
+    found = overlap(one, other)
+    both = [b for b in EVERY if one.match(b) is not None and other.match(b) is not None]
+    if found is None:
+        assert both == []
+    else:
+        assert one.match(found) is not None
+        assert other.match(found) is not None
+        assert overlap(other, one) is not None
+
+
+@given(patterns(), patterns())
+def test_a_pattern_is_within_another_when_all_of_its_buckets_are(
+    one: Pattern, other: Pattern
+) -> None:
+    inside = all(other.match(b) is not None for b in EVERY if one.match(b) is not None)
+    # Of buckets with more segments than EVERY has, within() knows more.
+    assert one.within(other) <= inside
+    assert inside == all(other.match(b) is not None for b in one.shapes(6 - len(one.segments) + 1))
+
+
+def test_a_pattern_that_only_looks_within_another_is_not() -> None:
+    narrow = pattern("a.<d>.b.b.b", dotted=("d",))
+    wide = pattern("<p>.<q>.<r>.b.<e>", dotted=("e",))
+    assert all(wide.match(bucket) is not None for bucket in narrow.shapes(1))
+    assert not narrow.within(wide)
+
+
+@given(st.lists(patterns(), min_size=1, max_size=6), st.sampled_from(EVERY), st.randoms())
+def test_a_bucket_is_classified_the_same_in_whatever_order_patterns_come(
+    every: list[Pattern], bucket: str, order: random.Random
+) -> None:
+    documented = [(each, each) for each in every]
+    first = classify(bucket, documented)
+    order.shuffle(documented)
+    assert classify(bucket, documented) == first
+    assert (first is None) == all(each.match(bucket) is None for each in every)
+
+
+@given(patterns(), st.sampled_from(EVERY))
+def test_what_was_matched_can_be_filled_in_again(each: Pattern, bucket: str) -> None:
+    values = each.match(bucket)
+    assert values is None or each.fill(values) == bucket
+
+
+def test_fixed_settings_are_matched_and_stay_tags() -> None:
+    fixed = pattern("<prefix>.sync.<model>", settings=("prefix",)).fix({"prefix": "shop.click"})
+    assert [str(segment) for segment in fixed.segments] == ["=shop", "=click", "=sync", "?model"]
+    assert fixed.placeholders == ("prefix", "model")
+    assert fixed.match("shop.click.sync.User") == {"prefix": "shop.click", "model": "User"}
+    assert fixed.match("shop.sync.User") is None
+    assert fixed.fill({"model": "User"}) == "shop.click.sync.User"
+
+
+def test_only_placeholders_that_a_pattern_has_are_fixed() -> None:
+    plain = pattern("shop.<model>")
+    assert plain.fix({"prefix": "x"}) == plain
+
+
+@pytest.mark.parametrize("value", ["", ".", "a..b", "a b", "a.", "é"])
+def test_what_cannot_stand_in_a_bucket_is_not_fixed_in_it(value: str) -> None:
+    with pytest.raises(ValueError, match="cannot stand in a bucket at <prefix>"):
+        pattern("<prefix>.x", settings=("prefix",)).fix({"prefix": value})
+
+
+def test_settings_may_stand_beside_a_dotted_placeholder() -> None:
+    both = pattern("<prefix>.<host>.x", dotted=("host",), settings=("prefix",))
+    assert both.fix({"prefix": "a"}).match("a.b.c.x") == {"prefix": "a", "host": "b.c"}
+
+
+def test_shapes_stand_for_all_buckets_of_a_pattern() -> None:
+    assert pattern("a.<m>.b").shapes() == ("a.~.b",)
+    assert pattern("a.<d>.b", dotted=("d",)).shapes(3) == ("a.~.b", "a.~.~.b", "a.~.~.~.b")
+
+
+def test_very_long_buckets_are_compared_as_well() -> None:
+    long = pattern(".".join(["<d>", *"a" * 200]), dotted=("d",))
+    other = pattern(".".join([*"a" * 200, "<e>"]), dotted=("e",))
+    assert overlap(long, other) is not None
+    assert overlap(long, pattern(".".join("b" * 900))) is None

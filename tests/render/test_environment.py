@@ -8,13 +8,17 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
+from markdown_it import MarkdownIt
 
 from provision.render.environment import (
     as_json,
+    code,
+    code_cell,
     comment,
     env,
     environment,
     grafana_yaml,
+    markdown,
     quoted,
     secret,
     starlark,
@@ -73,6 +77,42 @@ def test_a_comment_stays_in_its_line(text: str) -> None:
     made = comment(text)
     assert len(made.splitlines()) <= 1
     assert "{" not in made
+
+
+MARKDOWN = MarkdownIt("commonmark").enable("table")
+LINE = TEXT.filter(lambda text: text.isprintable() and "\x00" not in text)
+
+
+def shown(source: str) -> list[str]:
+    """What a person reads of each cell or paragraph."""
+    return [
+        "".join(child.content for child in token.children or [] if child.content)
+        for token in MARKDOWN.parse(source)
+        if token.type == "inline"
+    ]
+
+
+@given(LINE, LINE)
+def test_any_text_stays_a_value_in_markdown(text: str, another: str) -> None:
+    words, others = " ".join(text.split()), " ".join(another.split())
+    assert shown(markdown(text)) == ([words] if words else [])
+    table = f"| a | b | c |\n| --- | --- | --- |\n| {markdown(text)} | {code_cell(another)} | x |"
+    assert shown(table) == ["a", "b", "c", words, others or " ", "x"]
+
+
+@given(LINE)
+def test_any_text_stays_a_value_in_a_code_span(text: str) -> None:
+    words = " ".join(text.split())
+    assert shown(f"a {code(text)}") == [f"a {words or ' '}"]
+
+
+@pytest.mark.parametrize(
+    "text", ["# a", "- a", "+ a", "1. a", "12) a", "=", "---", "> a", "&amp;", "<b>", "a_b_", "_a_"]
+)
+def test_what_looks_like_markdown_is_text(text: str) -> None:
+    tokens = MARKDOWN.parse(markdown(text))
+    assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]
+    assert shown(markdown(text)) == [text]
 
 
 def test_a_secret_is_a_reference_that_ansible_fills_in() -> None:

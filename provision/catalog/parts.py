@@ -1,0 +1,194 @@
+"""The parts of a catalog: frozen, typed values, and the rules that each alone must keep."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+
+from provision.catalog.units import Unit
+from provision.catalog.vocabulary import (
+    DISTINCT,
+    UNIQUE,
+    Line,
+    MetricType,
+    Name,
+    NameWithStar,
+    Number,
+    Percentile,
+    Port,
+    Severity,
+    Text,
+    TimerField,
+    UrlPath,
+    Values,
+)
+
+
+def tell(problems: Iterable[str]) -> None:
+    """Raise ValueError with all that is wrong, at once."""
+    if told := "; ".join(problems):
+        raise ValueError(told)
+
+
+class Part(BaseModel):
+    """What has its documented keys and no others, and never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Condition(Part):
+    """When to worry: above or below a value (a counter: its increase in 5 minutes; a timer: the
+    mean).
+    """
+
+    above: Number | None = None
+    """Worry when the value is greater than this."""
+    below: Number | None = None
+    """Worry when the value is smaller than this."""
+    severity: Severity
+    """How soon a person should look."""
+    advice: Text
+    """What that person should do."""
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("a condition has one of above and below")
+        return self
+
+    @property
+    def bound(self) -> float:
+        """The value that is not to be passed."""
+        bound = self.above if self.above is not None else self.below
+        assert bound is not None
+        return bound
+
+
+class Placeholder(Part):
+    """A varying part of a bucket, or a label; its name is the tag that holds the value."""
+
+    description: Text
+    """What the value is."""
+    values: Values | None = None
+    """All documented values, which closes the list; another that comes is reported."""
+    dotted: StrictBool = False
+    """Whether the value spans any number of segments, as a host name does."""
+    setting: StrictBool = False
+    """Whether the site says the values, in the variable `<app>_<placeholder>`; values are the
+    defaults. It may have several segments."""
+    examples: Values | None = None
+    """Values to try of an open placeholder."""
+    expected: Annotated[int, Field(ge=1, strict=True)] | None = None
+    """How many values of an open placeholder one host is expected to send."""
+
+    @model_validator(mode="after")
+    def _closed_or_open(self) -> Self:
+        problems = []
+        if self.setting and self.values is None:
+            problems.append("a setting of the site needs values: those that it has by default")
+        if self.values is not None and self.dotted:
+            problems.append("a closed list of values cannot be dotted: leave out one of the two")
+        if self.values is not None and self.expected is not None:
+            problems.append("a closed list has as many values as it has: leave out expected")
+        if self.values is not None and self.examples is not None:
+            problems.append("a closed list is its own examples: leave out examples")
+        tell(problems)
+        return self
+
+    def samples(self) -> tuple[str, ...]:
+        """Values to try: every one of a closed list, else the examples."""
+        return self.values or self.examples or ()
+
+    @property
+    def number(self) -> int:
+        """How many values to expect."""
+        return self.expected or max(len(self.samples()), 1)
+
+
+class Former(Part):
+    """A name that a metric had before: values under it are kept as this metric's."""
+
+    name: Line
+    """The name after the catalog's prefix, as it was documented."""
+    measurement: Name | None = None
+    """Where the values were stored, if not where the name alone says."""
+
+
+class Metric(Part):
+    """One documented (name, type) pair."""
+
+    name: Line
+    """The bucket after the catalog's prefix; a Prometheus metric's name; or a Telegraf plugin's
+    measurement and field, as cpu.usage_active."""
+    type: MetricType
+    """counter, gauge, timer or set."""
+    unit: Unit
+    """Of one recorded value."""
+    title: Line
+    """What a panel is called."""
+    description: Text
+    """What it means, as documented."""
+    measurement: Name | None = None
+    """Where it is stored, less the application's name; by default the name's fixed segments,
+    joined by `_`."""
+    labels: dict[Name, Values | None] = Field(default_factory=dict)
+    """Labels (tags of a Telegraf plugin) that it has: placeholders' names, with the values that
+    this metric has of them if not all."""
+    percentiles: Annotated[
+        tuple[Percentile, ...], Field(max_length=20, json_schema_extra=UNIQUE), DISTINCT
+    ] = (50, 95, 99)
+    """Which percentiles of a timer are kept."""
+    fields: Annotated[tuple[TimerField, ...], Field(json_schema_extra=UNIQUE), DISTINCT] = tuple(
+        TimerField
+    )
+    """Which of a timer's other fields are kept."""
+    always: StrictBool = False
+    """Whether a running application always sends it, so that its absence is a fault."""
+    condition: Condition | None = None
+    """When to worry."""
+    deprecated: Text | None = None
+    """Why it goes away, and what takes its place; its absence is no fault."""
+    formerly: tuple[Former, ...] = Field(default=(), max_length=100)
+    """Names that it had before; queries cover them as well."""
+
+    @model_validator(mode="after")
+    def _only_timers(self) -> Self:
+        timer = self.type is MetricType.TIMER
+        given = [] if timer else sorted({"percentiles", "fields"} & self.model_fields_set)
+        problems = [f"only a timer has {name}: this is a {self.type}" for name in given]
+        if timer and not (self.percentiles or self.fields):
+            problems.append("nothing is kept of this timer: give fields, percentiles or both")
+        tell(problems)
+        return self
+
+    @property
+    def default_measurement(self) -> str:
+        """The fixed segments of the name, joined: `protocol.<version>.used` is `protocol_used`."""
+        return fixed_name(self.name)
+
+
+def fixed_name(name: str) -> str:
+    """A name's fixed segments, joined by `_`, in lower case."""
+    fixed = [part for part in name.split(".") if not part.startswith("<")]
+    return re.sub(r"[^a-z0-9]+", "_", "_".join(fixed).lower()).strip("_")
+
+
+class Ignored(Part):
+    """What a client library adds of itself: known, and kept out."""
+
+    name: NameWithStar
+    """A Prometheus metric's name; `*` at its beginning or end stands for anything."""
+    reason: Text
+    """Whose it is, and why nobody needs it."""
+
+
+class Scrape(Part):
+    """Where a Prometheus application documents that its metrics can be fetched."""
+
+    port: Port
+    """The TCP port."""
+    path: UrlPath = "/metrics"
+    """The path of the URL."""

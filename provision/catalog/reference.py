@@ -1,0 +1,191 @@
+"""A catalog as a page of reference in Markdown, which an application can publish as it is.
+
+Each metric has a heading of its own, to which alerts can lead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from jinja2 import Template
+
+from provision.applications import variables
+from provision.catalog.lint import series
+from provision.catalog.model import Catalog, Condition, Input, Metric, MetricType, Transport
+from provision.catalog.units import Unit
+from provision.render.environment import environment
+from provision.settings import Settings
+
+TEMPLATE = "catalog/reference.md.j2"
+_EXAMPLES = {
+    MetricType.COUNTER: ("1", "c"),
+    MetricType.GAUGE: ("42", "g"),
+    MetricType.TIMER: ("320", "ms"),
+    MetricType.SET: ("member-1", "s"),
+}
+# Source: plugins/inputs/statsd/README.md of Telegraf 1.39, Measurements.
+_STORED = {
+    MetricType.COUNTER: "the sum of what came in one interval",
+    MetricType.GAUGE: "the last value",
+    MetricType.TIMER: "the count, the sum, the mean and so on of the times of one interval",
+    MetricType.SET: "the number of different members that came in one interval",
+}
+_TELEGRAF_ESCAPES = str.maketrans({character: f"\\{character}" for character in " ,="})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the page says of one metric."""
+
+    metric: Metric
+    anchor: str
+    bucket: str
+    measurement: str
+    fields: tuple[str, ...]
+    tags: tuple[str, ...]
+    series: int
+    description: tuple[str, ...]
+    worry: str | None
+    example: str
+
+    @property
+    def heading(self) -> str:
+        """The heading's text, beside the name in it."""
+        return f"({self.metric.type})"
+
+
+def reference(catalog: Catalog) -> str:
+    """The page, in GitHub Flavored Markdown."""
+    settings = Settings()
+    statsd = {
+        Transport.UDP: ("telegraf_statsd_address", "telegraf_statsd_port"),
+        Transport.TCP: ("telegraf_statsd_tcp_address", "telegraf_statsd_tcp_port"),
+    }[catalog.transport]
+    text = _template().render(
+        catalog=catalog,
+        paragraphs=paragraphs(catalog.description),
+        entries=_entries(catalog),
+        stored=_stored(catalog),
+        statsd=statsd,
+        listen=":".join(str(getattr(settings, name)) for name in statsd),
+        settings=catalog.settings,
+        variables=sorted(variables(catalog) - set(catalog.settings), reverse=True),
+    )
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+@cache
+def _template() -> Template:
+    return environment().get_template(TEMPLATE)
+
+
+def anchor(catalog: Catalog, metric: Metric) -> str:
+    """The anchor of a metric's heading on the page, without `#`: no two have the same.
+
+    It is what GitHub makes of the heading, which is the documented name and the type; so it stays
+    the same while they do.
+    """
+    return _anchors(catalog)[metric.name, metric.type]
+
+
+def paragraphs(text: str) -> tuple[str, ...]:
+    """A text at its empty lines."""
+    return tuple(part for part in re.split(r"\n\s*\n", text) if part.strip())
+
+
+def slug(heading: str) -> str:
+    """What GitHub makes of a heading's text before it looks for the same above (github-slugger)."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def _anchors(catalog: Catalog) -> Mapping[tuple[str, MetricType], str]:
+    taken = {slug(catalog.title)}
+    found = {}
+    for metric in catalog.metrics:
+        first = slug(f"{metric.name} ({metric.type})")
+        free = (text for text in _numbered(first) if text not in taken)
+        found[metric.name, metric.type] = next(free)
+        taken.add(found[metric.name, metric.type])
+    return found
+
+
+def _numbered(text: str) -> Iterator[str]:
+    yield text
+    number = 1
+    while True:
+        yield f"{text}-{number}"
+        number += 1
+
+
+def _entries(catalog: Catalog) -> list[Entry]:
+    anchors = _anchors(catalog)
+    return [
+        Entry(
+            metric=metric,
+            anchor=anchors[metric.name, metric.type],
+            bucket=catalog.bucket(metric),
+            measurement=catalog.measurement(metric),
+            fields=catalog.fields(metric),
+            tags=("host", *catalog.tags(metric)),
+            series=series(catalog, metric),
+            description=paragraphs(metric.description),
+            worry=worry(catalog, metric, metric.condition) if metric.condition else None,
+            example=example(catalog, metric),
+        )
+        for metric in catalog.metrics
+    ]
+
+
+def _stored(catalog: Catalog) -> list[tuple[MetricType, str]]:
+    """What a point of each type of metric is, for the types that the catalog has."""
+    texts = _STORED | (
+        {MetricType.COUNTER: "the count since the start"} if catalog.cumulative else {}
+    )
+    types = {metric.type for metric in catalog.metrics}
+    return [(each, texts[each]) for each in MetricType if each in types]
+
+
+def worry(catalog: Catalog, metric: Metric, condition: Condition) -> str:
+    """When to worry, as a sentence."""
+    side = "above" if condition.above is not None else "below"
+    unit = "" if metric.unit is Unit.COUNT else f" {metric.unit}"
+    bound = f"{number(condition.bound)}{unit}"
+    if metric.type is MetricType.COUNTER:
+        more = "more" if side == "above" else "less"
+        return f"it increases by {more} than {bound} in 5 minutes"
+    if metric.type is MetricType.TIMER:
+        return f"its {catalog.field(metric)} is {side} {bound}"
+    return f"it is {side} {bound}"
+
+
+def number(value: float) -> str:
+    """A number as people write it, all of its digits."""
+    return f"{int(value):,}" if value == int(value) else repr(value)
+
+
+def example(catalog: Catalog, metric: Metric) -> str:
+    """A line that sends a metric, or as it is fetched, or as Telegraf writes it."""
+    value, mark = _EXAMPLES[metric.type]
+    tags = {
+        tag: catalog.samples(metric, tag)[0] for tag in catalog.tags(metric) if _own(catalog, tag)
+    }
+    if catalog.input is Input.STATSD:
+        return f"{catalog.patterns(metric)[0].fill(tags)}:{value}|{mark}"
+    if catalog.input is Input.PROMETHEUS:
+        labels = ",".join(f'{name}="{_in_quotes(text)}"' for name, text in tags.items())
+        return f"{metric.name}{{{labels}}} {value}" if labels else f"{metric.name} {value}"
+    keys = "".join(f",{name}={text.translate(_TELEGRAF_ESCAPES)}" for name, text in tags.items())
+    return f"{catalog.measurement(metric)}{keys} {catalog.field(metric)}={value}"
+
+
+def _own(catalog: Catalog, tag: str) -> bool:
+    """Whether a tag is the metric's, and not that of where it was fetched."""
+    return tag in catalog.placeholders
+
+
+def _in_quotes(text: str) -> str:
+    """A label's value in Prometheus' text format."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,348 @@
+"""The rules of one catalog: each has a name and, in its docstring, the reason why.
+
+FORMS are about how names are written; RULES read the names, and see only metrics with good ones.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+
+from provision.applications import variables
+from provision.catalog.buckets import DOTTED_VALUE, FIXED_SEGMENT
+from provision.catalog.model import (
+    PROMETHEUS_NAME,
+    RESERVED_TAGS,
+    TELEGRAF_NAME,
+    UNDOCUMENTED,
+    Condition,
+    Input,
+    Metric,
+    MetricType,
+)
+from provision.catalog.parts import fixed_name
+from provision.catalog.subject import Found, Rule, Subject, names, used
+from provision.catalog.units import TIMES, Unit
+from provision.settings import VARIABLES
+
+MOST_PATTERNS = 10_000
+RESERVED_APPS = frozenset({"provision", UNDOCUMENTED})
+# What provision sends and stores itself.
+_OWN = re.compile(r"(provision[._]|undocumented$)")
+# Ansible documentation, Special Variables: those that an application and a word could make.
+_ANSIBLES = re.compile(
+    r"ansible_.*|group_names|inventory_(dir|file|hostname|hostname_short)|play_(batch|hosts|name)"
+    r"|playbook_dir|role_(name|names|path)"
+)
+_MOST = {Unit.PERCENT: 100, Unit.RATIO: 1}
+
+
+def _bucket_form(subject: Subject) -> Found:
+    """Segments are separated by dots; statsd and Telegraf keep only some characters."""
+    catalog = subject.catalog
+    if catalog.input is not Input.STATSD or catalog.prefix is None:
+        return
+    try:
+        catalog.parse(catalog.prefix)
+    except ValueError as error:
+        yield ("prefix",), str(error)
+        return
+    for index, metric in subject.metrics:
+        for place, name in names(index, metric):
+            try:
+                catalog.parsed(name)
+            except ValueError as error:
+                yield place, str(error)
+
+
+def _prometheus_name(subject: Subject) -> Found:
+    """A name of another form cannot come from a Prometheus client."""
+    if subject.catalog.input is Input.PROMETHEUS:
+        for index, metric in subject.metrics:
+            for place, name in names(index, metric):
+                if not PROMETHEUS_NAME.fullmatch(name):
+                    yield place, f"{name!r} is not the name of a Prometheus metric"
+
+
+def _telegraf_name(subject: Subject) -> Found:
+    """A plugin's metric is a measurement and a field, and Telegraf names both."""
+    if subject.catalog.input is Input.TELEGRAF:
+        for index, metric in subject.metrics:
+            if not TELEGRAF_NAME.fullmatch(metric.name):
+                yield ("metrics", index, "name"), f"{metric.name!r}: not measurement.field"
+            for key in ("measurement", "formerly"):
+                if getattr(metric, key):
+                    what = f"leave out {key}: the metric has the name that Telegraf gives it"
+                    yield ("metrics", index, key), what
+
+
+def _app_reserved(subject: Subject) -> Found:
+    """What provision itself stores, no application may."""
+    app = subject.catalog.app
+    if app in RESERVED_APPS:
+        yield ("app",), f"{app!r} is taken: provision stores things of its own there"
+
+
+def _variable_reserved(subject: Subject) -> Found:
+    """An inventory's variable means one thing: a setting of the application, or something else."""
+    for variable in sorted(variables(subject.catalog)):
+        if variable in VARIABLES or _ANSIBLES.fullmatch(variable):
+            place: tuple[str, ...] = ("app",)
+            if variable in subject.catalog.settings:
+                place = ("placeholders", subject.catalog.settings[variable])
+            yield place, f"its variable would be {variable}, which has a meaning already"
+
+
+def _placeholder_declared(subject: Subject) -> Found:
+    """What a placeholder is, and what it can be, must be said."""
+    catalog = subject.catalog
+    prefix: tuple[str, ...] = ()
+    if catalog.input is Input.STATSD and catalog.prefix is not None:
+        prefix = catalog.parse(catalog.prefix).placeholders
+    places: list[tuple[tuple[str | int, ...], str]] = [(("prefix",), name) for name in prefix]
+    for index, metric in subject.metrics:
+        if catalog.input is not Input.STATSD:
+            places += [(("metrics", index, "labels", name), name) for name in metric.labels]
+            continue
+        for place, name in names(index, metric):
+            tags = catalog.parsed(name).placeholders
+            places += [(place, tag) for tag in tags if tag not in prefix]
+    for place, name in places:
+        if name not in catalog.placeholders:
+            yield place, f"placeholder <{name}> is not declared: describe it under placeholders"
+
+
+def _placeholder_used(subject: Subject) -> Found:
+    """One that is in no bucket, and no label of any metric, was meant to be in one."""
+    catalog = subject.catalog
+    known = {name for _, metric in subject.metrics for name in used(catalog, metric)}
+    for name in catalog.placeholders if subject.whole else ():
+        if name not in known:
+            yield ("placeholders", name), f"placeholder <{name}> is in no bucket and no labels"
+
+
+def _placeholder_reserved(subject: Subject) -> Found:
+    """Telegraf's own tags would be overwritten; a tag that is a field's namesake is never found."""
+    catalog = subject.catalog
+    fields = {
+        name: metric.name
+        for _, metric in subject.metrics
+        for name in {*catalog.fields(metric)} & used(catalog, metric)
+    }
+    for name in catalog.placeholders:
+        if name in RESERVED_TAGS:
+            what = f"{name!r} is a tag that Telegraf sets itself, or that targets have"
+            yield ("placeholders", name), what
+        elif name in fields:
+            yield ("placeholders", name), f"{name!r} is a field of {fields[name]} as well"
+
+
+def _placeholder_samples(subject: Subject) -> Found:
+    """What cannot be tried cannot be proven."""
+    for name, placeholder in subject.catalog.placeholders.items():
+        if not placeholder.samples():
+            yield ("placeholders", name), "an open placeholder needs at least one of examples"
+
+
+def _placeholder_values(subject: Subject) -> Found:
+    """A value that cannot stand where the placeholder does can never come."""
+    for name, placeholder in subject.catalog.placeholders.items():
+        key = "examples" if placeholder.values is None else "values"
+        spans = placeholder.dotted or placeholder.setting
+        form = DOTTED_VALUE if spans else FIXED_SEGMENT
+        for number, value in enumerate(placeholder.samples()):
+            place = ("placeholders", name, key, number)
+            if subject.catalog.input is Input.STATSD:
+                if not form.fullmatch(value):
+                    yield place, f"{value!r} cannot stand in a bucket at <{name}>"
+            elif "$" in value or value.endswith("\\"):
+                yield place, f"{value!r} cannot be the value of a tag: it has a $, or ends in \\"
+
+
+def _placeholder_expected(subject: Subject) -> Found:
+    """Each value of a tag makes a series: how many there will be must be thought of."""
+    for name, placeholder in subject.catalog.placeholders.items():
+        if placeholder.values is None and placeholder.expected is None:
+            yield (
+                ("placeholders", name),
+                "an open placeholder needs `expected`: how many values one host sends",
+            )
+
+
+def _setting_statsd(subject: Subject) -> Found:
+    """Only buckets have segments; what a site sets of a scraped application are its targets."""
+    for name, placeholder in subject.catalog.placeholders.items():
+        for key in ("setting", "dotted"):
+            if getattr(placeholder, key) and subject.catalog.input is not Input.STATSD:
+                yield ("placeholders", name, key), f"only with input: {Input.STATSD}"
+
+
+def _setting_few(subject: Subject) -> Found:
+    """Each choice of the settings makes a pattern, and every bucket is held against all of them."""
+    settings = subject.catalog.setting_values
+    number = math.prod(len(values) for _, values in settings) * len(subject.metrics)
+    if settings and number > MOST_PATTERNS:
+        what = f"its values make {number:,} patterns, more than {MOST_PATTERNS:,}"
+        for name, _ in settings:
+            yield ("placeholders", name, "values"), what
+
+
+def _label_used(subject: Subject) -> Found:
+    """The varying parts of a statsd bucket stand in its name."""
+    for index, metric in subject.metrics:
+        if metric.labels and subject.catalog.input is Input.STATSD:
+            yield ("metrics", index, "labels"), "a statsd bucket has no labels"
+
+
+def _label_values(subject: Subject) -> Found:
+    """A metric can have some of a label's documented values, but no others."""
+    placeholders = subject.catalog.placeholders
+    for index, metric in subject.metrics:
+        for name, values in metric.labels.items():
+            known = placeholders[name].values if name in placeholders else None
+            for value in values or ():
+                if known is not None and value not in known:
+                    yield ("metrics", index, "labels", name), f"{value!r} is not one of its values"
+
+
+def _name_fixed(subject: Subject) -> Found:
+    """A name without a fixed segment would take every bucket, and have no measurement."""
+    for index, metric in subject.metrics:
+        for place, name in names(index, metric):
+            if not fixed_name(name):
+                yield place, "a name needs at least one fixed segment, of letters or digits"
+
+
+def _metric_once(subject: Subject) -> Found:
+    """Two texts about one thing part ways."""
+    seen: set[tuple[str, str]] = set()
+    statsd = subject.catalog.input is Input.STATSD
+    for index, metric in subject.metrics:
+        for place, name in names(index, metric):
+            # Only statsd says the type of each value, and so tells two of one name apart.
+            key = (name, metric.type.value if statsd else "")
+            if key in seen:
+                yield place[:2], f"{metric.type} {name} is documented twice"
+            seen.add(key)
+
+
+def _measurement_once(subject: Subject) -> Found:
+    """One measurement a metric: InfluxDB keeps one field type, a query finds one thing."""
+    catalog = subject.catalog
+    seen: dict[tuple[str, str], int] = {}
+    for index, metric in subject.metrics:
+        for measurement in catalog.measurements(metric):
+            # Fields of one measurement are metrics of their own only where Telegraf names them.
+            field = catalog.field(metric) if catalog.input is Input.TELEGRAF else ""
+            first = seen.setdefault((measurement, field), index)
+            if first != index:
+                what = f"measurement {measurement} is that of metrics[{first}] as well"
+                if catalog.input is not Input.TELEGRAF:
+                    what += ": give one of them a `measurement` of its own"
+                yield ("metrics", index), what
+
+
+def _measurement_reserved(subject: Subject) -> Found:
+    """What begins like provision's own buckets and measurements is taken for them."""
+    for index, metric in subject.metrics:
+        stored = subject.catalog.measurement(metric)
+        for name in dict.fromkeys((stored, subject.catalog.bucket(metric))):
+            if _OWN.match(name) and subject.catalog.app not in RESERVED_APPS:
+                yield ("metrics", index, "name"), f"{name} is provision's own"
+
+
+def _type_input(subject: Subject) -> Found:
+    """Only statsd sends times and the members of sets one by one."""
+    for index, metric in subject.metrics:
+        single = metric.type in {MetricType.TIMER, MetricType.SET}
+        if single and subject.catalog.input is not Input.STATSD:
+            what = f"there is no {metric.type} with {subject.catalog.input}"
+            yield ("metrics", index, "type"), what
+
+
+def _type_unit(subject: Subject) -> Found:
+    """A rate of percent, or a time in bytes, is a mistake in one of the two."""
+    countable = {Unit.COUNT, Unit.BYTES, Unit.BITS}
+    if subject.catalog.cumulative:
+        countable |= TIMES
+    for index, metric in subject.metrics:
+        where = ("metrics", index, "unit")
+        if metric.type is MetricType.COUNTER and metric.unit not in countable:
+            yield where, f"a counter counts things or bytes: {metric.unit}"
+        if metric.type is MetricType.TIMER and metric.unit not in TIMES:
+            yield where, f"a timer measures time: {metric.unit}"
+        if metric.type is MetricType.SET and metric.unit is not Unit.COUNT:
+            yield where, f"a set counts its members: {metric.unit}"
+
+
+def _condition_reachable(subject: Subject) -> Found:
+    """A condition that can never be met warns of nothing, one that always is of everything."""
+    for index, metric in subject.metrics:
+        if metric.condition:
+            for key, what in _unreachable(metric, metric.condition):
+                yield ("metrics", index, "condition", key), what
+
+
+def _unreachable(metric: Metric, condition: Condition) -> Iterator[tuple[str, str]]:
+    bound = condition.bound
+    key = "below" if condition.above is None else "above"
+    most = _MOST.get(metric.unit)
+    # A counter is judged by its increase; times and numbers of things are never negative either.
+    least = 0 if metric.type is not MetricType.GAUGE or most else None
+    thing = metric.unit if metric.type is MetricType.GAUGE else f"a {metric.type}"
+    if key == "above" and most is not None and bound >= most:
+        yield key, f"{thing} is never above {bound:g}"
+    if key == "below" and least is not None and bound <= least:
+        yield key, f"{thing} is never below {bound:g}"
+    if key == "above" and least is not None and bound < least:
+        yield key, f"{thing} is always above {bound:g}"
+    if key == "below" and most is not None and bound > most:
+        yield key, f"{thing} is always below {bound:g}"
+
+
+def _deprecated_expected(subject: Subject) -> Found:
+    """What goes away is not always there."""
+    for index, metric in subject.metrics:
+        if metric.deprecated and metric.always:
+            yield ("metrics", index, "always"), "it is deprecated: leave out always"
+
+
+def _ignored_documented(subject: Subject) -> Found:
+    """What is documented is wanted."""
+    for number, entry in enumerate(subject.catalog.ignored):
+        form = re.compile(re.escape(entry.name).replace(r"\*", ".*"))
+        for index, metric in subject.metrics:
+            for _, name in names(index, metric):
+                if form.fullmatch(name):
+                    yield ("ignored", number, "name"), f"{entry.name} is {name} as well"
+
+
+FORMS: Mapping[str, Rule] = {
+    "bucket-form": _bucket_form,
+    "prometheus-name": _prometheus_name,
+    "telegraf-name": _telegraf_name,
+}
+RULES: Mapping[str, Rule] = {
+    "app-reserved": _app_reserved,
+    "variable-reserved": _variable_reserved,
+    "placeholder-declared": _placeholder_declared,
+    "placeholder-used": _placeholder_used,
+    "placeholder-reserved": _placeholder_reserved,
+    "placeholder-samples": _placeholder_samples,
+    "placeholder-values": _placeholder_values,
+    "placeholder-expected": _placeholder_expected,
+    "setting-statsd": _setting_statsd,
+    "setting-few": _setting_few,
+    "label-used": _label_used,
+    "label-values": _label_values,
+    "name-fixed": _name_fixed,
+    "metric-once": _metric_once,
+    "measurement-once": _measurement_once,
+    "measurement-reserved": _measurement_reserved,
+    "type-input": _type_input,
+    "type-unit": _type_unit,
+    "condition-reachable": _condition_reachable,
+    "deprecated-expected": _deprecated_expected,
+    "ignored-documented": _ignored_documented,
+}

@@ -1,0 +1,288 @@
+"""Each rule finds what it is for, and nothing else does; the case beside it passes."""
+
+from __future__ import annotations
+
+import pytest
+
+from provision.catalog.lint import lint
+from provision.catalog.model import Catalog
+from tests.catalog.builders import (
+    BUSY,
+    CLOSED,
+    DOTTED,
+    GAUGE,
+    METRIC,
+    OTHER,
+    PLACE,
+    SETTING,
+    TIMER,
+    above,
+    below,
+    catalog,
+    gathered,
+    scraped,
+    with_place,
+)
+
+# Rule, what breaks it and no other, what it says, and what does not break it.
+CASES: list[tuple[str, Catalog, str, Catalog]] = [
+    ("bucket-form", catalog(prefix="shop..x"), "segment ''", catalog(prefix="shop.x")),
+    (
+        "bucket-form",
+        catalog(METRIC | {"name": "or ders"}),
+        "segment 'or ders'",
+        catalog(METRIC | {"name": "or-ders"}),
+    ),
+    (
+        "bucket-form",
+        catalog(METRIC | {"formerly": [{"name": "x."}]}),
+        "segment ''",
+        catalog(METRIC | {"formerly": [{"name": "x"}]}),
+    ),
+    (
+        "prometheus-name",
+        scraped(METRIC | {"name": "shop.orders"}),
+        "not the name of a Prometheus metric",
+        scraped(METRIC),
+    ),
+    (
+        "telegraf-name",
+        gathered(GAUGE | {"name": "cpu"}),
+        "not measurement.field",
+        gathered(GAUGE | {"name": "cpu.used"}),
+    ),
+    (
+        "telegraf-name",
+        gathered(GAUGE | {"name": "cpu.used", "measurement": "x"}),
+        "leave out measurement",
+        gathered(GAUGE | {"name": "cpu.used"}),
+    ),
+    ("app-reserved", catalog(app="provision"), "is taken", catalog(app="provisions")),
+    (
+        "variable-reserved",
+        catalog(app="telegraf", prefix="<interval>", placeholders={"interval": SETTING}),
+        "telegraf_interval, which has a meaning already",
+        with_place("<city>", SETTING, app="telegraf"),
+    ),
+    (
+        "variable-reserved",
+        with_place("<city>", SETTING, app="ansible"),
+        "ansible_city",
+        with_place("<city>", SETTING, app="possible"),
+    ),
+    (
+        "placeholder-declared",
+        catalog(prefix="shop.<city>"),
+        "<city> is not declared",
+        with_place("shop.<city>", PLACE),
+    ),
+    (
+        "placeholder-declared",
+        catalog(BUSY),
+        "<city> is not declared",
+        catalog(BUSY, placeholders={"city": PLACE}),
+    ),
+    (
+        "placeholder-declared",
+        scraped(METRIC | {"labels": {"city": None}}),
+        "<city> is not declared",
+        scraped(METRIC | {"labels": {"city": None}}, placeholders={"city": PLACE}),
+    ),
+    (
+        "placeholder-used",
+        with_place("shop", PLACE),
+        "<city> is in no bucket",
+        with_place("shop.<city>", PLACE),
+    ),
+    (
+        "placeholder-reserved",
+        catalog(prefix="shop.<host>", placeholders={"host": PLACE}),
+        "a tag that Telegraf sets",
+        catalog(prefix="shop.<hosts>", placeholders={"hosts": PLACE}),
+    ),
+    (
+        "placeholder-reserved",
+        catalog(prefix="shop.<value>", placeholders={"value": PLACE}),
+        "is a field of orders",
+        catalog(TIMER, prefix="shop.<value>", placeholders={"value": PLACE}),
+    ),
+    (
+        "placeholder-samples",
+        with_place("shop.<city>", {"description": "a place", "expected": 1}),
+        "needs at least one of examples",
+        with_place("shop.<city>", PLACE),
+    ),
+    (
+        "placeholder-values",
+        with_place("shop.<city>", PLACE | {"examples": ["a.b"]}),
+        "'a.b' cannot stand in a bucket",
+        with_place("shop.<city>", DOTTED | {"examples": ["a.b"]}),
+    ),
+    (
+        "placeholder-values",
+        scraped(
+            METRIC | {"labels": {"city": None}},
+            placeholders={"city": PLACE | {"examples": ["$x"]}},
+        ),
+        "cannot be the value of a tag",
+        scraped(
+            METRIC | {"labels": {"city": None}},
+            placeholders={"city": PLACE | {"examples": ["a b/c"]}},
+        ),
+    ),
+    (
+        "placeholder-expected",
+        with_place("shop.<city>", {"description": "a place", "examples": ["x"]}),
+        "needs `expected`",
+        with_place("shop.<city>", CLOSED),
+    ),
+    (
+        "setting-statsd",
+        scraped(METRIC | {"labels": {"city": None}}, placeholders={"city": SETTING}),
+        "only with input: statsd",
+        with_place("<city>", SETTING),
+    ),
+    (
+        "setting-statsd",
+        scraped(METRIC | {"labels": {"city": None}}, placeholders={"city": DOTTED}),
+        "only with input: statsd",
+        scraped(METRIC | {"labels": {"city": None}}, placeholders={"city": PLACE}),
+    ),
+    (
+        "setting-few",
+        catalog(
+            *(METRIC | {"name": f"orders{number}"} for number in range(11)),
+            prefix="<city>",
+            placeholders={"city": SETTING | {"values": [f"s{n}" for n in range(1000)]}},
+        ),
+        "11,000 patterns",
+        with_place("<city>", SETTING | {"values": [f"s{n}" for n in range(100)]}),
+    ),
+    (
+        "label-used",
+        catalog(OTHER | {"labels": {"city": None}}, BUSY, placeholders={"city": PLACE}),
+        "a statsd bucket has no labels",
+        catalog(OTHER, BUSY, placeholders={"city": PLACE}),
+    ),
+    (
+        "label-values",
+        scraped(METRIC | {"labels": {"city": ["oslo"]}}, placeholders={"city": CLOSED}),
+        "'oslo' is not one of its values",
+        scraped(METRIC | {"labels": {"city": ["rome"]}}, placeholders={"city": CLOSED}),
+    ),
+    (
+        "name-fixed",
+        catalog(METRIC | {"name": "<city>"}, placeholders={"city": PLACE}),
+        "at least one fixed segment",
+        catalog(BUSY, placeholders={"city": PLACE}),
+    ),
+    (
+        "name-fixed",
+        catalog(METRIC | {"formerly": [{"name": "--"}]}),
+        "at least one fixed segment",
+        catalog(METRIC | {"formerly": [{"name": "--a"}]}),
+    ),
+    (
+        "metric-once",
+        catalog(METRIC, METRIC | {"measurement": "others"}),
+        "documented twice",
+        catalog(METRIC, GAUGE | {"measurement": "others"}),
+    ),
+    (
+        "metric-once",
+        scraped(METRIC, GAUGE | {"measurement": "others"}),
+        "documented twice",
+        scraped(METRIC, OTHER),
+    ),
+    (
+        "measurement-once",
+        catalog(METRIC, GAUGE),
+        "measurement shop_orders is that of metrics[0] as well",
+        catalog(METRIC, GAUGE | {"measurement": "level"}),
+    ),
+    (
+        "measurement-once",
+        catalog(METRIC, OTHER | {"formerly": [{"name": "old", "measurement": "orders"}]}),
+        "measurement shop_orders is that of metrics[0] as well",
+        catalog(METRIC, OTHER | {"formerly": [{"name": "old"}]}),
+    ),
+    (
+        "measurement-reserved",
+        gathered(GAUGE | {"name": "undocumented.value"}),
+        "undocumented is provision's own",
+        gathered(GAUGE | {"name": "documented.value"}),
+    ),
+    (
+        "measurement-reserved",
+        catalog(prefix="provision"),
+        "provision.orders is provision's own",
+        catalog(prefix="provisioned"),
+    ),
+    (
+        "type-input",
+        scraped(METRIC | {"type": "set"}),
+        "there is no set with prometheus",
+        catalog(METRIC | {"type": "set"}),
+    ),
+    (
+        "type-unit",
+        catalog(METRIC | {"unit": "seconds"}),
+        "a counter counts",
+        scraped(METRIC | {"unit": "seconds"}),
+    ),
+    ("type-unit", catalog(TIMER | {"unit": "bytes"}), "a timer measures", catalog(TIMER)),
+    (
+        "type-unit",
+        catalog(METRIC | {"type": "set", "unit": "bytes"}),
+        "a set counts",
+        catalog(METRIC | {"type": "set"}),
+    ),
+    (
+        "condition-reachable",
+        catalog(above(100, type="gauge", unit="percent")),
+        "percent is never above 100",
+        catalog(above(99, type="gauge", unit="percent")),
+    ),
+    (
+        "condition-reachable",
+        catalog(below(0)),
+        "a counter is never below 0",
+        catalog(below(0, type="gauge")),
+    ),
+    (
+        "condition-reachable",
+        catalog(above(-1)),
+        "a counter is always above -1",
+        catalog(above(-1, type="gauge")),
+    ),
+    (
+        "condition-reachable",
+        catalog(below(2, type="gauge", unit="ratio")),
+        "ratio is always below 2",
+        catalog(below(1, type="gauge", unit="ratio")),
+    ),
+    (
+        "deprecated-expected",
+        catalog(METRIC | {"deprecated": "Use returns.", "always": True}),
+        "leave out always",
+        catalog(METRIC | {"deprecated": "Use returns."}),
+    ),
+    (
+        "ignored-documented",
+        scraped(METRIC, ignored=[{"name": "ord*", "reason": "x"}]),
+        "ord* is orders as well",
+        scraped(METRIC, ignored=[{"name": "*_orders", "reason": "x"}]),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "broken", "message", "good"), CASES, ids=[rule for rule, *_ in CASES]
+)
+def test_each_rule_finds_what_it_is_for_and_nothing_else_does(
+    rule: str, broken: Catalog, message: str, good: Catalog
+) -> None:
+    found = lint(broken)
+    assert {finding.rule for finding in found} == {rule}
+    assert message in found[0].message
+    assert lint(good) == []
