@@ -37,7 +37,7 @@ lint: $(VENV)/ready
 	$(VENV)/bin/mypy
 	$(VENV)/bin/yamllint --strict playbooks provision/catalogs
 	cd playbooks && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" ANSIBLE_HOME=$(HOME)/.cache/provision/ansible \
-	  ansible-lint --offline -q
+	  ansible-lint --offline --profile production -q
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

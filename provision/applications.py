@@ -7,17 +7,25 @@ The variables are named after the application: `django_clickhouse_prefix`, `data
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from provision.catalog.buckets import DOTTED_VALUE
 from provision.catalog.model import Catalog, Input
-from provision.values import check_url, listed
+from provision.values import check_url, found_text, listed
 
+_BOOLEAN = TypeAdapter(bool)
 _HOST_AND_PORT = re.compile(r"[A-Za-z0-9_.-]+:[0-9]+|\[[0-9A-Fa-f:]+\]:[0-9]+")
 
 
@@ -39,10 +47,20 @@ class Application:
     pushgateway: bool = False
 
 
+def _check_target(value: Any) -> str:
+    """A URL that metrics can be fetched from, or ValueError."""
+    parts = urlsplit(check_url(value))
+    if parts.scheme == "file":
+        raise ValueError("metrics are fetched over http:// or https://")
+    if not parts.hostname or parts.port == 0 or parts.fragment:
+        raise ValueError("metrics are fetched from a host, a port and a path")
+    return parts.geturl()
+
+
 class _Target(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    url: Annotated[str, BeforeValidator(check_url)]
+    url: Annotated[str, BeforeValidator(_check_target)]
 
     @model_validator(mode="before")
     @classmethod
@@ -71,23 +89,41 @@ def read_application(
     for variable, placeholder in catalog.settings.items():
         if given.get(variable) is None:
             continue
-        values = [str(value) for value in listed(given[variable])]
-        wrong = [value for value in values if not DOTTED_VALUE.fullmatch(value)]
-        if wrong or not values or len(set(values)) < len(values):
-            what = repr(wrong[0]) if wrong else "the same twice" if values else "nothing"
-            problems.append(
-                (variable, f"{what}: give segments of letters, digits, _ and -, joined by dots")
-            )
-        settings[placeholder] = values
+        entries = listed(given[variable])
+        entries = entries if isinstance(entries, list) else [entries]
+        problems += [(variable, text) for text in _wrong_values(entries)]
+        settings[placeholder] = [str(entry) for entry in entries]
     resolved = catalog.with_settings(settings)
     if catalog.input is not Input.PROMETHEUS:
         return (None if problems else Application(resolved)), problems
-    pushgateway = given.get(_pushgateway(catalog), False)
-    if not isinstance(pushgateway, bool):
-        problems.append((_pushgateway(catalog), f"true or false, not {pushgateway!r}"))
-        pushgateway = False
+    pushgateway = _read_pushgateway(catalog, given.get(_pushgateway(catalog)), problems)
     targets = _read_targets(resolved, given.get(_targets(catalog)), pushgateway, problems)
     return (None if problems else Application(resolved, targets, pushgateway)), problems
+
+
+def _wrong_values(entries: Sequence[Any]) -> list[str]:
+    """What is wrong with the values of a setting. A number or a yes was a text before YAML."""
+    if not entries:
+        return ["give at least one value"]
+    texts = [str(entry) for entry in entries]
+    wrong = [
+        f"{entry!r:.80}: give segments of letters, digits, _ and -, joined by dots"
+        for entry, text in zip(entries, texts, strict=True)
+        if isinstance(entry, bool)
+        or not isinstance(entry, str | int)
+        or not DOTTED_VALUE.fullmatch(text)
+    ]
+    twice = [text for text in dict.fromkeys(texts) if texts.count(text) > 1]
+    return wrong or [f"{text!r:.80} stands there twice" for text in twice]
+
+
+def _read_pushgateway(catalog: Catalog, given: Any, problems: list[tuple[str, str]]) -> bool:
+    """Whether an application pushes: also as `-e` and INI inventories have it, which is a text."""
+    try:
+        return _BOOLEAN.validate_python(False if given is None else given)
+    except ValidationError:
+        problems.append((_pushgateway(catalog), f"true or false, not {given!r:.80}"))
+        return False
 
 
 def _read_targets(
@@ -110,12 +146,16 @@ def _read_targets(
         except ValidationError as error:
             first = error.errors()[0]
             what = str(first["msg"]).removeprefix("Value error, ")
-            problems.append((where, f"{what} (found {entry!r:.80})"))
+            if first["type"] in {"missing", "model_type"}:
+                what = "host:port, a URL, or a mapping with url is wanted"
+            problems.append((where, f"{what} (found {found_text(entry)})"))
             continue
-        labels = {k: str(v) for k, v in (target.model_extra or {}).items()}
-        problems += [(where, text) for text in _wrong_labels(catalog, labels)]
-        labels.setdefault("instance", urlsplit(target.url).netloc)
-        url = target.url if urlsplit(target.url).path else target.url + catalog.scrape.path
+        given_labels = target.model_extra or {}
+        problems += [(where, text) for text in _wrong_labels(catalog, given_labels)]
+        labels = {name: str(value) for name, value in given_labels.items()}
+        parts = urlsplit(target.url)
+        labels.setdefault("instance", parts.netloc)
+        url = (parts if parts.path else parts._replace(path=catalog.scrape.path)).geturl()
         found.append(Target(catalog.app, url, tuple(sorted(labels.items()))))
     labels_of = [each.labels for each in found]
     problems += [
@@ -126,14 +166,15 @@ def _read_targets(
     return tuple(found)
 
 
-def _wrong_labels(catalog: Catalog, labels: Mapping[str, str]) -> list[str]:
+def _wrong_labels(catalog: Catalog, labels: Mapping[str, Any]) -> list[str]:
     wrong = []
-    for name, value in labels.items():
+    for name, given in labels.items():
+        value = str(given) if isinstance(given, str | int) and not isinstance(given, bool) else ""
         if name not in (*catalog.placeholders, "instance"):
             known = ", ".join(["url", "instance", *catalog.placeholders])
             wrong.append(f"no such label {name!r}: there are {known}")
         elif not value or re.search(r"[\x00-\x1f$]", value):
-            wrong.append(f"label {name}: {value!r} cannot be the value of a tag")
+            wrong.append(f"label {name}: {given!r:.80} cannot be the value of a tag")
         elif name in catalog.placeholders:
             values = catalog.placeholders[name].values
             if values is not None and value not in values:

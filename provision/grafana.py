@@ -7,10 +7,13 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
 from provision.errors import ProvisionError
+
+IF_REFUSED = "see whether its password is still the one in the secrets file"
 
 
 class Grafana:
@@ -25,8 +28,8 @@ class Grafana:
 
     def dashboard(self, uid: str) -> Mapping[str, Any]:
         """A dashboard as Grafana has it. Raises ProvisionError where it has none of that uid."""
-        answer: Mapping[str, Any] = self._ask(f"/api/dashboards/uid/{quote(uid)}")
-        dashboard: Mapping[str, Any] = answer["dashboard"]
+        path = f"/api/dashboards/uid/{quote(uid, safe='')}"
+        dashboard: Mapping[str, Any] = self._ask(path, "dashboard")
         return dashboard
 
     def query(
@@ -50,27 +53,41 @@ class Grafana:
             for number, query in enumerate(queries)
         ]
         body = {"from": str(start), "to": str(end), "queries": targets}
-        results = self._ask("/api/ds/query", body, ok=(200, 207, 400))["results"]
+        results = self._ask("/api/ds/query", "results", body, ok=(200, 207, 400))
         return [_outcome(results.get(target["refId"], {})) for target in targets]
 
-    def _ask(self, path: str, body: Any = None, ok: Sequence[int] = (200,)) -> Any:
+    def _ask(self, path: str, key: str, body: Any = None, ok: Sequence[int] = (200,)) -> Any:
+        """What an answer has under a key; statuses that are ok may still have it."""
         request = urllib.request.Request(  # noqa: S310 - the URL is that of the site
             self.url + path,
             headers=self._headers,
             data=None if body is None else json.dumps(body).encode(),
         )
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout) as answer:  # noqa: S310
-                return json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            text = error.read().decode(errors="replace")
-            if error.code in ok:
-                return json.loads(text)
-            raise ProvisionError(
-                f"Grafana at {self.url}{path}: {error.code} {text[:200]}"
-            ) from error
-        except (OSError, ValueError) as error:
+            status, text = _answer(request, self._timeout)
+        except (OSError, HTTPException) as error:
             raise ProvisionError(f"Grafana at {self.url} cannot be asked: {error}") from error
+        try:
+            answer = json.loads(text) if status in ok else None
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict) or not isinstance(answer.get(key), dict):
+            said = " ".join(text.decode(errors="replace").split())[:200]
+            raise ProvisionError(
+                f"Grafana at {self.url}{path}: {status} {said}",
+                remedy=IF_REFUSED if status == 401 else None,
+            )
+        return answer[key]
+
+
+def _answer(request: urllib.request.Request, timeout: float) -> tuple[int, bytes]:
+    """The status and the text of an answer, whatever the status. OSError, HTTPException."""
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
 
 
 def _outcome(result: Mapping[str, Any]) -> tuple[int, int, str | None]:

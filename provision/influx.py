@@ -10,6 +10,8 @@ from typing import Any
 
 from provision.errors import ProvisionError
 
+IF_REFUSED = "see whether its token or password is still the one in the secrets file"
+
 
 @dataclass(frozen=True)
 class Series:
@@ -80,20 +82,37 @@ class InfluxDB:
             )
             body = json.loads(response.data)
         except ApiException as error:
+            said = _said(error.body) or error.reason
             raise ProvisionError(
-                f"InfluxDB at {self.url} refuses to answer: {error.status} {error.reason}",
-                remedy="see whether its token or password is still the one in the secrets file",
+                f"InfluxDB at {self.url} refuses to answer: {error.status} {said}",
+                remedy=IF_REFUSED if error.status in {401, 403} else None,
             ) from error
         except (HTTPError, OSError, ValueError) as error:
             raise ProvisionError(f"InfluxDB at {self.url} cannot be asked: {error}") from error
-        if "results" not in body:
-            raise ProvisionError(f"InfluxDB at {self.url}: {body.get('error', body)}")
-        answers = {int(result["statement_id"]): _answer(result) for result in body["results"]}
+        results = body.get("results") if isinstance(body, dict) else None
+        if not isinstance(results, list):
+            raise ProvisionError(f"InfluxDB at {self.url}: {_said(response.data)}")
+        answers = {
+            int(result.get("statement_id", index)): _answer(result)
+            for index, result in enumerate(results)
+        }
         return [answers.get(i, Answer((), "no answer")) for i in range(len(statements))]
 
     def close(self) -> None:
         """End the connection."""
         self._client.close()  # type: ignore[no-untyped-call]
+
+
+def _said(data: bytes | str | None) -> str:
+    """What InfluxDB says went wrong: 1.x as `error`, 2.x as `message`; or the text as it is."""
+    text = data.decode(errors="replace") if isinstance(data, bytes) else data or ""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        text = str(body.get("error") or body.get("message") or text)
+    return " ".join(text.split())[:200]
 
 
 def _answer(result: Mapping[str, Any]) -> Answer:

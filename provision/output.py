@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -11,10 +13,13 @@ from provision.errors import ProvisionError
 # Where nobody looks at a screen (a file, a pipe, CI), nothing needs to be folded to one.
 WIDE = 240
 NARROWEST = 132
+# All control characters but line feed and tab (ECMA-48: C0, DEL, C1).
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    # An IPv6 address such as 2001:db8:a::1 has no emoji in it.
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
     if not console.is_terminal:
         console.width = WIDE
     return console
@@ -26,14 +31,14 @@ err = _console(stderr=True)
 
 def show_error(error: ProvisionError) -> None:
     """The message, and on a line of its own what to do."""
-    err.print(f"[red]error:[/red] {escape(error.message)}")
+    err.print(f"[red]error:[/red] {shown(error.message)}")
     if error.remedy:
-        err.print(f"[yellow]remedy:[/yellow] {escape(error.remedy)}")
+        err.print(f"[yellow]remedy:[/yellow] {shown(error.remedy)}")
 
 
 def note(text: str) -> None:
     """A line beside the result; not part of it."""
-    err.print(escape(text))
+    err.print(shown(text))
 
 
 def table(*headings: str, title: str | None = None) -> Table:
@@ -50,5 +55,8 @@ def show_table(made: Table) -> None:
 
 
 def shown(text: object) -> str:
-    """Any text, such that rich prints it as it is."""
-    return escape(str(text))
+    """Any text, such that rich prints it as it is, and a terminal takes nothing in it for orders.
+
+    What was sent to statsd is shown as well, and anyone could have sent that.
+    """
+    return escape(_CONTROL.sub("\ufffd", str(text)))

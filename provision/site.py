@@ -16,7 +16,7 @@ from provision.catalog.model import Catalog, Input, Transport
 from provision.errors import InvalidInput, Problem
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, InventoryHost
 from provision.settings import VARIABLES, Settings
-from provision.values import bracketed, seconds
+from provision.values import bracketed, found_text, seconds
 
 # What every worker tells of itself, whatever else is on it.
 EVERY_WORKER = ("host", "pipeline")
@@ -199,11 +199,8 @@ def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settin
         for details in error.errors():
             where = ".".join(str(part) for part in details["loc"])
             message = str(details["msg"]).removeprefix("Value error, ")
-            problems.append(
-                Problem(
-                    file, f"{host.name}: {where}", f"{message} (found {details['input']!r:.80})"
-                )
-            )
+            what = f"{message} (found {found_text(details['input'])})"
+            problems.append(Problem(file, f"{host.name}: {where}", what))
         return None
 
 

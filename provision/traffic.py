@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -22,7 +22,7 @@ from provision.catalog.model import (
 
 TIMES = 20
 # A client that pushes says who it is by its grouping key (Pushgateway, README, URL).
-JOB, INSTANCE = "application", "client-1"
+JOB, INSTANCE = "application", "client"
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def documented_traffic(applications: Iterable[Application]) -> Traffic:
         elif catalog.input is Input.PROMETHEUS:
             scraped += [_page(catalog, target, numbers) for target in application.targets]
             if application.pushgateway:
-                pushed.append(_push(catalog, numbers))
+                pushed += _pushes(catalog, numbers)
         else:
             gathered += [_gathered(catalog, metric) for metric in catalog.metrics if metric.always]
     lines = {transport: tuple(samples) for transport, samples in statsd.items()}
@@ -144,14 +144,14 @@ _Made = tuple[tuple[str, ...], tuple[Expected, ...]]
 
 
 def _counter(metric: Metric, bucket: str, number: int) -> _Made:
-    packets = (f"{bucket}:{number}|c", f"{bucket}:7|c", f"{bucket}:1|c|@0.5")
-    return packets, (Expected("sum", VALUE, number + 7 + 2),)
+    packets = (f"{bucket}:{number - 9}|c", f"{bucket}:7|c", f"{bucket}:1|c|@0.5")
+    return packets, (Expected("sum", VALUE, number),)
 
 
 def _gauge(metric: Metric, bucket: str, number: int) -> _Made:
     # Absolute, then relative, then relative again: the order of the updates counts.
-    packets = (f"{bucket}:9|g", f"{bucket}:{number}|g", f"{bucket}:+5|g", f"{bucket}:-2|g")
-    return packets, (Expected("last", VALUE, number + 3),)
+    packets = (f"{bucket}:9|g", f"{bucket}:{number - 3}|g", f"{bucket}:+5|g", f"{bucket}:-2|g")
+    return packets, (Expected("last", VALUE, number),)
 
 
 def _timer(metric: Metric, bucket: str, number: int) -> _Made:
@@ -192,28 +192,41 @@ def _page(catalog: Catalog, target: Target, numbers: Iterator[int]) -> Page:
     samples = tuple(
         _shown(catalog, metric, labels, next(numbers))
         for metric in catalog.metrics
-        if _has(metric, labels)
+        if has(metric, labels)
     )
     return Page(target.url, samples, _others(catalog))
 
 
-def _push(catalog: Catalog, numbers: Iterator[int]) -> Page:
-    """A client that pushes, with the first value of each label that its metrics can have."""
-    key = {"job": JOB, "instance": INSTANCE}
+def _pushes(catalog: Catalog, numbers: Iterator[int]) -> Iterator[Page]:
+    """Clients that push: one, where there are labels that fit all metrics, or as many as it takes.
+
+    Each has the first value of every label that its metrics can have.
+    """
+    left = list(catalog.metrics)
+    for client in itertools.count(1):
+        if not left:
+            return
+        key = {"job": JOB, "instance": f"{INSTANCE}-{client}", **_grouping(catalog, left)}
+        samples = tuple(
+            _shown(catalog, metric, key, next(numbers)) for metric in left if has(metric, key)
+        )
+        left = [metric for metric in left if not has(metric, key)]
+        path = "".join(f"/{quote(name)}/{quote(value, safe='')}" for name, value in key.items())
+        yield Page(f"/metrics{path}", samples, _others(catalog))
+
+
+def _grouping(catalog: Catalog, metrics: Sequence[Metric]) -> dict[str, str]:
+    """Labels of a client: those that all of these metrics can have, or else the first of them."""
+    key = {}
     for name in catalog.placeholders:
-        possible = [catalog.samples(m, name) for m in catalog.metrics if name in m.labels]
-        common = [value for value in possible[0] if all(value in values for values in possible)]
-        key[name] = (common or list(possible[0]))[0]
-    path = "".join(f"/{quote(name)}/{quote(value, safe='')}" for name, value in key.items())
-    samples = tuple(
-        _shown(catalog, metric, key, next(numbers))
-        for metric in catalog.metrics
-        if _has(metric, key)
-    )
-    return Page(f"/metrics{path}", samples, _others(catalog))
+        possible = [catalog.samples(m, name) for m in metrics if name in m.labels]
+        if possible:
+            common = [value for value in possible[0] if all(value in each for each in possible)]
+            key[name] = (common or list(possible[0]))[0]
+    return key
 
 
-def _has(metric: Metric, labels: Mapping[str, str]) -> bool:
+def has(metric: Metric, labels: Mapping[str, str]) -> bool:
     """Whether a process with these labels has a metric, as documented."""
     return all(
         values is None or labels.get(name, values[0]) in values

@@ -72,6 +72,11 @@ def check_fingerprint(value: Any) -> str:
     return text
 
 
+def found_text(value: Any) -> str:
+    """What was found, shortened for a message; a password in a URL is not told."""
+    return re.sub(r"//[^/\s]*@", "//...@", f"{value!r}")[:80]
+
+
 def local_address(address: str) -> str:
     """Where a listener on an address (empty: all) is reached on its own host."""
     return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104

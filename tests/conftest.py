@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from provision.catalog.load import load_catalogs
@@ -20,6 +21,10 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Ansible reads its settings when it is first imported; a command sets this one before that.
 os.environ.setdefault("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true")
+
+# How long an example takes says something of the machine, and nothing of what is tested.
+hypothesis.settings.register_profile("provision", deadline=None)
+hypothesis.settings.load_profile("provision")
 
 CASES = Path(__file__).parent / "cases"
 
@@ -36,9 +41,15 @@ workers:
 """
 
 
+@pytest.fixture(scope="session")
+def catalogs() -> Mapping[str, Catalog]:
+    """The built-in catalogs; nothing changes them."""
+    return load_catalogs()
+
+
 @pytest.fixture
-def realm() -> Catalog:
-    return load_catalogs()["realm"]
+def realm(catalogs: Mapping[str, Catalog]) -> Catalog:
+    return catalogs["realm"]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from provision.catalog.model import Input
 from provision.errors import InvalidInput
 from provision.fleet import Fleet
 from provision.settings import Settings, repositories
@@ -24,7 +25,10 @@ def test_an_inventory_becomes_a_site(fleet_of: Make) -> None:
     assert site.monitor.name == "monitor.example.com"
     assert [host.name for host in site.workers] == ["w1.example.com", "w2.example.com"]
     assert site.influxdb_url == "http://192.0.2.1:8086"
-    assert [catalog.app for catalog in site.catalogs] == ["realm"]
+    # What every worker tells of itself comes with any application.
+    assert [catalog.app for catalog in site.catalogs] == ["host", "pipeline", "realm"]
+    assert [c.app for c in site.workers[0].catalogs] == ["realm", "host", "pipeline"]
+    assert site.monitor.catalogs == ()
     assert site.retention_seconds == 30 * 86400
 
 
@@ -44,6 +48,122 @@ def test_every_error_is_told_at_once_with_file_host_and_key(fleet_of: Make) -> N
     )
     assert "w2: telegraf_intervall: no such variable; did you mean telegraf_interval?" in found
     assert any(p.startswith("w3: apps: no application for this worker") for p in found)
+
+
+def test_a_password_in_a_url_is_refused_and_not_repeated(fleet_of: Make) -> None:
+    text = INVENTORY + "all: {vars: {influxdb_url: 'http://admin:hunter2@192.0.2.1:8086'}}\n"
+    found = problems(fleet_of, text)
+    assert len(found) == 3
+    assert all("a URL holds no user name or password here" in problem for problem in found)
+    assert not any("hunter2" in problem for problem in found)
+
+
+def test_a_site_has_the_settings_of_all_its_hosts(fleet_of: Make) -> None:
+    text = (
+        "monitor: {hosts: {m: }}\n"
+        "workers:\n"
+        "  hosts:\n"
+        "    w1: {django_clickhouse_prefix: [b, a]}\n"
+        "    w2: {django_clickhouse_prefix: a.c}\n"
+        "    w3:\n"
+        "  vars: {apps: [django-clickhouse]}\n"
+    )
+    site = fleet_of(text).site
+    prefixes = [dict(host.catalogs[0].setting_values)["prefix"] for host in site.workers]
+    assert prefixes == [("b", "a"), ("a.c",), ("clickhouse",)]
+    (merged,) = [catalog for catalog in site.catalogs if catalog.app == "django-clickhouse"]
+    assert dict(merged.setting_values)["prefix"] == ("b", "a", "a.c", "clickhouse")
+
+
+def test_values_of_settings_that_make_buckets_alike_are_told_with_the_host(
+    fleet_of: Make,
+) -> None:
+    text = (
+        "monitor: {hosts: {m: }}\n"
+        "workers:\n"
+        "  hosts: {w1: {django_clickhouse_prefix: realm}, w2: }\n"
+        "  vars: {apps: [django-clickhouse, realm]}\n"
+    )
+    found = problems(fleet_of, text)
+    assert found
+    assert all(problem.startswith("w1: apps: ") for problem in found)
+    assert any("of django-clickhouse" in problem and "of realm" in problem for problem in found)
+
+
+def test_what_a_host_listens_for_and_fetches_is_what_its_applications_need(
+    fleet_of: Make,
+) -> None:
+    text = (
+        "monitor: {hosts: {m: }}\n"
+        "workers:\n"
+        "  hosts:\n"
+        "    both: {apps: [realm, tinybird-jobs, realm]}\n"
+        "    tcp: {apps: tinybird-jobs}\n"
+        "    pushed: {apps: [dataclay], dataclay_pushgateway: true}\n"
+        "    scraped: {apps: [dataclay]}\n"
+    )
+    hosts = {host.name: host for host in fleet_of(text).site.workers}
+    assert {name: sorted(host.transports) for name, host in hosts.items()} == {
+        "both": ["tcp", "udp"],
+        "tcp": ["tcp"],
+        "pushed": [],
+        "scraped": [],
+    }
+    assert [c.app for c in hosts["both"].catalogs] == ["realm", "tinybird-jobs", "host", "pipeline"]
+    assert {name for name, host in hosts.items() if host.pushgateway} == {"pushed"}
+    assert {name: len(host.targets) for name, host in hosts.items() if host.targets} == {
+        "scraped": 1
+    }
+    assert [c.app for c in hosts["both"].catalogs_of(Input.TELEGRAF)] == ["host", "pipeline"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "read", "write", "made"),
+    [
+        (2, "influxdb_read_token", "influxdb_write_token", "influxdb_operator_token"),
+        (1, "influxdb_read_password", "influxdb_write_password", "influxdb_read_password"),
+    ],
+)
+def test_the_secrets_that_are_made_here_are_those_of_the_engine(
+    fleet_of: Make, engine: int, read: str, write: str, made: str
+) -> None:
+    site = fleet_of(INVENTORY, "-e", f"influxdb_engine={engine}").site
+    assert (site.read_secret, site.write_secret) == (read, write)
+    assert made in site.generated_secrets
+    # InfluxDB 2 makes its tokens itself.
+    assert (write in site.generated_secrets) is (engine == 1)
+    assert "grafana_admin_password" in site.generated_secrets
+    site = fleet_of(INVENTORY, "-e", "grafana_enabled=false").site
+    assert not any(name.startswith("grafana") for name in site.generated_secrets)
+
+
+def test_services_are_reached_where_the_inventory_says(fleet_of: Make) -> None:
+    site = fleet_of().site
+    assert site.grafana_url == "http://192.0.2.1:3000"
+    site = fleet_of(INVENTORY, "-e", "grafana_port=3001 influxdb_port=8087").site
+    assert (site.influxdb_url, site.grafana_url) == (
+        "http://192.0.2.1:8087",
+        "http://192.0.2.1:3001",
+    )
+    given = "influxdb_url=https://db.example.com/ grafana_url=https://g.example.com/x/"
+    site = fleet_of(INVENTORY, "-e", given).site
+    assert (site.influxdb_url, site.grafana_url) == (
+        "https://db.example.com",
+        "https://g.example.com/x",
+    )
+
+
+def test_a_sites_own_catalog_may_say_what_every_worker_tells(
+    fleet_of: Make, tmp_path: Path
+) -> None:
+    (tmp_path / "catalogs").mkdir()
+    (tmp_path / "catalogs" / "host.yaml").write_text(
+        "app: host\ntitle: Own\ndescription: Own.\nsource: x\ninput: telegraf\n"
+        "metrics: [{name: cpu.busy, type: gauge, unit: percent, title: A, description: A.}]\n"
+    )
+    (own,) = [c for c in fleet_of().site.workers[0].catalogs if c.app == "host"]
+    assert own.title == "Own"
+    assert len(own.metrics) == 1
 
 
 def test_a_worker_without_a_monitor_is_named(fleet_of: Make) -> None:

@@ -66,7 +66,8 @@ class Pattern:
         rest of the key makes the order the same whatever order the patterns come in.
         """
         open_ones = tuple(s.kind is not Kind.FIXED for s in self.segments)
-        return (sum(open_ones) - len(open_ones), self._dotted, open_ones, str(self), self.fixed)
+        first = (sum(open_ones) - len(open_ones), self._dotted, open_ones)
+        return (*first, str(self), self.segments, self.fixed)
 
     @cached_property
     def _dotted(self) -> bool:

@@ -23,6 +23,8 @@ CONNECTION = frozenset(
         *("ansible_ssh_common_args", "ansible_ssh_extra_args"),
     }
 )
+# The connection plugins that go over ssh; smart is Ansible's default of old.
+SSH = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh"})
 
 
 def tunnel(
@@ -54,7 +56,16 @@ def tunnel(
     variables = next(each.variables for each in inventory.hosts if each.name == host)
     given = {"ansible_user": user, "ansible_ssh_private_key_file": private_key}
     variables = {**variables, **{name: value for name, value in given.items() if value}}
-    command = ssh_command(worker, variables, port)
+    connection = str(variables.get("ansible_connection") or "ssh").rpartition(".")[2]
+    if connection not in SSH:
+        raise ProvisionError(
+            f"{host}: Ansible connects by {connection}, and ssh alone can forward a port",
+            remedy=f"from {host} itself it is port {worker.settings.telegraf_statsd_tcp_port}",
+        )
+    try:
+        command = ssh_command(worker, variables, port)
+    except ValueError as error:
+        raise ProvisionError(f"{host}: the arguments for ssh cannot be read: {error}") from error
     if show:
         out.print(shown(shlex.join(command)))
         return
@@ -68,7 +79,7 @@ def tunnel(
 def ssh_command(host: Host, variables: Mapping[str, Any], port: int) -> list[str]:
     """The ssh that forwards a port of this machine to a host's statsd, as Ansible would connect.
 
-    Source: ssh(1), -L, -N.
+    Source: ssh(1), -L, -N. Raises ValueError for arguments with a quote that does not end.
     """
     settings = host.settings
     reached = bracketed(local_address(settings.telegraf_statsd_tcp_address))
@@ -80,4 +91,4 @@ def ssh_command(host: Host, variables: Mapping[str, Any], port: int) -> list[str
     command += ["-i", str(key)] if key else []
     command += ["-p", str(variables["ansible_port"])] if variables.get("ansible_port") else []
     command += ["-l", str(variables["ansible_user"])] if variables.get("ansible_user") else []
-    return [*command, str(variables.get("ansible_host") or host.name)]
+    return [*command, "--", str(variables.get("ansible_host") or host.name)]

@@ -9,12 +9,14 @@ from pathlib import Path
 from provision.ansible import RunResult
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import Fleet, apply, read_fleet
+from provision.influx import InfluxDB
 from provision.services import reader, viewer
+from provision.site import Site
 from provision.values import seconds
 from provision.verify import report
 from provision.verify.findings import Area, Finding, Status, failed
 from provision.verify.panels import PanelOutcome, check_panels, check_panels_in_grafana
-from provision.verify.probe import probe_variables, probes, probes_seen
+from provision.verify.probe import Probe, probe_variables, probes, probes_seen
 from provision.verify.seen import losses, metrics_seen, strangers_seen, values_seen
 from provision.view import RunView
 
@@ -41,62 +43,85 @@ def verify(
     patience, window = _seconds("--wait", wait), _seconds("--since", since)
     fleet = read_fleet(options)
     findings = inspect(fleet, patience=patience, window=window)
-    if junit:
-        try:
-            junit.write_text(report.as_junit(findings), encoding="utf-8")
-        except OSError as error:
-            raise ProvisionError(f"{junit}: {error.strerror}") from error
     if form == "json":
         print(report.as_json(findings))  # noqa: T201
     elif form == "junit":
         print(report.as_junit(findings), end="")  # noqa: T201
     else:
         report.show(findings, everything=everything)
+    if junit:
+        try:
+            junit.write_text(report.as_junit(findings), encoding="utf-8")
+        except OSError as error:
+            raise ProvisionError(f"{junit}: {error.strerror}") from error
     wrong = [f for f in findings if f.status is not Status.OK] if strict else []
     return EXIT_ERROR if failed(findings) or wrong else EXIT_OK
 
 
 def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
     """Everything that can be found out about a running fleet; patience and window in seconds."""
-    site = fleet.site
-    workers = [host for host in site.workers if host.name in fleet.inventory.limited]
-    sent = probes(site, workers)
+    site, limited = fleet.site, fleet.inventory.limited
+    sent = probes(site, [host for host in site.workers if host.name in limited])
     start = int(time.time() * 1000) - 1000
-    view = RunView()
     result = apply(
         fleet,
         check=True,
         verbose=False,
-        view=view,
+        view=RunView(),
         playbook="verify.yml",
         variables=probe_variables(site, sent),
     )
-    hosts = _hosts(result)
-    database = reader(fleet)
+    found = _hosts(result)
+    silent = {name for name, host in result.hosts.items() if host.failed}
     try:
-        interval = max(seconds(host.settings.telegraf_interval) for host in site.workers)
-        deadline = time.monotonic() + max(patience, 2 * interval + 5)
-        silent = {name for name, host in result.hosts.items() if host.failed}
-        found = _until(lambda: probes_seen(database, sent, start), deadline, silent)
-        waited = time.monotonic() + patience
-
-        def metrics() -> list[Finding]:
-            now = int(time.time() * 1000)
-            fresh = now - INTERVALS * interval * 1000
-            return metrics_seen(database, site, fresh, lambda then: _ago(now - then))
-
-        found += _until(metrics, waited if patience else 0)
-        since = int((time.time() - window) * 1000)
-        found += [*values_seen(database, site, since), *strangers_seen(database, since)]
-        found += losses(database, site, since)
-        end = int(time.time() * 1000)
-        panels = check_panels(database, site.catalogs, end - 3_600_000, end)
-        found += [_panel(outcome, "InfluxDB") for outcome in panels]
-    finally:
-        database.close()
+        database = reader(fleet)
+        try:
+            found += _probed(database, site, sent, start, patience, silent)
+            found += _stored(database, site, patience, window)
+        finally:
+            database.close()
+    except ProvisionError as error:
+        where = site.monitor.name
+        found.append(Finding(Status.FAILED, Area.DATASOURCE, where, "InfluxDB", error.message))
     if site.monitor.settings.grafana_enabled:
         found += _through_grafana(fleet)
-    return [*hosts, *found]
+    return [finding for finding in found if not finding.host or finding.host in limited]
+
+
+def _interval(site: Site) -> int:
+    """The seconds within which every worker writes."""
+    return max((seconds(host.settings.telegraf_interval) for host in site.workers), default=0)
+
+
+def _probed(
+    database: InfluxDB,
+    site: Site,
+    sent: Sequence[Probe],
+    start: int,
+    patience: float,
+    silent: Collection[str],
+) -> list[Finding]:
+    """What became of the probes; they are waited for longer than an interval."""
+    deadline = time.monotonic() + max(patience, 2 * _interval(site) + 5)
+    return _until(lambda: probes_seen(database, sent, start), deadline, silent)
+
+
+def _stored(database: InfluxDB, site: Site, patience: float, window: int) -> list[Finding]:
+    """What InfluxDB has of what is documented, and of what is not."""
+    interval = _interval(site)
+
+    def metrics() -> list[Finding]:
+        now = int(time.time() * 1000)
+        fresh = now - INTERVALS * interval * 1000
+        return metrics_seen(database, site, fresh, lambda then: _ago(now - then))
+
+    found = _until(metrics, time.monotonic() + patience)
+    since = int((time.time() - window) * 1000)
+    found += [*values_seen(database, site, since), *strangers_seen(database, since)]
+    found += losses(database, site, since)
+    end = int(time.time() * 1000)
+    panels = check_panels(database, site.catalogs, end - 3_600_000, end)
+    return [*found, *(_panel(outcome, "InfluxDB") for outcome in panels)]
 
 
 def _seconds(option: str, duration: str) -> int:
@@ -131,7 +156,7 @@ def _until(
     while True:
         found = look()
         hopeful = [f for f in found if f.status is Status.FAILED and f.host not in silent]
-        if not hopeful or time.monotonic() > deadline:
+        if not hopeful or time.monotonic() >= deadline:
             return found
         time.sleep(0.5)
 

@@ -210,12 +210,14 @@ def _panel(catalog: Catalog, metric: Metric, panel_id: int, position: Position) 
 def build_queries(catalog: Catalog, metric: Metric) -> tuple[Query, ...]:
     """What a panel asks of a metric; a timer's percentiles and its mean are a query each."""
     asked = asked_of(catalog, metric)
-    name = " ".join(f"$tag_{tag}" for tag in asked.by[1:]) or "$tag_host"
+    name = " ".join(f"$tag_{tag}" for tag in catalog.tags(metric)) or "$tag_host"
     field = catalog.field(metric)
     if metric.type is MetricType.TIMER:
         texts = [(highest(asked, percentile(p)), f"p{p:g} {name}") for p in metric.percentiles]
         if {TimerField.SUM, TimerField.COUNT} <= set(metric.fields):
             texts.append((mean_time(asked), f"mean {name}"))
+        if not texts:  # of its fields the catalog keeps only such as say little by themselves
+            texts.append((level(asked, field), f"{field} {name}"))
     elif metric.type is MetricType.COUNTER:
         rate = rate_of_counts if catalog.cumulative else rate_of_deltas
         texts = [(rate(asked, field), name)]

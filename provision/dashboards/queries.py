@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from provision.catalog.model import Catalog, Input, Metric
+from provision.catalog.model import FORMER_NAME, Catalog, Input, Metric
 
 _IDENTIFIER = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 _TEXT = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n"})
@@ -46,7 +46,9 @@ def asked_of(catalog: Catalog, metric: Metric) -> Asked:
     tags = ("host", *catalog.tags(metric))
     variables = {"host", *variable_tags(catalog)}
     chosen = tuple(tag for tag in tags if tag in variables)
-    return Asked(catalog.measurements(metric), chosen, tags)
+    # What came under a former name is a series of its own.
+    by = (*tags, FORMER_NAME) if metric.formerly else tags
+    return Asked(catalog.measurements(metric), chosen, by)
 
 
 def variable_tags(catalog: Catalog) -> tuple[str, ...]:

@@ -113,12 +113,14 @@ def set_stage(
     cache: Path,
     progress: Progress,
     settings: dict[str, Any] | None = None,
+    demo: Mapping[str, dict[str, Any]] = WORKERS,
 ) -> Stage:
     """Boot the hosts of the demo, or of a site's inventory, and give them packages.
 
-    settings are variables for all hosts. The caller takes the stage's rehearsal down.
+    settings are variables for all hosts, demo the workers where there is no inventory. The caller
+    takes the stage's rehearsal down.
     """
-    monitor, workers = MONITOR, tuple(WORKERS)
+    monitor, workers = MONITOR, tuple(demo)
     if inventory:
         site = read_fleet(["-i", str(inventory)]).site
         monitor, workers = site.monitor.name, tuple(host.name for host in site.workers)
@@ -136,7 +138,7 @@ def set_stage(
     )
     try:
         variables = _repositories(rehearsal, source, progress) | (settings or {})
-        path = write_overlay(rehearsal, source, monitor, {} if inventory else WORKERS, variables)
+        path = write_overlay(rehearsal, source, monitor, {} if inventory else demo, variables)
         sources = [*(["-i", str(inventory)] if inventory else []), "-i", str(path)]
         fleet = read_fleet(sources)
         assert_only_ours(rehearsal, fleet)

@@ -13,6 +13,7 @@ from provision.catalog.model import Transport
 from provision.render.targets import DIRECTORIES, TARGETS, RenderedFile
 from provision.settings import Repository, repositories
 from provision.site import Host, Site
+from provision.values import bracketed, local_address
 
 
 def manifest(host: Host, site: Site, files: Sequence[RenderedFile]) -> dict[str, Any]:
@@ -208,5 +209,6 @@ def listeners(host: Host) -> list[tuple[str, str, int]]:
 
 def local_url(address: str, port: int) -> str:
     """Where a service that listens on an address (empty: all) is reached on its own host."""
-    host = "127.0.0.1" if address in {"", "0.0.0.0", "::"} else address  # noqa: S104
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    # What listens on all of IPv6 listens on IPv4 as well.
+    host = "127.0.0.1" if address == "::" else local_address(address)
+    return f"http://{bracketed(host)}:{port}"

@@ -8,7 +8,15 @@ from typing import Any
 
 from provision.applications import Target
 from provision.catalog.buckets import Pattern, parse_pattern
-from provision.catalog.model import UNDOCUMENTED, VALUE, Catalog, Ignored, Input, MetricType
+from provision.catalog.model import (
+    FORMER_NAME,
+    UNDOCUMENTED,
+    VALUE,
+    Catalog,
+    Ignored,
+    Input,
+    MetricType,
+)
 from provision.render.manifest import listeners, local_url
 from provision.site import Host
 from provision.values import bracketed, seconds
@@ -18,6 +26,14 @@ PROBE_BUCKET, PROBE_MEASUREMENT = "provision.probe", "provision_probe"
 # A scraped value is a float, a counter of statsd is not: one measurement cannot hold both.
 PROBE_NAME = PROBE_PUSHED = "provision_probe_pushed"
 MOST_SCRAPE_SECONDS = 5
+# Tags that a client cannot give: the first are Telegraf's and the processors' own, the others
+# InfluxDB's (Line protocol reference, Naming restrictions).
+RESERVED = (
+    *("bucket", FORMER_NAME, "host", "metric_type", "transport", "url"),
+    *("_field", "_measurement", "time"),
+)
+# Stands in the tag `host` of what no client said it of.
+NOBODY = ":"
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,8 @@ def telegraf_values(path: str, host: Host) -> dict[str, Any]:
             "percentiles": percentiles(catalogs),
             "documented": documented_buckets(catalogs),
             "undocumented": UNDOCUMENTED,
+            "reserved": RESERVED,
+            "nobody": NOBODY,
         }
     if path.endswith("/prometheus.conf"):
         catalogs = host.catalogs_of(Input.PROMETHEUS)
@@ -62,6 +80,8 @@ def telegraf_values(path: str, host: Host) -> dict[str, Any]:
             "documented": documented_names(catalogs),
             "ignored": ignored_names(each for catalog in catalogs for each in catalog.ignored),
             "undocumented": UNDOCUMENTED,
+            "reserved": RESERVED,
+            "nobody": NOBODY,
         }
     return {}
 
@@ -92,16 +112,16 @@ def documented_buckets(catalogs: Sequence[Catalog]) -> list[tuple[str, list[Docu
     return [(kind, [row for _, row in sorted(found[kind], key=_first)]) for kind in sorted(found)]
 
 
-def documented_names(catalogs: Sequence[Catalog]) -> list[tuple[str, str, str]]:
-    """(name, measurement, type) of each documented Prometheus metric, former names included."""
+def documented_names(catalogs: Sequence[Catalog]) -> list[tuple[str, str, str, bool]]:
+    """(name, measurement, type, whether it is a former name) of each Prometheus metric."""
     return [
         *(
-            (name, catalog.measurement(metric), metric.type.value)
+            (name, catalog.measurement(metric), metric.type.value, name != metric.name)
             for catalog in catalogs
             for metric in catalog.metrics
             for name in (metric.name, *(former.name for former in metric.formerly))
         ),
-        (PROBE_NAME, PROBE_PUSHED, "gauge"),
+        (PROBE_NAME, PROBE_PUSHED, "gauge", False),
     ]
 
 

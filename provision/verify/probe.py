@@ -72,9 +72,10 @@ def probes_seen(database: InfluxDB, sent: Sequence[Probe], start: int) -> list[F
         ]
     )
     seen = {(s.tags.get(HOST, ""), int(row[VALUE])) for s in answer.series for row in s.rows}
+    missing = answer.error or "never arrived in InfluxDB"
     return [
         Finding(Status.OK, Area.PROBE, probe.host, probe.way, "arrived in InfluxDB")
         if (probe.host, probe.value) in seen
-        else Finding(Status.FAILED, Area.PROBE, probe.host, probe.way, "never arrived in InfluxDB")
+        else Finding(Status.FAILED, Area.PROBE, probe.host, probe.way, missing)
         for probe in sent
     ]

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from provision.applications import Application
 from provision.catalog.model import UNDOCUMENTED, Catalog, Input, Metric
 from provision.dashboards.queries import identifier
+from provision.errors import ProvisionError
 from provision.influx import Answer, InfluxDB
 from provision.site import Host, Site
+from provision.traffic import has
 from provision.verify.arrival import HOST
 from provision.verify.findings import Area, Finding, Status
 
@@ -69,7 +72,7 @@ def metrics_seen(
         for series in answer.series:
             name_of = series.tags.get(HOST, "")
             last[name_of] = max(last.get(name_of, 0), int(series.rows[0]["time"]))
-        for host in _hosts_with(site, catalog.app):
+        for host in _hosts_with(site, catalog, metric):
             time = last.get(host.name)
             found.append(_seen(host, metric, name, time, fresh, ago))
     return found
@@ -105,16 +108,21 @@ def values_seen(database: InfluxDB, site: Site, start: int) -> list[Finding]:
     found: list[Finding] = []
     answers = ask_in_batches(database, statements)
     for (catalog, metric, tag), answer in zip(asked, answers, strict=True):
+        name = f"{catalog.bucket(metric)} ({metric.type})"
+        if answer.error:
+            found.append(Finding(Status.FAILED, Area.VALUE, "", name, answer.error))
+            continue
         documented = set(catalog.samples(metric, tag))
         seen = {(s.tags.get(tag, ""), s.tags.get(HOST, "")) for s in answer.series}
-        name = f"{catalog.bucket(metric)} ({metric.type})"
+        if not seen:
+            continue  # nothing can be said of the values of what never came
         # What is pushed may not say it at all.
         strays = sorted((v, host) for v, host in seen if v and v not in documented)
         for value, host in strays:
             detail = f"{tag} {value!r} is in no list: {', '.join(sorted(documented))}"
             found.append(Finding(Status.WARNING, Area.VALUE, host, name, detail))
         never = sorted(documented - {value for value, _ in seen})
-        if never and seen:
+        if never:
             detail = f"{tag} never was {', '.join(never)}"
             found.append(Finding(Status.UNSEEN, Area.VALUE, "", name, detail))
         elif not strays:
@@ -123,13 +131,18 @@ def values_seen(database: InfluxDB, site: Site, start: int) -> list[Finding]:
 
 
 def undocumented(database: InfluxDB, start: int) -> list[Stranger]:
-    """The buckets and names of no catalog that were seen since a time (ms since 1970)."""
+    """The buckets and names of no catalog that were seen since a time (ms since 1970).
+
+    Raises ProvisionError where InfluxDB does not say.
+    """
     (answer,) = database.ask(
         [
             f'SELECT count("value"), count("count") FROM {identifier(UNDOCUMENTED)} '
             f'WHERE time >= {start}ms GROUP BY "bucket", {identifier(HOST)}'
         ]
     )
+    if answer.error:
+        raise ProvisionError(f"InfluxDB at {database.url}: {answer.error}")
     found = {Stranger(s.tags.get("bucket", ""), s.tags.get(HOST, "")) for s in answer.series}
     return sorted(found, key=lambda each: (each.bucket, each.host))
 
@@ -152,12 +165,14 @@ def losses(database: InfluxDB, site: Site, start: int) -> list[Finding]:
     found: list[Finding] = []
     workers = {host.name for host in site.workers}
     for (measurement, field, what), answer in zip(LOSSES, database.ask(statements), strict=True):
+        name = f"{measurement}.{field}"
+        if answer.error:
+            found.append(Finding(Status.FAILED, Area.PIPELINE, "", name, answer.error))
         for series in answer.series:
             host, lost = series.tags.get(HOST, ""), int(series.rows[0]["lost"])
             if host in workers:
                 status = Status.WARNING if lost else Status.OK
                 detail = f"{lost} {what}" if lost else "none since Telegraf's start"
-                name = f"{measurement}.{field}"
                 found.append(Finding(status, Area.PIPELINE, host, name, detail))
     return found
 
@@ -166,12 +181,18 @@ def _documented(catalogs: Sequence[Catalog]) -> Iterator[tuple[Catalog, Metric]]
     return ((catalog, metric) for catalog in catalogs for metric in catalog.metrics)
 
 
-def _hosts_with(site: Site, app: str) -> list[Host]:
-    """The workers that an application is on; a scraped one has targets on them, or pushes."""
+def _hosts_with(site: Site, catalog: Catalog, metric: Metric) -> list[Host]:
+    """The workers that send a metric, as documented."""
     return [
         host
         for host in site.workers
         for each in host.applications
-        if each.catalog.app == app
-        and (each.catalog.input is not Input.PROMETHEUS or each.targets or each.pushgateway)
+        if each.catalog.app == catalog.app and _sends(each, metric)
     ]
+
+
+def _sends(application: Application, metric: Metric) -> bool:
+    """Whether a metric comes from an application: of what is scraped, not each target has all."""
+    if application.catalog.input is not Input.PROMETHEUS or application.pushgateway:
+        return True
+    return any(has(metric, dict(target.labels)) for target in application.targets)

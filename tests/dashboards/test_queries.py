@@ -1,15 +1,71 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from provision.catalog.model import Catalog
-from provision.dashboards.queries import expand, identifier, rate_of_deltas, tag_values
+from provision.dashboards.queries import (
+    Asked,
+    asked_of,
+    expand,
+    expand_variables,
+    highest,
+    identifier,
+    level,
+    mean_time,
+    measurements_of,
+    rate_of_counts,
+    rate_of_deltas,
+    tag_values,
+    text,
+    variable_tags,
+)
+from tests.hostile import HOSTILE
+
+Catalogs = Mapping[str, Catalog]
+ASKED = Asked(("m",), ("host", "model"), ("host", "model"))
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+def unquoted(literal: str, quote: str) -> str:
+    """What InfluxDB reads of a quoted name or text.
+
+    Source: InfluxDB 1.x documentation, InfluxQL reference, Literals: a backslash escapes the quote,
+    a backslash and, as `n`, a line feed; nothing else stands after one.
+    """
+    assert literal[0] == literal[-1] == quote
+    inner = literal[1:-1]
+    assert re.fullmatch(rf"(?:[^\\\n{quote}]|\\[\\n{quote}])*", inner)
+    return re.sub(r"\\(.)", lambda match: {"n": "\n"}.get(match[1], match[1]), inner)
 
 
 def test_identifiers_are_quoted() -> None:
     assert identifier('a"b\\c\nd') == '"a\\"b\\\\c\\nd"'
 
 
+@given(TEXT)
+def test_any_name_stays_a_name_and_any_text_a_text(name: str) -> None:
+    assert unquoted(identifier(name), '"') == name
+    assert unquoted(text(name), "'") == name
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_becomes_code_in_a_query(name: str) -> None:
+    hostile = Asked((name, name), (), (name,))
+    quoted = identifier(name)
+    assert unquoted(quoted, '"') == name
+    for query in (level(hostile, name), rate_of_counts(hostile, name), highest(hostile, name)):
+        rest = query.replace(quoted, "NAME")
+        assert rest.count("NAME") == 4
+        assert "FROM NAME, NAME WHERE $timeFilter GROUP BY time($__interval), NAME" in rest
+
+
 def test_grafanas_variables_are_put_in() -> None:
-    query = rate_of_deltas("m", ["host", "model"], ["host"])
+    query = rate_of_deltas(ASKED, "value")
     expanded = expand(query, start=1000, end=2000, interval=10000, values={"host": "w1"})
     assert "$" not in expanded.replace("$/", "")
     assert "=~ /^w1$/" in expanded
@@ -19,9 +75,73 @@ def test_grafanas_variables_are_put_in() -> None:
     assert "time(10000ms)" in expanded
 
 
+def test_a_dashboards_variables_are_put_in_and_grafanas_own_left() -> None:
+    expanded = expand_variables(rate_of_deltas(ASKED, "value"), {"model": "a|b"})
+    assert expanded == (
+        'SELECT sum("value") * 1000 / $__interval_ms FROM "m" '
+        'WHERE "host" =~ /^.*$/ AND "model" =~ /^a|b$/ AND $timeFilter '
+        'GROUP BY time($__interval), "host", "model" fill(none)'
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "selected"),
+    [
+        (rate_of_deltas(ASKED, "f"), 'sum("f") * 1000 / $__interval_ms'),
+        (rate_of_counts(ASKED, "f"), 'non_negative_derivative(last("f"), 1s)'),
+        (level(ASKED, "f"), 'last("f")'),
+        (highest(ASKED, "f"), 'max("f")'),
+        (mean_time(ASKED), 'sum("sum") / sum("count")'),
+    ],
+)
+def test_each_query_selects_what_it_is_named_after(query: str, selected: str) -> None:
+    assert query == (
+        f'SELECT {selected} FROM "m" '
+        'WHERE "host" =~ /^${host:regex}$/ AND "model" =~ /^${model:regex}$/ AND $timeFilter '
+        'GROUP BY time($__interval), "host", "model" fill(none)'
+    )
+
+
+def test_what_nothing_is_chosen_by_is_asked_for_its_time_alone() -> None:
+    asked = Asked(("a", "b"), (), ())
+    assert level(asked, "f") == (
+        'SELECT last("f") FROM "a", "b" WHERE $timeFilter GROUP BY time($__interval) fill(none)'
+    )
+
+
+def test_a_metric_is_divided_by_all_its_tags_and_chosen_by_the_dashboards(
+    catalogs: Catalogs,
+) -> None:
+    dataclay = catalogs["dataclay"]
+    asked = asked_of(dataclay, dataclay.metrics[0])
+    assert asked == Asked(
+        ("dataclay_inmemory_objects",),
+        ("host", "service", "instance"),
+        ("host", "service", "instance", "job"),
+    )
+    assert variable_tags(dataclay) == ("service", "instance")
+    django = catalogs["django-clickhouse"]
+    asked = asked_of(django, django.metrics[0])
+    assert asked.chosen == asked.by == ("host", "prefix", "model")
+
+
 def test_variables_are_chained(realm: Catalog) -> None:
     query = tag_values(realm, "version", ["host", "hostname"])
     assert query == (
         'SHOW TAG VALUES FROM /^realm_/ WITH KEY = "version" '
         'WHERE "host" =~ /^${host:regex}$/ AND "hostname" =~ /^${hostname:regex}$/'
     )
+    assert tag_values(realm, "host", []) == 'SHOW TAG VALUES FROM /^realm_/ WITH KEY = "host"'
+
+
+def test_all_that_an_application_stores_is_asked_and_nothing_else(catalogs: Catalogs) -> None:
+    stored = {
+        app: {name for metric in catalog.metrics for name in catalog.measurements(metric)}
+        for app, catalog in catalogs.items()
+    }
+    for app, catalog in catalogs.items():
+        pattern = measurements_of(catalog)
+        assert (pattern[0], pattern[-1]) == ("/", "/")
+        for other, names in stored.items():
+            found = {name for name in names if re.search(pattern[1:-1], name)}
+            assert found == (names if other == app else set())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -13,12 +14,14 @@ import ansible.module_utils
 import pytest
 
 from provision.paths import PLAYBOOKS, cache
+from provision.rehearsal import processes
 from provision.rehearsal.packages.debian import download
+from provision.rehearsal.packages.go import toolchain
 from provision.rehearsal.packages.influxdb import influxdb1, influxdb2
 from provision.rehearsal.packages.telegraf import telegraf
 from provision.rehearsal.progress import Quiet
 from provision.secrets import complete
-from tests.integration.programs import Database, influxdb_process
+from tests.integration.programs import CLIENTS, Database, influxdb_process
 
 # Where Ansible finds the project's module_utils when it runs the playbooks.
 ansible.module_utils.__path__.append(str(PLAYBOOKS / "module_utils"))
@@ -44,6 +47,22 @@ def pushgateway_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     name = "prometheus-pushgateway"
     package = download(name, cache())
     return _binary(package, f"usr/bin/{name}", tmp_path_factory.mktemp("pushgateway"))
+
+
+@pytest.fixture(scope="session")
+def go_client() -> Path:
+    """The program of clients/statsd.go, built with the toolchain that Telegraf is built with."""
+    sources = [CLIENTS / name for name in ("go.mod", "go.sum", "statsd.go")]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
+    program = cache() / "clients" / f"statsd-go-{digest}"
+    if not program.exists():
+        go = toolchain(cache(), Quiet())
+        part = program.with_suffix(f".{os.getpid()}")
+        part.parent.mkdir(parents=True, exist_ok=True)
+        argv = (go.program, "build", "-o", part, ".")
+        processes.run(*argv, environment=go.environment, cwd=CLIENTS)
+        part.rename(program)
+    return program
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import socket
@@ -10,7 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +27,8 @@ from provision.site import Host, Site
 from tests.conftest import INVENTORY
 
 HOST = "w1.example.com"
+# Programs that send as applications do.
+CLIENTS = Path(__file__).parent / "clients"
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
@@ -78,6 +81,18 @@ def wait_for(condition: object, what: str, seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
+def wait_for_equal(
+    seen: Callable[[], Mapping[Any, Any]], expected: Mapping[Any, Any], seconds: float = 30
+) -> None:
+    """Wait until a callable gives what is expected; fail with what is missing and what is more."""
+    deadline = time.monotonic() + seconds
+    while (found := seen()) != expected and time.monotonic() < deadline:
+        time.sleep(0.1)
+    missing = {name: value for name, value in expected.items() if found.get(name) != value}
+    more = {name: value for name, value in found.items() if expected.get(name) != value}
+    assert found == expected, f"expected: {missing}\nseen: {more}"
+
+
 def answers(url: str) -> bool:
     """Whether a web server answers with success."""
     try:
@@ -102,6 +117,22 @@ class Database:
             return InfluxDB(self.url, database, token=self.secrets["influxdb_read_token"])
         password = self.secrets["influxdb_read_password"]
         return InfluxDB(self.url, database, username="grafana", password=password)
+
+    def write(self, *lines: str) -> None:
+        """Write points in line protocol, times in seconds, with the rights that Telegraf has."""
+        if self.engine == 2:
+            path = "/api/v2/write?org=provision&bucket=telegraf&precision=s"
+            authorization = f"Token {self.secrets['influxdb_write_token']}"
+        else:
+            path = "/write?db=telegraf&precision=s"
+            pair = f"telegraf:{self.secrets['influxdb_write_password']}"
+            authorization = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        request = urllib.request.Request(
+            self.url + path,
+            "\n".join(lines).encode(),
+            headers={"Authorization": authorization},
+        )
+        urllib.request.urlopen(request, timeout=10).close()
 
 
 @contextmanager
@@ -138,17 +169,22 @@ def influxdb_process(
         yield url, program
 
 
-def send(port: int, lines: list[str]) -> None:
-    """Send statsd lines over UDP, one packet each, no faster than they are read.
+def send(port: int, packets: Sequence[str | bytes]) -> None:
+    """Send packets of statsd lines over UDP, no faster than they are read.
 
-    What these tests ask is what becomes of a packet: after every hundred, which the socket's buffer
-    holds, the receiver is waited for, however busy the machine is.
+    What these tests ask is what becomes of a packet: after every hundred, or 50 kB, which the
+    socket's buffer holds, the receiver is waited for, however busy the machine is.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        for number, line in enumerate(lines, 1):
-            sender.sendto(line.encode(), ("127.0.0.1", port))
-            if number % 100 == 0 or number == len(lines):
-                wait_for(lambda: _waiting(port) == 0, f"port {port} to be read")
+        number = size = 0
+        for packet in packets:
+            content = packet if isinstance(packet, bytes) else packet.encode()
+            if number == 100 or size + len(content) > 50_000:
+                wait_for(lambda: unread(port) == 0, f"port {port} to be read")
+                number = size = 0
+            sender.sendto(content, ("127.0.0.1", port))
+            number, size = number + 1, size + len(content)
+        wait_for(lambda: unread(port) == 0, f"port {port} to be read")
 
 
 def _sockets(port: int) -> list[list[str]]:
@@ -161,9 +197,14 @@ def _sockets(port: int) -> list[list[str]]:
     return [row for row in rows if row[1].endswith(f":{port:04X}")]
 
 
-def _waiting(port: int) -> int:
-    """The bytes that wait to be read."""
+def unread(port: int) -> int:
+    """The bytes that wait to be read on a UDP port."""
     return sum(int(row[4].split(":")[1], 16) for row in _sockets(port))
+
+
+def dropped_by_kernel(port: int) -> int:
+    """The packets that found no room in a UDP socket's buffer."""
+    return sum(int(row[-1]) for row in _sockets(port))
 
 
 def reached(port: int) -> bool:
@@ -219,7 +260,7 @@ def listens(port: int) -> bool:
 
 @dataclass
 class Telegraf:
-    """A running Telegraf, the ports of its statsd, and the site and host that it is rendered for."""
+    """A running Telegraf, the ports of its statsd, and the site that it is rendered for."""
 
     port: int
     tcp_port: int
@@ -230,6 +271,15 @@ class Telegraf:
     def host(self) -> Host:
         """The host as the site has it."""
         return next(host for host in self.site.hosts if host.name == HOST)
+
+    def complaints(self, *expected: str) -> list[str]:
+        """The errors that it logged, but for those with one of these texts; its end is none."""
+        lines = self.program.log.read_text(errors="replace").splitlines()
+        return [
+            line
+            for line in lines
+            if " E! " in line and ("FATAL" in line or not any(text in line for text in expected))
+        ]
 
 
 @contextmanager
@@ -266,3 +316,43 @@ def rendered_telegraf(
         if telegraf.host.transports:
             wait_for(lambda: listens(port) or reached(tcp_port), "the rendered Telegraf")
         yield telegraf
+
+
+# A measurement and its tags, less the host.
+Key = tuple[str, frozenset[tuple[str, str]]]
+
+
+def key(measurement: str, **tags: str) -> Key:
+    """Where a series of w1.example.com is."""
+    return measurement, frozenset(tags.items())
+
+
+def stored(reader: InfluxDB, start: int) -> dict[Key, Mapping[str, Any]]:
+    """Every series that came from statsd or Prometheus since a time (ms since 1970).
+
+    Of each the sum, last and number of its values, and a timer's fields, as `last_value`.
+    """
+    asked = [
+        *(f'{function}("value") AS {function}_value' for function in ("sum", "last", "count")),
+        *('sum("count") AS sum_count', 'sum("sum") AS sum_sum', 'last("mean") AS last_mean'),
+        *('min("lower") AS min_lower', 'max("upper") AS max_upper'),
+    ]
+    (answer,) = reader.ask(
+        [
+            f"SELECT {', '.join(asked)} FROM /.*/ "
+            f'WHERE "metric_type" =~ /./ AND time >= {start}ms GROUP BY *'
+        ]
+    )
+    assert answer.error is None, answer.error
+    found = {}
+    for series in answer.series:
+        tags = {name: value for name, value in series.tags.items() if value}
+        assert tags.pop("host") == HOST
+        found[key(series.name, **tags)] = series.rows[0]
+    return found
+
+
+def measurements(reader: InfluxDB) -> set[str]:
+    """The names of all that is stored."""
+    (answer,) = reader.ask(["SHOW MEASUREMENTS"])
+    return {row["name"] for series in answer.series for row in series.rows}

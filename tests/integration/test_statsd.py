@@ -64,9 +64,7 @@ def test_an_unknown_bucket_keeps_its_name_and_is_never_a_documented_metric(
     reader = database.reader()
 
     def seen() -> set[str]:
-        return {
-            each.bucket for each in undocumented(reader, pipeline.start) if name in each.bucket
-        }
+        return {each.bucket for each in undocumented(reader, pipeline.start) if name in each.bucket}
 
     wait_for(lambda: seen() == set(buckets), "the unknown buckets")
     (answer,) = reader.ask(

@@ -10,43 +10,31 @@ from typing import Any
 import pytest
 import yaml
 
-from provision.catalog.model import Catalog
 from provision.errors import ProvisionError
 from provision.fleet import Fleet
-from provision.render.tree import documented_buckets, write_tree
+from provision.render.tree import write_tree
 from tests.conftest import CASES, INVENTORY
+from tests.render.expected import ENGINE_1, FLEET, TREES, read_tree, rendered, without_dashboards
 
 Make = Callable[..., Fleet]
-ENGINE_1 = INVENTORY + "all: {vars: {influxdb_engine: 1}}\n"
 
 
 def tree(fleet: Fleet, directory: Path) -> dict[str, str]:
-    write_tree(fleet.site, directory)
-    return {
-        str(path.relative_to(directory)): path.read_text()
-        for path in sorted(directory.rglob("*"))
-        if path.is_file()
-    }
+    return rendered(fleet.site, directory)
 
 
-@pytest.mark.parametrize("engine", [1, 2])
+@pytest.mark.parametrize("case", TREES)
 def test_the_files_of_every_host_are_the_expected_ones(
-    fleet_of: Make, tmp_path: Path, engine: int
+    fleet_of: Make, tmp_path: Path, case: str
 ) -> None:
-    """Expected files are data; the dashboards' are in dashboards/ (tests/dashboards)."""
-    fleet = fleet_of(ENGINE_1 if engine == 1 else INVENTORY)
-    files = tree(fleet, tmp_path / "tree")
-    seen = {path: text for path, text in files.items() if "/dashboards/provision/" not in path}
-    expected_root = CASES / "realm" / f"engine-{engine}"
-    expected = {
-        str(path.relative_to(expected_root)): path.read_text()
-        for path in sorted(expected_root.rglob("*"))
-        if path.is_file()
-    }
-    assert seen == expected
+    seen = without_dashboards(tree(fleet_of(TREES[case]), tmp_path / "tree"))
+    expected = read_tree(CASES / case)
+    assert seen.keys() == expected.keys()
+    for path, text in expected.items():
+        assert seen[path] == text, f"{case}/{path}"
 
 
-@pytest.mark.parametrize("inventory", [INVENTORY, ENGINE_1])
+@pytest.mark.parametrize("inventory", [INVENTORY, ENGINE_1, FLEET])
 def test_every_file_parses_as_what_it_is(fleet_of: Make, tmp_path: Path, inventory: str) -> None:
     parsers: dict[str, Callable[[str], Any]] = {
         ".toml": tomllib.loads,
@@ -61,6 +49,77 @@ def test_every_file_parses_as_what_it_is(fleet_of: Make, tmp_path: Path, invento
         if Path(path).suffix in parsers
     ]
     assert len(parsed) > 10
+
+
+def test_only_what_a_hosts_applications_need_is_rendered_for_it(
+    fleet_of: Make, tmp_path: Path
+) -> None:
+    files = tree(fleet_of(FLEET), tmp_path / "tree")
+    wanted: dict[str, set[str]] = {
+        "every": {"statsd.conf", "prometheus.conf", "prometheus-pushgateway"},
+        "realm": {"statsd.conf"},
+        "django": {"statsd.conf"},
+        "tinybird": {"statsd.conf"},
+        "scraped": {"prometheus.conf"},
+        "pushed": {"prometheus.conf", "prometheus-pushgateway"},
+    }
+    for name, expected in wanted.items():
+        own = {Path(path).name for path in files if path.startswith(f"{name}.example.com/")}
+        assert own & wanted["every"] == expected
+        assert {"telegraf.conf", "host.conf", "telegraf"} < own
+        manifest = json.loads(files[f"{name}.example.com/.manifest.json"])
+        absent = {Path(entry["path"]).name for entry in manifest["absent"]}
+        # What another application once needed is taken away, but not what is in no role here.
+        assert {"statsd.conf", "prometheus.conf"} - expected == absent & {
+            "statsd.conf",
+            "prometheus.conf",
+        }
+
+
+def test_every_application_has_a_dashboard(fleet_of: Make, tmp_path: Path) -> None:
+    files = tree(fleet_of(FLEET), tmp_path / "tree")
+    found = {Path(path).stem for path in files if "/dashboards/provision/" in path}
+    applications = {"realm", "django-clickhouse", "tinybird-jobs", "dataclay"}
+    assert found == applications | {"host", "pipeline"}
+
+
+def test_the_inputs_are_those_of_the_ways_in(fleet_of: Make, tmp_path: Path) -> None:
+    files = tree(fleet_of(FLEET), tmp_path / "tree")
+
+    def inputs(host: str, file: str) -> Any:
+        path = f"{host}.example.com/etc/telegraf/telegraf.d/{file}.conf"
+        return tomllib.loads(files[path])["inputs"]
+
+    def listeners(host: str) -> list[tuple[str, str]]:
+        return [
+            (each["protocol"], each["service_address"]) for each in inputs(host, "statsd")["statsd"]
+        ]
+
+    assert listeners("every") == [("udp", "127.0.0.1:8125"), ("tcp", "127.0.0.1:8125")]
+    assert listeners("realm") == [("udp", "127.0.0.1:8125")]
+    assert listeners("tinybird") == [("tcp", ":8125")]
+    fetched = [
+        (each["urls"], {n: v for n, v in each.get("tags", {}).items() if n != "host"})
+        for each in inputs("every", "prometheus")["http"]
+    ]
+    assert fetched == [
+        (
+            ["http://127.0.0.1:8000/metrics"],
+            {"instance": "127.0.0.1:8000", "service": "metadata-service"},
+        ),
+        (
+            ["http://192.0.2.7:8001/metrics"],
+            {"instance": "backend 1", "service": "backend"},
+        ),
+        (
+            ["https://[2001:db8::7]:8001/metrics"],
+            {"instance": 'backend "2"', "service": "backend"},
+        ),
+        (["http://127.0.0.1:9091/metrics"], {}),
+    ]
+    assert [each["urls"] for each in inputs("pushed", "prometheus")["http"]] == [
+        ["http://127.0.0.1:9091/metrics"]
+    ]
 
 
 def test_no_secret_is_in_the_tree_only_where_it_goes(fleet_of: Make, tmp_path: Path) -> None:
@@ -133,11 +192,3 @@ def test_packages_come_from_their_repository_or_not_at_all(fleet_of: Make, tmp_p
         ["Pin", "release *"],
         ["Pin-Priority", "-1"],
     ]
-
-
-def test_documented_buckets_come_more_specific_first(realm: Catalog) -> None:
-    counters = dict(documented_buckets((realm,)))["counter"]
-    measurements = [measurement for measurement, _ in counters]
-    assert measurements.index("realm_protocol_messages_sent") < measurements.index(
-        "realm_protocol_used"
-    )

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from provision.ansible import RunResult
+from provision.errors import InvalidInput, ProvisionError
+from provision.fleet import Fleet, apply, keep_secrets, names_inventory, read_fleet, with_inventory
+from provision.secrets import load_secrets, write_secrets
+from provision.view import RunView
+from tests.conftest import INVENTORY
+
+Make = Callable[..., Fleet]
+LOCAL = """\
+monitor: {hosts: {m: }}
+workers: {hosts: {w1: , w2: }, vars: {apps: [realm]}}
+all: {vars: {ansible_connection: local, influxdb_url: 'http://192.0.2.1:8086'}}
+"""
+# Fails where a playbook is not given what it should be.
+PLAY = """\
+- hosts: "{{ targets }}"
+  gather_facts: false
+  tasks:
+    - ansible.builtin.assert:
+        that:
+          - own == "a 'quoted' {word}"
+          - provision_secrets.influxdb_admin_password is match("^[A-Za-z0-9_-]{43}$")
+          - lookup("ansible.builtin.file", provision_secrets_file) is search("admin_password")
+          - rendered.host == inventory_hostname
+          - lookup("ansible.builtin.pipe", "ls " ~ provision_tree).split() == there.split()
+      vars:
+        file: "{{ provision_tree ~ '/' ~ inventory_hostname ~ '/.manifest.json' }}"
+        rendered: "{{ lookup('ansible.builtin.file', file) | from_json }}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ([], False),
+        (["-i", "x"], True),
+        (["-ix"], True),
+        (["--inventory", "x"], True),
+        (["--inventory=x"], True),
+        (["--inventory-file", "x"], True),
+        (["-l", "w1", "-e", "i=1", "--private-key", "/k"], False),
+        (["-e", "x=1", "-i", "x"], True),
+    ],
+)
+def test_an_inventory_is_named_as_ansible_takes_it(
+    options: list[str], named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert names_inventory(options) is named
+    monkeypatch.chdir(tmp_path)
+    assert with_inventory(options) == options
+    Path("inventory.yml").write_text(INVENTORY)
+    assert with_inventory(options) == (options if named else ["-i", "inventory.yml", *options])
+
+
+def test_a_directory_of_that_name_is_no_inventory_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("inventory.yml").mkdir()
+    assert with_inventory(["-l", "x"]) == ["-l", "x"]
+
+
+def test_what_stands_beside_an_inventory_belongs_to_it(fleet_of: Make, tmp_path: Path) -> None:
+    (tmp_path / "catalogs").mkdir()
+    shop = (
+        "app: shop\ntitle: Shop\ndescription: Sells.\nsource: x\nprefix: <where>.shop\n"
+        "placeholders: {where: {description: Where., setting: true, values: [here]}}\n"
+        "metrics: [{name: a, type: counter, unit: count, title: A, description: A.}]\n"
+    )
+    (tmp_path / "catalogs" / "shop.yaml").write_text(shop)
+    text = INVENTORY.replace("[realm]", "[realm, shop]\n    shop_where: '{{ 1 + 1 }}.x'")
+    fleet = fleet_of(text)
+    assert fleet.secrets_file == tmp_path / "secrets.yml"
+    assert [c.app for c in fleet.site.workers[0].catalogs] == ["realm", "shop", "host", "pipeline"]
+    assert fleet.site.workers[0].catalogs[1].placeholders["where"].values == ("2.x",)
+
+
+def test_a_broken_catalog_beside_it_is_told(fleet_of: Make, tmp_path: Path) -> None:
+    (tmp_path / "catalogs").mkdir()
+    (tmp_path / "catalogs" / "shop.yaml").write_text("app: shop\n")
+    with pytest.raises(InvalidInput, match=r"catalogs/shop\.yaml"):
+        fleet_of()
+
+
+def test_secrets_are_made_once_and_said_so_once(fleet_of: Make, tmp_path: Path) -> None:
+    fleet, notes = fleet_of(), list[str]()
+    path = keep_secrets(fleet, notes.append)
+    first = load_secrets(path, fleet.inventory.read_yaml)
+    assert first.keys() == set(fleet.site.generated_secrets)
+    assert keep_secrets(fleet, notes.append) == path == tmp_path / "secrets.yml"
+    assert load_secrets(path, fleet.inventory.read_yaml) == first
+    assert notes == [f"new secrets are in {path}: keep that file"]
+
+
+class Ran:
+    """Runs a playbook of a test's own on this machine, in the place of ours."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def __call__(
+        self,
+        fleet: Fleet,
+        text: str = PLAY,
+        *,
+        targets: str = "monitor:workers",
+        hosts: Sequence[str] = (),
+        check: bool = False,
+        there: str = "",
+    ) -> RunResult:
+        playbook = self._directory / "play.yml"
+        playbook.write_text(text)
+        return apply(
+            fleet,
+            targets=targets,
+            hosts=hosts,
+            check=check,
+            verbose=False,
+            view=RunView(),
+            playbook=str(playbook),
+            variables={"own": "a 'quoted' {word}", "there": there},
+        )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Ran:
+    return Ran(tmp_path)
+
+
+def test_a_run_has_tree_secrets_and_variables_of_its_own(
+    fleet_of: Make, run: Ran, tmp_path: Path
+) -> None:
+    result = run(fleet_of(LOCAL), there="m w1 w2")
+    assert (result.ok, sorted(result.hosts)) == (True, ["m", "w1", "w2"]), result.output
+    assert (tmp_path / "secrets.yml").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_check_keeps_no_secrets_that_it_made(fleet_of: Make, run: Ran, tmp_path: Path) -> None:
+    result = run(fleet_of(LOCAL), targets="monitor", check=True, there="m")
+    assert (result.ok, sorted(result.hosts)) == (True, ["m"]), result.output
+    assert not (tmp_path / "secrets.yml").exists()
+
+
+def test_only_the_hosts_that_are_named_have_files_and_are_worked_on(
+    fleet_of: Make, run: Ran, tmp_path: Path
+) -> None:
+    secrets = {"influxdb_write_token": "x", "influxdb_admin_password": "x" * 43}
+    write_secrets(tmp_path / "secrets.yml", secrets)
+    fleet = fleet_of(LOCAL, "-l", "w1,m")
+    result = run(fleet, targets="workers", hosts=["w1"], there="w1")
+    assert (result.ok, sorted(result.hosts)) == (True, ["w1"]), result.output
+
+
+def test_a_run_that_fails_as_a_whole_says_what_ansible_said(fleet_of: Make, run: Ran) -> None:
+    with pytest.raises(ProvisionError, match=r"ansible-playbook ended with \d+:\n") as caught:
+        run(fleet_of(LOCAL), "- hosts: [\n")
+    assert "play.yml" in caught.value.message
+
+
+def test_a_host_that_fails_is_no_failure_as_a_whole(fleet_of: Make, run: Ran) -> None:
+    play = "- hosts: m\n  gather_facts: false\n  tasks: [ansible.builtin.fail: {msg: oh}]\n"
+    result = run(fleet_of(LOCAL), play)
+    assert not result.ok
+    assert {name: host.failed for name, host in result.hosts.items()} == {"m": "oh"}
+
+
+@pytest.mark.parametrize(
+    ("targets", "hosts", "expected"),
+    [
+        ("workers", ["m"], "m: not in workers of"),
+        ("monitor", ["w1"], "w1: not in monitor of"),
+        ("monitor:workers", ["w1", "w9"], "w9: not in monitor or workers of"),
+        ("workers", ["w*"], r"w\*: not in workers of"),
+        ("monitor", [], "no host is left to work on"),
+    ],
+)
+def test_a_host_that_is_not_meant_is_told_before_anything_runs(
+    fleet_of: Make, run: Ran, targets: str, hosts: list[str], expected: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ProvisionError, match=expected):
+        run(fleet_of(LOCAL, "-l", "workers"), targets=targets, hosts=hosts)
+    assert not (tmp_path / "secrets.yml").exists()
+
+
+def test_workers_alone_need_what_lets_telegraf_write(
+    fleet_of: Make, run: Ran, tmp_path: Path
+) -> None:
+    with pytest.raises(ProvisionError, match="no influxdb_write_token, with which Telegraf"):
+        run(fleet_of(LOCAL), targets="workers")
+    assert not (tmp_path / "secrets.yml").exists()
+
+
+def test_a_site_is_read_as_ansible_reads_it(tmp_path: Path) -> None:
+    """With group_vars beside the inventory, which extra variables override."""
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "workers.yml").write_text("apps: [realm]\ntelegraf_interval: 1m\n")
+    (tmp_path / "hosts.yml").write_text("monitor: {hosts: {m: }}\nworkers: {hosts: {w1: }}\n")
+    options = ["-i", str(tmp_path / "hosts.yml")]
+    (worker,) = read_fleet(options).site.workers
+    assert worker.settings.telegraf_interval == "1m"
+    (worker,) = read_fleet([*options, "-e", "telegraf_interval=5s"]).site.workers
+    assert worker.settings.telegraf_interval == "5s"

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from provision.catalog.model import Catalog
+from provision.dashboards.build import DATASOURCE_UID, build_dashboard, provisioned_dashboard
+from provision.errors import ProvisionError
+from provision.grafana import Grafana
+from provision.influx import Answer, Series
+from provision.verify.panels import check_panels, check_panels_in_grafana
+from tests.verify.told import Told, answer, nothing
+
+Catalogs = Mapping[str, Catalog]
+
+
+class Showing(Grafana):
+    """A Grafana that has loaded some dashboards, and answers queries by a table of them."""
+
+    def __init__(self, dashboards: Mapping[str, Any], results: Mapping[str, Any]) -> None:
+        self.url = "http://192.0.2.1:3000"
+        self.asked: list[str] = []
+        self._dashboards, self._results = dashboards, results
+
+    def dashboard(self, uid: str) -> Mapping[str, Any]:
+        if uid not in self._dashboards:
+            raise ProvisionError(f"no dashboard {uid}")
+        found: Mapping[str, Any] = self._dashboards[uid]
+        return found
+
+    def query(
+        self, datasource: str, queries: Any, *, start: int, end: int
+    ) -> list[tuple[int, int, str | None]]:
+        assert (datasource, start, end) == (DATASOURCE_UID, 1000, 2000)
+        self.asked += queries
+        return [self._result(query) for query in queries]
+
+    def _result(self, query: str) -> tuple[int, int, str | None]:
+        return next((v for part, v in self._results.items() if part in query), (1, 2, None))
+
+
+def points(*counts: int) -> Answer:
+    return answer(*[Series("m", {"n": str(n)}, ({"v": 1},) * n) for n in counts])
+
+
+def loaded(catalog: Catalog) -> dict[str, Any]:
+    dashboard: dict[str, Any] = json.loads(provisioned_dashboard(catalog))
+    return {build_dashboard(catalog).uid: dashboard}
+
+
+def test_every_panel_of_every_catalog_is_asked(catalogs: Catalogs) -> None:
+    database = Told(lambda _: points(2, 3))
+    outcomes = check_panels(database, list(catalogs.values()), 1000, 2000)
+    assert [(o.app, o.panel.metric) for o in outcomes] == [
+        (catalog.app, panel.metric)
+        for catalog in catalogs.values()
+        for panel in build_dashboard(catalog).panels
+    ]
+    assert all(o.ok and o.points == 5 for o in outcomes)
+    assert not any("$" in statement.replace("$/", "") for statement in database.statements)
+    assert "time >= 1000ms AND time <= 2000ms" in database.statements[0]
+    # A timer's panel has several queries, and counts the series of all of them.
+    (timer,) = [o for o in outcomes if o.panel.title == "Step time"]
+    assert len(timer.panel.queries) == 4
+    assert timer.series == 8
+
+
+def test_a_panel_is_as_bad_as_the_worst_of_its_queries(catalogs: Catalogs) -> None:
+    def tell(statement: str) -> Answer:
+        if '"django_clickhouse_sync_steps"' not in statement:
+            return points(3)
+        return points() if '"95_percentile"' in statement else points(4)
+
+    outcomes = check_panels(Told(tell), [catalogs["django-clickhouse"]], 0, 1)
+    assert {o.panel.title for o in outcomes if not o.ok} == {"Step time"}
+    (empty,) = [o for o in outcomes if not o.ok]
+    assert (empty.points, empty.error) == (0, None)
+
+
+def test_an_error_is_told_and_no_panel_is_fine_with_one(realm: Catalog) -> None:
+    def tell(statement: str) -> Answer:
+        wrong = '"realm_session_online"' in statement
+        return answer(Series("m", {}, ({"v": 1},)), error="type conflict" if wrong else None)
+
+    outcomes = check_panels(Told(tell), [realm], 0, 1)
+    assert [o.error for o in outcomes if not o.ok] == ["type conflict"]
+
+
+def test_no_data_is_no_answer(realm: Catalog) -> None:
+    outcomes = check_panels(Told(nothing), [realm], 0, 1)
+    assert len(outcomes) == 18
+    assert not any(o.ok for o in outcomes)
+    assert check_panels(Told(nothing), [], 0, 1) == []
+
+
+def test_grafana_is_asked_what_stands_on_its_own_dashboard(realm: Catalog) -> None:
+    dashboards = loaded(realm)
+    (dashboard,) = dashboards.values()
+    target = dashboard["panels"][1]["targets"][0]
+    target["query"] = 'SELECT 1 FROM "by_hand" WHERE "host" =~ /^${host:regex}$/ AND $timeFilter'
+    results = {"by_hand": (0, 0, "by hand it is wrong"), "realm_session_online": (0, 0, None)}
+    grafana = Showing(dashboards, results)
+    outcomes = check_panels_in_grafana(grafana, [realm], 1000, 2000)
+    assert grafana.asked[0] == ('SELECT 1 FROM "by_hand" WHERE "host" =~ /^.*$/ AND $timeFilter')
+    assert outcomes[0].error == "by hand it is wrong"
+    assert [o.panel.measurement for o in outcomes if not o.ok] == [
+        outcomes[0].panel.measurement,
+        "realm_session_online",
+    ]
+    assert sum(o.ok for o in outcomes) == 16
+
+
+def test_a_panel_that_is_not_there_is_a_fault_and_no_bug(realm: Catalog) -> None:
+    dashboards = loaded(realm)
+    (dashboard,) = dashboards.values()
+    removed, emptied = [p for p in dashboard["panels"] if p["type"] == "timeseries"][:2]
+    dashboard["panels"].remove(removed)
+    emptied["targets"] = []
+    dashboard["panels"].append({"id": 999, "type": "text"})
+    outcomes = check_panels_in_grafana(Showing(dashboards, {}), [realm], 1000, 2000)
+    missing = {o.panel.title: o.error for o in outcomes if not o.ok}
+    assert missing == dict.fromkeys(
+        (removed["title"], emptied["title"]), "not on the dashboard that Grafana has"
+    )
+    # What is there got its own answers.
+    assert sum(o.points == 2 for o in outcomes) == 16
+
+
+def test_a_dashboard_that_is_not_there_is_told(catalogs: Catalogs) -> None:
+    grafana = Showing(loaded(catalogs["realm"]), {})
+    with pytest.raises(ProvisionError, match="no dashboard provision-dataclay"):
+        check_panels_in_grafana(grafana, [catalogs["realm"], catalogs["dataclay"]], 1000, 2000)

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from provision.catalog.buckets import Kind
+from provision.fleet import Fleet
+from provision.influx import Answer
+from provision.render.telegraf import documented_buckets, documented_names
+from provision.site import Site
+from provision.verify.findings import Area, Status
+from provision.verify.probe import Probe, probe_variables, probes, probes_seen, ways
+from tests.verify.told import Told, answer, nothing, series
+
+Make = Callable[..., Fleet]
+INVENTORY = """\
+monitor: {hosts: {m: }}
+workers:
+  hosts:
+    both:
+      apps: [realm, tinybird-jobs]
+      telegraf_statsd_address: "::1"
+      telegraf_statsd_port: 18125
+      telegraf_statsd_tcp_address: ""
+      telegraf_statsd_tcp_port: 18126
+    pushed: {apps: [dataclay], dataclay_pushgateway: true, pushgateway_port: 19091}
+    scraped: {apps: [dataclay]}
+    udp: {apps: [realm]}
+"""
+
+
+@pytest.fixture
+def site(fleet_of: Make) -> Site:
+    return fleet_of(INVENTORY).site
+
+
+def tasks(site: Site, sent: list[Probe]) -> dict[str, list[dict[str, Any]]]:
+    (name, text), *others = probe_variables(site, sent).items()
+    assert (name, others) == ("provision_probes", [])
+    found: dict[str, list[dict[str, Any]]] = json.loads(text)
+    return found
+
+
+def test_every_way_in_of_every_worker_is_probed(site: Site) -> None:
+    found = {host.name: ways(host) for host in site.workers}
+    assert found == {
+        "both": ["udp", "tcp"],
+        "pushed": ["pushgateway"],
+        "scraped": [],
+        "udp": ["udp"],
+    }
+    sent = probes(site, site.workers)
+    assert [(probe.host, probe.way) for probe in sent] == [
+        (name, way) for name, each in found.items() for way in each
+    ]
+
+
+def test_each_probe_has_a_value_of_its_own_each_time(site: Site) -> None:
+    values = [probe.value for _ in range(50) for probe in probes(site, site.workers)]
+    assert len(set(values)) == len(values)
+    # A float keeps it exactly, and a counter of any engine has room for it.
+    assert all(0 < value < 2**31 for value in values)
+
+
+def test_only_the_hosts_that_are_asked_about_are_probed(site: Site) -> None:
+    assert {p.host for p in probes(site, [h for h in site.workers if h.name == "udp"])} == {"udp"}
+    assert probes(site, []) == []
+
+
+def test_a_probe_goes_where_the_hosts_applications_send(site: Site) -> None:
+    sent = [Probe("both", "udp", 1), Probe("both", "tcp", 2), Probe("pushed", "pushgateway", 3)]
+    found = tasks(site, sent)
+    assert found["both"] == [
+        {"way": "udp", "address": "::1", "port": 18125, "text": "provision.probe:1|c"},
+        {"way": "tcp", "address": "", "port": 18126, "text": "provision.probe:2|c"},
+    ]
+    (pushed,) = found["pushed"]
+    assert (pushed["way"], pushed["url"]) == ("pushgateway", "http://127.0.0.1:19091")
+    (family,) = text_string_to_metric_families(pushed["text"])
+    assert family.type == "gauge"
+    assert [(s.name, s.labels, s.value) for s in family.samples] == [
+        ("provision_probe_pushed", {}, 3.0)
+    ]
+    assert set(found) == {"both", "pushed"}
+
+
+def test_what_a_probe_sends_is_what_telegraf_is_told_of_it(site: Site) -> None:
+    ((kind, (row,)),) = documented_buckets(())
+    assert (kind, row.tags, row.fields) == ("counter", {}, ("value",))
+    assert row.segments == tuple(f"{Kind.FIXED}{part}" for part in ("provision", "probe"))
+    ((name, stored, type_, *_),) = documented_names(())
+    assert (name, type_) == ("provision_probe_pushed", "gauge")
+    database = Told(nothing)
+    probes_seen(database, [], 7)
+    assert database.statements == [
+        f'SELECT "value" FROM "{row.measurement}", "{stored}" WHERE time >= 7ms GROUP BY "host"'
+    ]
+
+
+def test_a_probe_is_seen_when_its_own_value_came_from_its_own_host() -> None:
+    sent = [Probe("a", "udp", 1), Probe("b", "udp", 2), Probe("b", "pushgateway", 3)]
+
+    def tell(_: str) -> Answer:
+        rows = {"a": 2, "b": 2.0}
+        return answer(*[series({"time": 1, "value": v}, host=h) for h, v in rows.items()])
+
+    found = probes_seen(Told(tell), sent, 0)
+    assert [(f.status, f.area, f.host, f.name, f.detail) for f in found] == [
+        (Status.FAILED, Area.PROBE, "a", "udp", "never arrived in InfluxDB"),
+        (Status.OK, Area.PROBE, "b", "udp", "arrived in InfluxDB"),
+        (Status.FAILED, Area.PROBE, "b", "pushgateway", "never arrived in InfluxDB"),
+    ]
+
+
+def test_an_error_of_the_database_is_told_with_each_probe() -> None:
+    (found,) = probes_seen(Told(lambda _: answer(error="timeout")), [Probe("a", "udp", 1)], 0)
+    assert (found.status, found.detail) == (Status.FAILED, "timeout")
