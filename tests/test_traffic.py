@@ -133,6 +133,9 @@ def test_percentiles_are_those_of_telegraf() -> None:
     )
     times = sorted(int(line["value"]) for line in lines([sample]))
     assert len(set(times)) == len(times) == 20
+    assert times[0] > 0
+    in_order = [int(line["value"]) for line in lines([sample])]
+    assert in_order not in (times, times[::-1])
     expected = {e.field: times.index(int(e.value or 0)) for e in sample.expected[7:]}
     assert expected == {
         "4.9_percentile": 0,
@@ -253,6 +256,7 @@ def test_pages_are_prometheus_text_with_everything_the_process_documents(
         values = {s.name: (f.type, s.value) for f in families for s in f.samples}
         for sample in page.samples:
             (expected,) = sample.expected
+            assert (expected.function, expected.field) == ("last", "value")
             assert values[sample.metric.name] == (sample.metric.type, expected.value)
             assert sample.tags["service"] == service
             assert sample.tags["instance"] == f"{service}:1"
@@ -324,6 +328,7 @@ def test_what_telegraf_gathers_is_only_looked_for(catalogs: Catalogs) -> None:
     for sample in traffic.gathered:
         assert sample.packets == ()
         assert [(e.function, e.value) for e in sample.expected] == [("count", None)]
+    assert all(sample.metric.always for sample in traffic.gathered)
     fields = {(s.measurement, e.field) for s in traffic.gathered for e in s.expected}
     assert ("cpu", "usage_active") in fields
 

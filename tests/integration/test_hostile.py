@@ -434,23 +434,22 @@ def test_packets_for_which_telegraf_has_no_room_are_counted_as_lost(
 def test_what_is_gathered_late_does_not_take_the_place_of_what_is_gathered_next(
     database: Database, telegraf: Telegraf, start: int
 ) -> None:
-    # Telegraf gathers at each full second, and waits for a time that stands for very many: once until
-    # the first half of some second, once until the second. Other counts come all the while.
-    for offset in (0.1, 0.6):
-        time.sleep((offset - time.time()) % 1)
-        send(telegraf.port, ["late:1|ms|@0.00000002"])
+    # Telegraf gathers at each full second, and now waits for a time that stands for very many.
+    time.sleep((0.6 - time.time()) % 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"late:1|ms|@0.00000002", ("127.0.0.1", telegraf.port))
         for _ in range(100):
-            send(telegraf.port, [failures("late.example.com")])
+            sender.sendto(failures("late.example.com").encode(), ("127.0.0.1", telegraf.port))
             time.sleep(0.02)
     reader = database.reader()
-    wait_for(
-        lambda: (
-            udp(reader, telegraf, start)[0] == 6
-            and sums(reader, start)(failed("late.example.com")) == 6
-        ),
-        "all counts",
-        10,
+    where = failed("late.example.com")
+    wait_for(lambda: sums(reader, start)(where) == 100, "all counts")
+    # What is gathered late says so; it would now and then have the time of what comes next.
+    (answer,) = reader.ask(
+        [f'SELECT "count" FROM "{UNDOCUMENTED}" WHERE "bucket" = \'late\' AND time >= {start}ms']
     )
+    (late,) = [row["time"] % 1000 for row in answer.series[0].rows]
+    assert late != 0
 
 
 @ENGINE_1

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from provision.catalog.model import Catalog, MetricType
+from provision.applications import Application
+from provision.catalog.model import Catalog, MetricType, Transport
 from provision.influx import InfluxDB
 from provision.traffic import Sample, documented_traffic
 from tests.conftest import CASES
@@ -85,7 +86,7 @@ def arrived(samples: list[Sample], seen: list[tuple[str, dict[str, str], float]]
         (s.metric.name, s.metric.type)
         for s in samples
         if not any(
-            (s.metric.type.value, s.expected * (times if s.function == "sum" else 1)) in values
+            (s.metric.type.value, value_of(s) * (times if counts(s) else 1)) in values
             for times in range(1, ROUNDS + 1)
         )
     }
@@ -140,9 +141,21 @@ def strangers(port: int, database: InfluxDB, settle: Callable[[], None]) -> bool
 def plain_lines(sample: Sample) -> list[str]:
     """A sample without what the other rows of the table ask: one update for each gauge."""
     if sample.metric.type is not MetricType.GAUGE:
-        return list(sample.lines)
-    bucket = sample.lines[0].partition(":")[0]
-    return [f"{bucket}:{sample.expected:g}|g"]
+        return list(sample.packets)
+    bucket = sample.packets[0].partition(":")[0]
+    return [f"{bucket}:{value_of(sample):g}|g"]
+
+
+def counts(sample: Sample) -> bool:
+    """Whether a sample adds up with every round."""
+    return sample.metric.type is MetricType.COUNTER
+
+
+def value_of(sample: Sample) -> float:
+    """The one value that is expected of a counter or a gauge."""
+    (expected,) = sample.expected
+    assert expected.value is not None
+    return expected.value
 
 
 def outcome(port: int, database: InfluxDB, realm: Catalog) -> tuple[str, str, str, str, str]:
@@ -157,7 +170,8 @@ def outcome(port: int, database: InfluxDB, realm: Catalog) -> tuple[str, str, st
             if now != before:
                 before, since = now, time.monotonic()
 
-    samples = documented_traffic([realm])
+    traffic = documented_traffic([Application(realm)])
+    samples = list(traffic.statsd[Transport.UDP])
     for _ in range(ROUNDS):
         send(port, [line for s in samples for line in plain_lines(s)])
         settle()

@@ -89,6 +89,17 @@ def test_an_error_is_told_and_no_panel_is_fine_with_one(realm: Catalog) -> None:
     assert [o.error for o in outcomes if not o.ok] == ["type conflict"]
 
 
+def test_an_error_of_any_query_is_the_panels(catalogs: Catalogs) -> None:
+    def tell(statement: str) -> Answer:
+        wrong = (
+            'max("99_percentile")' in statement and '"django_clickhouse_sync_steps"' in statement
+        )
+        return answer(Series("m", {}, ({"v": 1},)), error="too slow" if wrong else None)
+
+    outcomes = check_panels(Told(tell), [catalogs["django-clickhouse"]], 0, 1)
+    assert [(o.panel.title, o.error) for o in outcomes if not o.ok] == [("Step time", "too slow")]
+
+
 def test_no_data_is_no_answer(realm: Catalog) -> None:
     outcomes = check_panels(Told(nothing), [realm], 0, 1)
     assert len(outcomes) == 18
@@ -120,6 +131,7 @@ def test_a_panel_that_is_not_there_is_a_fault_and_no_bug(realm: Catalog) -> None
     dashboard["panels"].remove(removed)
     emptied["targets"] = []
     dashboard["panels"].append({"id": 999, "type": "text"})
+    dashboard["panels"][-2]["targets"].append({"refId": "Z", "expr": "up"})
     outcomes = check_panels_in_grafana(Showing(dashboards, {}), [realm], 1000, 2000)
     missing = {o.panel.title: o.error for o in outcomes if not o.ok}
     assert missing == dict.fromkeys(

@@ -45,7 +45,8 @@ def test_json_has_every_finding_the_worst_first_and_the_counts() -> None:
 
 def test_junit_has_a_suite_for_each_area_with_its_counts() -> None:
     root = ElementTree.fromstring(as_junit(FINDINGS))
-    assert root.tag == "testsuites"
+    assert (root.tag, root.get("name")) == ("testsuites", "provision verify")
+    assert {suite.tag for suite in root} == {"testsuite"}
     counts = {
         suite.get("name"): [suite.get(key) for key in ("tests", "failures", "errors", "skipped")]
         for suite in root

@@ -46,7 +46,12 @@ metrics:
     title: Visits
     description: Visits.
     formerly: [{name: stays}]
-  - {name: paid.<kind>, type: counter, unit: count, title: Paid, description: Paid.}
+  - name: paid.<kind>
+    type: counter
+    unit: count
+    title: Paid
+    description: Paid.
+    formerly: [{name: spent.<kind>}]
 """
 
 
@@ -146,8 +151,9 @@ def test_an_error_of_the_database_is_a_fault_and_no_silence(site: Site) -> None:
     assert {(f.status, f.detail) for f in losses(broken, site, 0)} == {
         (Status.FAILED, "not executed")
     }
-    with pytest.raises(ProvisionError, match="not executed"):
+    with pytest.raises(ProvisionError) as caught:
         undocumented(broken, 0)
+    assert caught.value.message == "InfluxDB at http://192.0.2.1:8086: not executed"
 
 
 def test_all_hosts_are_asked_about_in_one_statement_a_metric(site: Site) -> None:
@@ -199,7 +205,8 @@ def kinds(*found: tuple[str, str], error: str | None = None) -> Told:
         if '"shop_paid"' not in statement:
             return Answer(())
         assert statement == (
-            'SELECT count("value") FROM "shop_paid" WHERE time >= 9ms GROUP BY "kind", "host"'
+            'SELECT count("value") FROM "shop_paid", "shop_spent" '
+            'WHERE time >= 9ms GROUP BY "kind", "host"'
         )
         return answer(*[series({"count": 1}, kind=k, host=host) for k, host in found], error=error)
 
@@ -265,7 +272,11 @@ def test_a_bucket_of_no_catalog_is_told_with_the_host_that_sent_it() -> None:
     hostile = 'a"; DROP DATABASE x'
 
     def tell(statement: str) -> Answer:
-        assert 'FROM "undocumented" WHERE time >= 5ms GROUP BY "bucket", "host"' in statement
+        # What is a timer has no value, but a count.
+        assert statement == (
+            'SELECT count("value"), count("count") FROM "undocumented" '
+            'WHERE time >= 5ms GROUP BY "bucket", "host"'
+        )
         return answer(
             *[series({"count": 1}, bucket=b, host=h) for b, h in (("b", "w2"), ("b", "w1"))],
             series({"count": 1}, bucket=hostile, host="w1"),
@@ -297,7 +308,29 @@ def test_what_telegraf_lost_is_told_for_workers_of_this_site(site: Site) -> None
         ),
         (Status.OK, "w2", "internal_agent.metrics_dropped", "none since Telegraf's start"),
     ]
-    assert all('WHERE time >= 3ms GROUP BY "host"' in s for s in database.statements)
+    assert database.statements == [
+        f'SELECT last("{field}") AS lost FROM "{measurement}" WHERE time >= 3ms GROUP BY "host"'
+        for measurement, field in (
+            ("internal_agent", "metrics_dropped"),
+            ("internal_agent", "metrics_rejected"),
+            ("internal_statsd", "udp_packets_dropped"),
+        )
+    ]
+
+
+def test_each_way_of_losing_is_told_in_words_of_its_own(site: Site) -> None:
+    database = Told(lambda _: answer(series({"time": 1, "lost": 2}, host="w1")))
+    assert [(f.name, f.detail) for f in losses(database, site, 0)] == [
+        (
+            "internal_agent.metrics_dropped",
+            "2 metrics dropped, the buffer was full or they were refused",
+        ),
+        ("internal_agent.metrics_rejected", "2 metrics refused by InfluxDB"),
+        (
+            "internal_statsd.udp_packets_dropped",
+            "2 statsd packets dropped, Telegraf was too slow",
+        ),
+    ]
 
 
 @pytest.mark.parametrize("number", [0, 1, STATEMENTS, STATEMENTS + 1, 2 * STATEMENTS + 3])
