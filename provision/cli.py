@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import click
 
@@ -21,83 +21,31 @@ from provision.errors import (
     EXIT_USAGE,
     ProvisionError,
 )
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-# ansible-playbook's options by their own names (ansible-playbook --help), for every command that
-# runs it or reads an inventory. All others can follow `--`.
-_INVENTORY_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (("-i", "--inventory"), {"multiple": True, "metavar": "PATH", "help": "The inventory."}),
-    (("-l", "--limit"), {"metavar": "PATTERN", "help": "Only these hosts."}),
-    (("-e", "--extra-vars"), {"multiple": True, "metavar": "VARS", "help": "Extra variables."}),
-    (("-J", "--ask-vault-pass"), {"is_flag": True, "help": "Ask for the vault's password."}),
-    (("--vault-id",), {"multiple": True, "metavar": "ID", "help": "A vault identity."}),
-    (("--vault-password-file",), {"multiple": True, "metavar": "PATH", "help": "Where it is."}),
+from provision.options import (
+    INVENTORY_OPTIONS,
+    LISTS,
+    RUN_OPTIONS,
+    ansible_options,
+    split_words,
+    with_options,
 )
-_RUN_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (("-u", "--user"), {"metavar": "USER", "help": "Connect as this user."}),
-    (("--private-key",), {"metavar": "PATH", "help": "The ssh key to connect with."}),
-    (("-k", "--ask-pass"), {"is_flag": True, "help": "Ask for the connection's password."}),
-    (("-b", "--become"), {"is_flag": True, "help": "Become root (the playbooks do so anyway)."}),
-    (("-K", "--ask-become-pass"), {"is_flag": True, "help": "Ask for sudo's password."}),
-    (("-f", "--forks"), {"type": int, "metavar": "N", "help": "Hosts at a time."}),
-    (("-C", "--check"), {"is_flag": True, "help": "Change nothing; say what would change."}),
-    (("-D", "--diff"), {"is_flag": True, "help": "Show the differences of files."}),
-    (("-v", "--verbose"), {"count": True, "help": "Show Ansible's own output; -vvv for more."}),
-)
-
-
-def _with(
-    options: Sequence[tuple[tuple[str, ...], dict[str, Any]]],
-) -> Callable[[_Command], _Command]:
-    def add(command: _Command) -> _Command:
-        for names, settings in reversed(options):
-            command = click.option(*names, **settings)(command)
-        return command
-
-    return add
-
-
-def _ansible(values: dict[str, Any]) -> list[str]:
-    """The options as ansible-playbook takes them."""
-    arguments: list[str] = []
-    for names, settings in (*_INVENTORY_OPTIONS, *_RUN_OPTIONS):
-        name, value = names[-1], values.get(names[-1].lstrip("-").replace("-", "_"))
-        if settings.get("count"):
-            arguments += [f"-{'v' * value}"] if value else []
-        elif settings.get("is_flag"):
-            arguments += [name] if value else []
-        else:
-            for item in value if isinstance(value, tuple) else [value]:
-                arguments += [name, str(item)] if item is not None else []
-    return arguments
-
-
-# What ansible-playbook lists or checks without touching a host; its own text is the answer.
-_LISTS = frozenset({"--list-hosts", "--list-tasks", "--list-tags", "--syntax-check"})
 
 
 def _provide(targets: str, words: Sequence[str], options: dict[str, Any], **named: Any) -> int:
     """Dispatch to provide(); words are host names, then what followed `--`."""
     from provision.commands.provide import provide
 
-    hosts, rest = _split(words)
-    lists = bool(_LISTS & set(rest))
+    hosts, rest = split_words(words)
+    lists = bool(LISTS & set(rest))
     return provide(
         targets=targets,
         hosts=hosts,
-        options=[*_ansible(options), *rest],
+        options=[*ansible_options(options), *rest],
         check=options["check"] or lists or bool({"-C", "--check"} & set(rest)),
         diff=options["diff"] or bool({"-D", "--diff"} & set(rest)),
         verbosity=options["verbose"] or int(lists),
         **named,
     )
-
-
-def _split(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Host names, and Ansible's options from the first word that is one."""
-    first = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
-    return tuple(words[:first]), tuple(words[first:])
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -116,36 +64,36 @@ def init(directory: Path) -> int:
 
 
 @cli.command()
-@_with(_INVENTORY_OPTIONS)
+@with_options(INVENTORY_OPTIONS)
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="The directory.")
 def render(output: Path, **options: Any) -> int:
     """Write the files of every host, without contacting any."""
     from provision.commands import render as command
 
-    return command.render(options=_ansible(options), output=output)
+    return command.render(options=ansible_options(options), output=output)
 
 
 @cli.command()
-@_with(_INVENTORY_OPTIONS)
-@_with(_RUN_OPTIONS)
+@with_options(INVENTORY_OPTIONS)
+@with_options(RUN_OPTIONS)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTION...]")
 def up(words: tuple[str, ...], **options: Any) -> int:
     """Provision the monitoring host and all workers."""
-    if _split(words)[0]:
+    if split_words(words)[0]:
         raise click.UsageError("up is for all hosts; some of them: --limit, or `provision worker`")
     return _provide("monitor:workers", words, options)
 
 
 @cli.command("monitor-server")
-@_with(_INVENTORY_OPTIONS)
-@_with(_RUN_OPTIONS)
+@with_options(INVENTORY_OPTIONS)
+@with_options(RUN_OPTIONS)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[HOST] [-- OPTION...]")
 def monitor_server(words: tuple[str, ...], **options: Any) -> int:
     """Provision the monitoring host: InfluxDB and Grafana.
 
     HOST needs no inventory: one is then kept for it.
     """
-    hosts, _ = _split(words)
+    hosts, _ = split_words(words)
     if len(hosts) > 1:
         raise click.UsageError("there is one monitoring host")
     without = hosts and not options["inventory"] and not Path("inventory.yml").is_file()
@@ -153,8 +101,8 @@ def monitor_server(words: tuple[str, ...], **options: Any) -> int:
 
 
 @cli.command()
-@_with(_INVENTORY_OPTIONS)
-@_with(_RUN_OPTIONS)
+@with_options(INVENTORY_OPTIONS)
+@with_options(RUN_OPTIONS)
 @click.option("--monitor", metavar="HOST", help="The monitoring host, where no inventory says it.")
 @click.option("--app", "apps", multiple=True, metavar="APP", help="An application on these hosts.")
 @click.argument("words", nargs=-1, metavar="[HOST...] [-- OPTION...]", type=click.UNPROCESSED)
@@ -164,14 +112,14 @@ def worker(
     """Provision workers: Telegraf, for the applications on them."""
     if apps and not monitor:
         raise click.UsageError("--app goes with --monitor; an inventory has the variable `apps`")
-    if monitor and not _split(words)[0]:
+    if monitor and not split_words(words)[0]:
         raise click.UsageError("--monitor goes with the names of the workers")
     return _provide("workers", words, options, monitor=monitor, apps=apps)
 
 
 @cli.command()
-@_with(_INVENTORY_OPTIONS)
-@_with(_RUN_OPTIONS)
+@with_options(INVENTORY_OPTIONS)
+@with_options(RUN_OPTIONS)
 @click.option("--wait", default="0s", show_default=True, help="How long, for what is missing.")
 @click.option(
     "--since", default="24h", show_default=True, help="How far back to look for unknown buckets."
@@ -199,7 +147,7 @@ def verify(
     from provision.commands import verify as command
 
     return command.verify(
-        options=_ansible(options),
+        options=ansible_options(options),
         wait=wait,
         since=since,
         form=form,
@@ -210,7 +158,7 @@ def verify(
 
 
 @cli.command()
-@_with(_INVENTORY_OPTIONS)
+@with_options(INVENTORY_OPTIONS)
 @click.option("-u", "--user", metavar="USER", help="Connect as this user.")
 @click.option("--private-key", metavar="PATH", help="The ssh key to connect with.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8125, show_default=True)
@@ -225,7 +173,7 @@ def tunnel(
     command.tunnel(
         host=host,
         port=port,
-        options=_ansible(options),
+        options=ansible_options(options),
         user=user,
         private_key=private_key,
         show=show,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from provision import cli
 from provision.cli import run
 from tests.conftest import INVENTORY
 
@@ -166,28 +165,6 @@ def test_a_catalog_for_programs_has_its_metrics(capsys: pytest.CaptureFixture[st
     assert len(metrics) == 18
     for metric in metrics:
         assert {"name", "type", "unit", "description", "bucket", "measurement"} <= metric.keys()
-
-
-def test_ansibles_options_reach_ansible_under_their_own_names() -> None:
-    options = {
-        "inventory": ("a", "b"),
-        "limit": "w1",
-        "extra_vars": ("x=1",),
-        "user": "admin",
-        "private_key": "/k",
-        "ask_become_pass": True,
-        "become": True,
-        "forks": 3,
-        "check": True,
-        "diff": True,
-        "verbose": 3,
-        "vault_id": ("prod@p",),
-    }
-    assert cli._ansible(options) == [
-        *("--inventory", "a", "--inventory", "b", "--limit", "w1", "--extra-vars", "x=1"),
-        *("--vault-id", "prod@p", "--user", "admin", "--private-key", "/k", "--become"),
-        *("--ask-become-pass", "--forks", "3", "--check", "--diff", "-vvv"),
-    ]
 
 
 def test_the_module_runs_as_the_command_does() -> None:

@@ -292,6 +292,24 @@ def test_a_client_that_pushes_has_all_metrics_with_labels_that_fit(catalogs: Cat
     assert len(list(text_string_to_metric_families(page.text))) == len(metrics) + len(page.others)
 
 
+def test_a_client_has_the_labels_that_fit_all_its_metrics(catalogs: Catalogs) -> None:
+    """Not the first of them, where another one does."""
+    dataclay = catalogs["dataclay"]
+    labels = [
+        ("client", "metadata-service", "backend"),
+        ("backend",),
+        ("metadata-service", "backend"),
+    ]
+    metrics = tuple(
+        metric.model_copy(update={"labels": {"service": services}})
+        for metric, services in zip(dataclay.metrics, labels, strict=False)
+    )
+    changed = dataclay.model_copy(update={"metrics": metrics})
+    (page,) = documented_traffic([Application(changed, (), pushgateway=True)]).pushed
+    assert page.url.endswith("/service/backend")
+    assert [sample.metric for sample in page.samples] == list(metrics)
+
+
 def test_where_no_labels_fit_all_metrics_several_clients_push_them(catalogs: Catalogs) -> None:
     dataclay = catalogs["dataclay"]
     first, second, third, *_ = dataclay.metrics

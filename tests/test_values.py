@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from provision.values import check_url, go_duration, seconds
+from provision.values import check_url, found_text, go_duration, listed, seconds, whole_number
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,38 @@ def test_urls_are_taken(url: str) -> None:
 def test_other_texts_are_no_urls(url: str) -> None:
     with pytest.raises(ValueError, match="a URL"):
         check_url(url)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("http://admin:hunter2@db:8086/x", "'http://...@db:8086/x'"),
+        ({"url": "https://hunter2@db"}, "{'url': 'https://...@db'}"),
+        ("admin@example.com", "'admin@example.com'"),
+        ("http://db/a@b", "'http://db/a@b'"),
+        (7, "7"),
+        ("x" * 200, "'" + "x" * 79),
+    ],
+)
+def test_what_was_found_is_told_without_a_urls_password(value: object, told: str) -> None:
+    assert found_text(value) == told
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a", ["a"]),
+        ("a, b  c\nd,,", ["a", "b", "c", "d"]),
+        ("", []),
+        (["a b"], ["a b"]),
+        (7, 7),
+        (None, None),
+    ],
+)
+def test_a_text_is_a_list_of_its_words(value: object, expected: object) -> None:
+    assert listed(value) == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [("1", 1), ("1.5", "1.5"), ("-1", "-1"), (2, 2)])
+def test_a_number_that_came_as_a_text_is_one(value: object, expected: object) -> None:
+    assert whole_number(value) == expected

@@ -92,16 +92,17 @@ def rate_of_counts(asked: Asked, field: str) -> str:
 
 def level(asked: Asked, field: str) -> str:
     """A gauge: its last value in each interval."""
-    return (
-        f"SELECT last({identifier(field)}) FROM {asked.source} "
-        f"WHERE {asked.condition} GROUP BY {asked.groups} fill(none)"
-    )
+    return _each_interval("last", asked, field)
 
 
 def highest(asked: Asked, field: str) -> str:
     """A percentile: the highest in each interval, since percentiles cannot be averaged."""
+    return _each_interval("max", asked, field)
+
+
+def _each_interval(function: str, asked: Asked, field: str) -> str:
     return (
-        f"SELECT max({identifier(field)}) FROM {asked.source} "
+        f"SELECT {function}({identifier(field)}) FROM {asked.source} "
         f"WHERE {asked.condition} GROUP BY {asked.groups} fill(none)"
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,16 +61,42 @@ LABELS = [
 
 Documented = list[tuple[Pattern, str]]
 
+# Buckets of which one pattern takes some from another, and a set; the shipped catalogs have none.
+NESTED = """\
+app: nested
+title: Nested
+description: Buckets that follow several patterns.
+source: None
+prefix: nested.<where>
+placeholders:
+  where: {description: Where, dotted: true, examples: [here], expected: 9}
+  what: {description: What, examples: [thing], expected: 9}
+  how: {description: How, examples: [well], expected: 9}
+metrics:
+  - {name: of.<what>.<how>, type: counter, unit: count, title: A, description: A}
+  - {name: of.disk.<how>, type: counter, unit: count, title: B, description: B}
+  - {name: of.disk.full, type: counter, unit: count, title: C, description: C}
+  - {name: of.<what>.<how>, type: timer, unit: seconds, title: D, description: D, measurement: d}
+  - {name: of.<what>.full, type: timer, unit: seconds, title: E, description: E, measurement: e}
+  - {name: of.<what>, type: gauge, unit: count, title: F, description: F, measurement: f}
+  - {name: disk.of.<what>, type: gauge, unit: count, title: G, description: G, measurement: g}
+  - {name: of.<what>, type: set, unit: count, title: H, description: H, measurement: h}
+  - {name: disk.of.full, type: set, unit: count, title: I, description: I, measurement: i}
+"""
+
 
 @pytest.fixture(scope="module")
 def telegraf(
     database: Database, telegraf_binary: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Telegraf]:
+    directory = tmp_path_factory.mktemp("matching")
+    (directory / "catalogs").mkdir()
+    (directory / "catalogs" / "nested.yaml").write_text(NESTED)
     with rendered_telegraf(
         telegraf_binary,
         database,
-        tmp_path_factory.mktemp("matching"),
-        apps=["realm", "django-clickhouse", "tinybird-jobs", "dataclay"],
+        directory,
+        apps=["realm", "django-clickhouse", "tinybird-jobs", "dataclay", "nested"],
         django_clickhouse_prefix=["clickhouse", "shop.clickhouse"],
         dataclay_targets=[{"url": f"127.0.0.1:{free_port()}", "service": "backend"}],
     ) as telegraf:
@@ -193,7 +219,7 @@ def test_each_name_and_label_that_is_shown_is_stored_as_what_it_is(
     wait_for_equal(seen, expected, 0)
 
 
-def documented(catalogs: list[Catalog]) -> dict[MetricType, Documented]:
+def documented(catalogs: Sequence[Catalog]) -> dict[MetricType, Documented]:
     """What buckets of each type follow, and where they are stored."""
     found: dict[MetricType, Documented] = {kind: [] for kind in TYPES}
     for catalog in catalogs:
@@ -311,9 +337,9 @@ def test_each_of_thousands_of_buckets_is_where_the_model_says(
         for kind, mark in TYPES.items():
             lines.append(f"{bucket}:{number}|{mark}")
             rows = [(pattern, (pattern, name)) for pattern, name in patterns[kind]]
-            found = classify(bucket, rows)
-            if found:
-                (pattern, measurement), tags = found
+            classified = classify(bucket, rows)
+            if classified:
+                (pattern, measurement), tags = classified
                 followed[pattern] += 1
             else:
                 measurement, tags = UNDOCUMENTED, {"bucket": bucket}

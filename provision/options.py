@@ -1,0 +1,71 @@
+"""ansible-playbook's options, for every command that runs it or reads an inventory.
+
+One table, by their own names (ansible-playbook --help). All others can follow `--`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+INVENTORY_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("-i", "--inventory"), {"multiple": True, "metavar": "PATH", "help": "The inventory."}),
+    (("-l", "--limit"), {"metavar": "PATTERN", "help": "Only these hosts."}),
+    (("-e", "--extra-vars"), {"multiple": True, "metavar": "VARS", "help": "Extra variables."}),
+    (("-J", "--ask-vault-pass"), {"is_flag": True, "help": "Ask for the vault's password."}),
+    (("--vault-id",), {"multiple": True, "metavar": "ID", "help": "A vault identity."}),
+    (("--vault-password-file",), {"multiple": True, "metavar": "PATH", "help": "Where it is."}),
+)
+RUN_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("-u", "--user"), {"metavar": "USER", "help": "Connect as this user."}),
+    (("--private-key",), {"metavar": "PATH", "help": "The ssh key to connect with."}),
+    (("-k", "--ask-pass"), {"is_flag": True, "help": "Ask for the connection's password."}),
+    (("-b", "--become"), {"is_flag": True, "help": "Become root (the playbooks do so anyway)."}),
+    (("-K", "--ask-become-pass"), {"is_flag": True, "help": "Ask for sudo's password."}),
+    (("-f", "--forks"), {"type": int, "metavar": "N", "help": "Hosts at a time."}),
+    (("-C", "--check"), {"is_flag": True, "help": "Change nothing; say what would change."}),
+    (("-D", "--diff"), {"is_flag": True, "help": "Show the differences of files."}),
+    (("-v", "--verbose"), {"count": True, "help": "Show Ansible's own output; -vvv for more."}),
+)
+
+
+def with_options(
+    options: Sequence[tuple[tuple[str, ...], dict[str, Any]]],
+) -> Callable[[_Command], _Command]:
+    """A decorator that gives a command these options."""
+
+    def add(command: _Command) -> _Command:
+        for names, settings in reversed(options):
+            command = click.option(*names, **settings)(command)
+        return command
+
+    return add
+
+
+def ansible_options(values: dict[str, Any]) -> list[str]:
+    """The options as ansible-playbook takes them."""
+    arguments: list[str] = []
+    for names, settings in (*INVENTORY_OPTIONS, *RUN_OPTIONS):
+        name, value = names[-1], values.get(names[-1].lstrip("-").replace("-", "_"))
+        if settings.get("count"):
+            arguments += [f"-{'v' * value}"] if value else []
+        elif settings.get("is_flag"):
+            arguments += [name] if value else []
+        else:
+            for item in value if isinstance(value, tuple) else [value]:
+                arguments += [name, str(item)] if item is not None else []
+    return arguments
+
+
+# What ansible-playbook lists or checks without touching a host; its own text is the answer.
+LISTS = frozenset({"--list-hosts", "--list-tasks", "--list-tags", "--syntax-check"})
+
+
+def split_words(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Host names, and Ansible's options from the first word that is one."""
+    first = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+    return tuple(words[:first]), tuple(words[first:])
