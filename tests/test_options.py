@@ -18,7 +18,7 @@ def test_ansibles_options_reach_ansible_under_their_own_names() -> None:
         "verbose": 3,
         "vault_id": ("prod@p",),
     }
-    assert options.ansible_options(options) == [
+    assert ansible_options(values) == [
         *("--inventory", "a", "--inventory", "b", "--limit", "w1", "--extra-vars", "x=1"),
         *("--vault-id", "prod@p", "--user", "admin", "--private-key", "/k", "--become"),
         *("--ask-become-pass", "--forks", "3", "--check", "--diff", "-vvv"),
