@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from provision.options import split_words
+from provision.options import ansible_options, split_words
 
 
 def test_ansibles_options_reach_ansible_under_their_own_names() -> None:
