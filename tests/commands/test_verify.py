@@ -53,6 +53,9 @@ class World:
     bucket: str = ""
     down: bool = False
     looks_before_probes: int = 0
+    looks_before_metrics: int = 0
+    empty_panels: bool = False
+    asked: list[str] = field(default_factory=list)
     age: int = 0
     sent: dict[str, int] = field(default_factory=dict)
 
@@ -70,6 +73,7 @@ class World:
         return Open(self._tell)
 
     def _tell(self, statement: str) -> Answer:
+        self.asked.append(statement)
         hosts = ("w1", "w2")
         if '"provision_probe"' in statement and self.looks_before_probes:
             self.looks_before_probes -= 1
@@ -79,6 +83,9 @@ class World:
             return answer(*[series({"time": NOW, "value": n}, host=h) for h, n in came.items()])
         if " AS seen " in statement:
             never = self.unsure and f'"{self.unsure}"' in statement
+            if '"cpu"' in statement and self.looks_before_metrics:
+                self.looks_before_metrics -= 1
+                never = True
             found = () if never else hosts
             return answer(*[series({"time": NOW - self.age, "seen": 1}, host=h) for h in found])
         if 'FROM "undocumented"' in statement:
@@ -87,7 +94,7 @@ class World:
         if " AS lost " in statement:
             return answer(*[series({"time": NOW, "lost": 0}, host=h) for h in hosts])
         if "GROUP BY time(" in statement:
-            return answer(series({"time": NOW, "last": 1}))
+            return Answer(()) if self.empty_panels else answer(series({"time": NOW, "last": 1}))
         return Answer(())
 
 
@@ -217,6 +224,46 @@ def test_what_is_always_sent_may_be_some_intervals_old_and_no_older(
     assert {f["area"] for f in found if f["status"] == "failed"} == {"metric"}
     assert ("metric", "w1", "cpu.usage_active (gauge)") in faults(found)
     verified(capsys, "-e", "telegraf_interval=11s")
+
+
+def test_metrics_are_waited_for_only_if_asked_to(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.looks_before_metrics = 20  # several looks at all fields of the plugin cpu
+    assert faults(verified(capsys, status=1)) != set()
+    world.looks_before_metrics = 20
+    assert faults(verified(capsys, "--wait", "1m")) == set()
+
+
+def test_one_looks_back_as_far_as_one_is_asked_to(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def since(part: str) -> set[int]:
+        asked = [statement for statement in world.asked if part in statement]
+        return {NOW - int(statement.split("time >= ")[1].split("ms")[0]) for statement in asked}
+
+    verified(capsys, "--since", "2h", "-e", "apps=django-clickhouse")
+    assert since('"undocumented"') == since(" AS lost ") == {7_200_000}
+    assert since('SELECT count("value") FROM') == {7_200_000}
+    # Clocks of hosts differ a little.
+    assert since('"provision_probe"') == {1000}
+    assert since("GROUP BY time(") == {3_600_000}
+    ends = {s.split("time <= ")[1].split("ms")[0] for s in world.asked if "time <= " in s}
+    assert ends == {str(NOW)}
+    world.asked.clear()
+    verified(capsys)
+    assert since('"undocumented"') == {86_400_000}
+
+
+def test_a_panel_without_data_answers_and_says_so(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def details() -> set[str]:
+        return {f["detail"] for f in verified(capsys) if f["name"] == "realm: Sessions online"}
+
+    assert details() == {"InfluxDB: answers, 1 points"}
+    world.empty_panels = True
+    assert details() == {"InfluxDB: answers, no data in the last hour"}
 
 
 def test_a_database_that_is_down_is_a_fault_beside_what_the_hosts_say(

@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from provision.catalog.model import Transport
 from provision.fleet import read_fleet
 from provision.influx import InfluxDB
 from provision.render.tree import write_tree
@@ -313,8 +314,9 @@ def rendered_telegraf(
     environment = {secret.upper(): database.secrets[secret]}
     with running([str(binary), *files], directory / "telegraf.log", environment) as program:
         telegraf = Telegraf(port, tcp_port, site, program)
-        if telegraf.host.transports:
-            wait_for(lambda: listens(port) or reached(tcp_port), "the rendered Telegraf")
+        ready = {Transport.UDP: lambda: listens(port), Transport.TCP: lambda: reached(tcp_port)}
+        for transport in telegraf.host.transports:
+            wait_for(ready[transport], f"the rendered Telegraf over {transport}")
         yield telegraf
 
 
@@ -346,9 +348,12 @@ def stored(reader: InfluxDB, start: int) -> dict[Key, Mapping[str, Any]]:
     assert answer.error is None, answer.error
     found = {}
     for series in answer.series:
+        row = series.rows[0]
         tags = {name: value for name, value in series.tags.items() if value}
         assert tags.pop("host") == HOST
-        found[key(series.name, **tags)] = series.rows[0]
+        # A series is there a moment before its first point.
+        if any(value is not None for name, value in row.items() if name != "time"):
+            found[key(series.name, **tags)] = row
     return found
 
 
