@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import pytest
@@ -155,3 +157,20 @@ def test_a_grafana_that_cannot_be_reached_is_named(url: str | None) -> None:
         Grafana(url, "admin", PASSWORD, timeout=5).dashboard("x")
     assert url in caught.value.message
     assert PASSWORD not in caught.value.message
+
+
+def test_one_that_never_answers_is_not_waited_for() -> None:
+    over = Event()
+
+    def wait(_: Request) -> Reply:
+        over.wait(20)
+        return Reply("{}")
+
+    with answering(wait) as url:
+        started = time.monotonic()
+        try:
+            with pytest.raises(ProvisionError, match="cannot be asked"):
+                Grafana(url, "admin", PASSWORD, timeout=0.2).dashboard("x")
+        finally:
+            over.set()
+        assert time.monotonic() - started < 10

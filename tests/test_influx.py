@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import time
+from threading import Event
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -160,3 +162,20 @@ def test_a_database_that_cannot_be_reached_is_named(url: str | None) -> None:
         InfluxDB(url, "telegraf", token=TOKEN, timeout=5).ask(["SELECT 1"])
     assert url in caught.value.message
     assert TOKEN not in caught.value.message
+
+
+def test_one_that_never_answers_is_not_waited_for() -> None:
+    over = Event()
+
+    def wait(_: Request) -> Reply:
+        over.wait(20)
+        return Reply("{}")
+
+    with answering(wait) as url:
+        started = time.monotonic()
+        try:
+            with pytest.raises(ProvisionError, match="cannot be asked"):
+                InfluxDB(url, "telegraf", token=TOKEN, timeout=0.2).ask(["SELECT 1"])
+        finally:
+            over.set()
+        assert time.monotonic() - started < 10

@@ -76,7 +76,7 @@ def test_random_moments_of_a_change(site: Site) -> None:
     for worker in site.workers:  # what runs is what is there, though the killed runs left it so
         started = site.on(worker, "systemctl show -p ActiveEnterTimestampMonotonic telegraf")
         assert started.strip().rpartition("=")[2] != "0"
-        assert 'interval = "10s"' in site.on(worker, "cat /etc/telegraf/telegraf.conf")
+        assert 'interval = "2s"' in site.on(worker, "cat /etc/telegraf/telegraf.conf")
 
 
 def test_an_interrupt_ends_it_in_order(site: Site) -> None:
