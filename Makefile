@@ -21,7 +21,7 @@ rehearse: $(VENV)/ready
 	$(VENV)/bin/provision rehearse $(OPTIONS)
 
 unit: $(VENV)/ready
-	$(PYTHON) -m pytest -q --ignore tests/integration --ignore tests/e2e $(OPTIONS)
+	$(PYTHON) -m pytest -q -n 2 --ignore tests/integration --ignore tests/e2e $(OPTIONS)
 
 test: lint
 	$(ONCE) $(PYTHON) -m pytest -p tests.passed -n 2 --dist loadfile --ignore tests/e2e $(OPTIONS)
