@@ -65,6 +65,7 @@ def test_queries_go_through_the_datasource_in_one_request() -> None:
 
     def keep(request: Request) -> Reply:
         assert (request.method, request.path) == ("POST", "/api/ds/query")
+        assert request.headers["Content-Type"] == "application/json"
         seen.append(json.loads(request.body))
         return Reply(results())
 
@@ -77,6 +78,7 @@ def test_queries_go_through_the_datasource_in_one_request() -> None:
     for each in body["queries"]:
         assert each["datasource"] == {"type": "influxdb", "uid": "uid"}
         assert each["rawQuery"] is True
+        assert each["resultFormat"] == "time_series"
 
 
 def test_each_query_has_its_series_points_and_error() -> None:

@@ -45,6 +45,7 @@ def unquoted(literal: str, quote: str) -> str:
 
 def test_identifiers_are_quoted() -> None:
     assert identifier('a"b\\c\nd') == '"a\\"b\\\\c\\nd"'
+    assert text("a'b\\c\nd") == "'a\\'b\\\\c\\nd'"
 
 
 @given(TEXT)
@@ -70,7 +71,7 @@ def test_grafanas_variables_are_put_in() -> None:
     assert "$" not in expanded.replace("$/", "")
     assert "=~ /^w1$/" in expanded
     assert "=~ /^.*$/" in expanded
-    assert "time >= 1000ms AND time <= 2000ms" in expanded
+    assert "/ AND time >= 1000ms AND time <= 2000ms GROUP BY" in expanded
     assert "/ 10000 " in expanded
     assert "time(10000ms)" in expanded
 
