@@ -25,7 +25,8 @@ def lines(shown: RunView) -> list[str]:
     console = Console(width=100)
     with console.capture() as capture:
         console.print(shown._lines())
-    return [re.sub(r"\d+ s$", "N s", line[2:]).rstrip() for line in capture.get().splitlines()]
+    without_spinner = [re.sub(r"^\S ", "", line) for line in capture.get().splitlines()]
+    return [re.sub(r"\d+ s$", "N s", line.rstrip()) for line in without_spinner]
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_hosts_beyond_what_a_terminal_holds_are_counted(terminal: Console) -> No
     found = lines(shown)
     shown.end()
     assert len(found) == MOST_LINES + 1
-    assert found[-1].endswith("d 488 more hosts")
+    assert found[-1] == "and 488 more hosts"
 
 
 def test_events_of_other_kinds_break_nothing(terminal: Console) -> None:
@@ -190,3 +191,17 @@ def test_differences_of_files_are_shown_where_they_are_asked_for(
 def test_a_diff_of_equal_texts_is_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     show_diff(Diff("x", "a\n", "a\n"))
     assert capsys.readouterr().out == ""
+
+
+def test_on_a_terminal_what_comes_is_green_and_what_goes_is_red(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    console = Console(force_terminal=True, color_system="standard", width=100)
+    monkeypatch.setattr(view, "out", console)
+    with console.capture() as capture:
+        show_diff(Diff("x", "a\nb\n", "a\nc\n"))
+    lines = capture.get().splitlines()
+    assert [
+        line for line in lines if "\x1b[32m+c\x1b[0m" in line or "\x1b[31m-b\x1b[0m" in line
+    ] == (lines[-2:])
+    assert lines[-3] == "   a"

@@ -131,9 +131,7 @@ def build_dashboard(catalog: Catalog) -> Dashboard:
             panels.append(_panel(catalog, metric, next_id, position))
             next_id += 1
         y += -(-len(metrics) // across) * _HEIGHT
-        title = group.replace("_", " ").replace("-", " ")
-        title = title[:1].upper() + title[1:]
-        rows.append(Row(row_id, Position(0, row_y, _COLUMNS, 1), title, tuple(panels)))
+        rows.append(Row(row_id, Position(0, row_y, _COLUMNS, 1), group, tuple(panels)))
     return Dashboard(
         uid=f"provision-{catalog.app}"[:40],
         title=catalog.title,
@@ -180,13 +178,14 @@ def importable_dashboard(catalog: Catalog) -> str:
 
 
 def _groups(catalog: Catalog) -> dict[str, list[Metric]]:
-    """The metrics by the first fixed segment of their names, in the catalog's order."""
+    """The metrics by the first fixed segment of their names, in words, in the catalog's order."""
     if catalog.input is Input.PROMETHEUS:
         return {catalog.title: list(catalog.metrics)}
     groups: dict[str, list[Metric]] = {}
     for metric in catalog.metrics:
-        fixed = [part for part in metric.name.split(".") if not part.startswith("<")]
-        groups.setdefault(fixed[0], []).append(metric)
+        first = next(part for part in metric.name.split(".") if not part.startswith("<"))
+        words = first.replace("_", " ").replace("-", " ")
+        groups.setdefault(words[:1].upper() + words[1:], []).append(metric)
     return groups
 
 

@@ -218,7 +218,8 @@ def test_what_is_always_sent_may_be_some_intervals_old_and_no_older(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.age = 60_000
-    verified(capsys)
+    found = verified(capsys)
+    assert {f["detail"] for f in found if f["area"] == "metric"} == {"last seen 60 s ago"}
     world.age = 60_001
     found = verified(capsys, status=1)
     assert {f["area"] for f in found if f["status"] == "failed"} == {"metric"}
@@ -296,7 +297,8 @@ def test_panels_that_grafana_answers_are_told_apart(
         def dashboard(self, uid: str) -> Mapping[str, Any]:
             return {"panels": []}
 
-        def query(self, *_: Any, **__: Any) -> list[tuple[int, int, str | None]]:
+        def query(self, *_: Any, start: int, end: int) -> list[tuple[int, int, str | None]]:
+            assert (start, end) == (NOW - 3_600_000, NOW)
             return []
 
     monkeypatch.setattr(command, "viewer", lambda _: Empty("http://m:3000", "admin", "x"))
@@ -305,6 +307,8 @@ def test_panels_that_grafana_answers_are_told_apart(
     panels = [f for f in found if f["area"] == "panel"]
     told = {f["detail"] for f in panels if f["status"] == "failed"}
     assert told == {"Grafana: not on the dashboard that Grafana has"}
+    (asked,) = [f for f in found if f["area"] == "datasource"]
+    assert (asked["status"], asked["name"]) == ("ok", "Grafana")
     assert sum(f["status"] == "failed" for f in panels) == sum(f["status"] == "ok" for f in panels)
 
 

@@ -124,6 +124,19 @@ def test_every_panel_of_every_catalog_asks_what_telegraf_stores(catalogs: Catalo
                 assert asked and set(asked) <= fields
 
 
+def test_metrics_stand_in_rows_by_the_first_word_of_their_names(catalogs: Catalogs) -> None:
+    realm = catalogs["realm"]
+    names = ["<version>.bad-name_of.x", "session.a", "bad-name_of.<version>", "session.b"]
+    metrics = tuple(realm.metrics[0].model_copy(update={"name": name}) for name in names)
+    dashboard = build_dashboard(realm.model_copy(update={"metrics": metrics}))
+    assert [(row.title, [p.metric.name for p in row.panels]) for row in dashboard.rows] == [
+        ("Bad name of", [names[0], names[2]]),
+        ("Session", [names[1], names[3]]),
+    ]
+    (row,) = build_dashboard(catalogs["dataclay"]).rows
+    assert row.title == catalogs["dataclay"].title == "dataClay"
+
+
 def test_former_names_of_a_metric_are_asked_as_well(catalogs: Catalogs) -> None:
     realm = catalogs["realm"]
     former = Former(name="session.begun")
