@@ -21,6 +21,7 @@ from provision.traffic import documented_traffic
 from provision.verify.arrival import MetricOutcome, Sent, check_metrics
 from provision.verify.panels import PanelOutcome, check_panels, check_panels_in_grafana
 from provision.verify.seen import Stranger, undocumented
+from provision.verify.waiting import until
 from provision.view import RunView, show_result
 
 # Telegraf gathers and writes every 10 s, with a second's jitter; a slow machine gets thrice that.
@@ -94,27 +95,27 @@ def send_everything(stage: Stage, steps: Progress) -> list[Sent]:
 
 def wait_for_metrics(database: InfluxDB, sent: Sequence[Sent], start: int) -> list[MetricOutcome]:
     """Ask until everything is there, or for MOST_SECONDS; what is there then."""
-    deadline = time.monotonic() + MOST_SECONDS
-    while True:
-        outcomes = check_metrics(database, sent, start)
-        if all(outcome.ok for outcome in outcomes) or time.monotonic() > deadline:
-            return outcomes
-        time.sleep(0.5)
+    return until(
+        lambda: check_metrics(database, sent, start), _all_ok, time.monotonic() + MOST_SECONDS
+    )
 
 
 def wait_for_panels(stage: Stage, database: InfluxDB, start: int) -> list[PanelOutcome]:
     """Ask until every panel has data (a rate needs two points), or for MOST_SECONDS."""
-    deadline = time.monotonic() + MOST_SECONDS
     catalogs = stage.fleet.site.catalogs
-    while True:
+    grafana = viewer(stage.fleet) if stage.source.grafana else None
+
+    def look() -> list[PanelOutcome]:
         end = int(time.time() * 1000)
-        if stage.source.grafana:
-            outcomes = check_panels_in_grafana(viewer(stage.fleet), catalogs, start, end)
-        else:
-            outcomes = check_panels(database, catalogs, start, end)
-        if all(outcome.ok for outcome in outcomes) or time.monotonic() > deadline:
-            return outcomes
-        time.sleep(1)
+        if grafana:
+            return check_panels_in_grafana(grafana, catalogs, start, end)
+        return check_panels(database, catalogs, start, end)
+
+    return until(look, _all_ok, time.monotonic() + MOST_SECONDS, pause=1)
+
+
+def _all_ok(outcomes: Sequence[MetricOutcome] | Sequence[PanelOutcome]) -> bool:
+    return all(outcome.ok for outcome in outcomes)
 
 
 def _provision_twice(stage: Stage) -> None:

@@ -18,6 +18,7 @@ from provision.verify.findings import Area, Finding, Status, failed
 from provision.verify.panels import PanelOutcome, check_panels, check_panels_in_grafana
 from provision.verify.probe import Probe, probe_variables, probes, probes_seen
 from provision.verify.seen import losses, metrics_seen, strangers_seen, values_seen
+from provision.verify.waiting import until
 from provision.view import RunView
 
 # What is always sent comes every interval; a few may be late.
@@ -38,7 +39,7 @@ def verify(
 
     wait and since are durations: how long to wait for what is missing, and how far back to look for
     buckets of no catalog. Returns the exit status: 1 where something is a fault, or, if strict, is
-    not as documented. Raises ProvisionError where the database cannot be asked at all.
+    not as documented. Raises ProvisionError for an inventory, a duration or a file that is wrong.
     """
     patience, window = _seconds("--wait", wait), _seconds("--since", since)
     fleet = read_fleet(options)
@@ -61,7 +62,7 @@ def verify(
 def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
     """Everything that can be found out about a running fleet; patience and window in seconds."""
     site, limited = fleet.site, fleet.inventory.limited
-    sent = probes(site, [host for host in site.workers if host.name in limited])
+    sent = probes([host for host in site.workers if host.name in limited])
     start = int(time.time() * 1000) - 1000
     result = apply(
         fleet,
@@ -153,12 +154,11 @@ def _until(
     look: Callable[[], list[Finding]], deadline: float, silent: Collection[str] = ()
 ) -> list[Finding]:
     """Look again until the time is over, or nothing is at fault but on hosts known to be silent."""
-    while True:
-        found = look()
-        hopeful = [f for f in found if f.status is Status.FAILED and f.host not in silent]
-        if not hopeful or time.monotonic() >= deadline:
-            return found
-        time.sleep(0.5)
+
+    def hopeless(found: list[Finding]) -> bool:
+        return all(f.status is not Status.FAILED or f.host in silent for f in found)
+
+    return until(look, hopeless, deadline)
 
 
 def _panel(outcome: PanelOutcome, where: str) -> Finding:

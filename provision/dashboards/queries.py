@@ -28,7 +28,7 @@ class Asked:
     @property
     def source(self) -> str:
         """The FROM clause: former names of a metric are asked as well."""
-        return ", ".join(identifier(name) for name in self.measurements)
+        return source(self.measurements)
 
     @property
     def condition(self) -> str:
@@ -54,6 +54,11 @@ def asked_of(catalog: Catalog, metric: Metric) -> Asked:
 def variable_tags(catalog: Catalog) -> tuple[str, ...]:
     """The tags of an application that a dashboard lets choose by, beside the host."""
     return (*catalog.placeholders, *(("instance",) if catalog.input is Input.PROMETHEUS else ()))
+
+
+def source(measurements: Sequence[str]) -> str:
+    """What FROM says of some measurements."""
+    return ", ".join(map(identifier, measurements))
 
 
 def identifier(name: str) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from provision.catalog.model import Transport
 from provision.errors import ProvisionError
 from provision.rehearsal.hosts import Rehearsal
-from provision.render.manifest import listeners, local_url
+from provision.render.manifest import listeners, pushgateway_url
 from provision.site import Host
 from provision.traffic import Page, Traffic
 from provision.values import local_address
@@ -78,8 +78,8 @@ def send_traffic(rehearsal: Rehearsal, host: Host, traffic: Traffic) -> None:
             str(port),
         )
     if traffic.pushed:
-        url = local_url(host.settings.pushgateway_address, host.settings.pushgateway_port)
-        _run(rehearsal, host, _PUSH, [(page.url, page.text) for page in traffic.pushed], url)
+        pushed = [(page.url, page.text) for page in traffic.pushed]
+        _run(rehearsal, host, _PUSH, pushed, pushgateway_url(host))
     if traffic.scraped:
         _show(rehearsal, host, traffic.scraped)
 

@@ -104,37 +104,16 @@ def _services(host: Host) -> list[dict[str, Any]]:
     settings, roles = host.settings, wanted_roles(host)
     services: list[dict[str, Any]] = []
     if "influxdb" in roles:
-        url = local_url(settings.influxdb_address, settings.influxdb_port)
         # InfluxDB 1.6 has no /health.
         health = "health" if settings.influxdb_engine == 2 else "ping?verbose=true"
-        services.append(
-            {
-                "role": "influxdb",
-                "name": "influxdb",
-                "listen": [f"tcp:{settings.influxdb_address}:{settings.influxdb_port}"],
-                "health": f"{url}/{health}",
-            }
-        )
+        where = (settings.influxdb_address, settings.influxdb_port)
+        services.append(_web_service("influxdb", "influxdb", *where, health))
     if "grafana" in roles:
-        url = local_url(settings.grafana_address, settings.grafana_port)
-        services.append(
-            {
-                "role": "grafana",
-                "name": "grafana-server",
-                "listen": [f"tcp:{settings.grafana_address}:{settings.grafana_port}"],
-                "health": f"{url}/api/health",
-            }
-        )
+        where = (settings.grafana_address, settings.grafana_port)
+        services.append(_web_service("grafana", "grafana-server", *where, "api/health"))
     if "pushgateway" in roles:
-        url = local_url(settings.pushgateway_address, settings.pushgateway_port)
-        services.append(
-            {
-                "role": "pushgateway",
-                "name": "prometheus-pushgateway",
-                "listen": [f"tcp:{settings.pushgateway_address}:{settings.pushgateway_port}"],
-                "health": f"{url}/-/healthy",
-            }
-        )
+        where = (settings.pushgateway_address, settings.pushgateway_port)
+        services.append(_web_service("pushgateway", "prometheus-pushgateway", *where, "-/healthy"))
     if "telegraf" in roles:
         services.append(
             {
@@ -145,6 +124,16 @@ def _services(host: Host) -> list[dict[str, Any]]:
             }
         )
     return services
+
+
+def _web_service(role: str, name: str, address: str, port: int, health: str) -> dict[str, Any]:
+    """A service that answers over HTTP, and the path that says whether it is well."""
+    return {
+        "role": role,
+        "name": name,
+        "listen": [f"tcp:{address}:{port}"],
+        "health": f"{local_url(address, port)}/{health}",
+    }
 
 
 def _state(host: Host, site: Site) -> list[dict[str, Any]]:
@@ -205,6 +194,11 @@ def listeners(host: Host) -> list[tuple[str, str, int]]:
         Transport.TCP: (settings.telegraf_statsd_tcp_address, settings.telegraf_statsd_tcp_port),
     }
     return [(each.value, *every[each]) for each in every if each in host.transports]
+
+
+def pushgateway_url(host: Host) -> str:
+    """Where a worker's Pushgateway is reached on the worker itself."""
+    return local_url(host.settings.pushgateway_address, host.settings.pushgateway_port)
 
 
 def local_url(address: str, port: int) -> str:

@@ -17,7 +17,7 @@ from provision.catalog.model import (
     Input,
     MetricType,
 )
-from provision.render.manifest import listeners, local_url
+from provision.render.manifest import listeners, pushgateway_url
 from provision.site import Host
 from provision.values import bracketed, seconds
 
@@ -139,8 +139,7 @@ def pushgateways(host: Host) -> list[Target]:
     """The Pushgateway of a host, if applications push to it; its metrics say whose they are."""
     if not host.pushgateway:
         return []
-    url = local_url(host.settings.pushgateway_address, host.settings.pushgateway_port)
-    return [Target("", f"{url}/metrics", ())]
+    return [Target("", f"{pushgateway_url(host)}/metrics", ())]
 
 
 def _documented(measurement: str, pattern: Pattern, fields: tuple[str, ...]) -> Documented:

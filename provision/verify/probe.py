@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from provision.catalog.model import VALUE
 from provision.dashboards.queries import identifier
 from provision.influx import InfluxDB
-from provision.render.manifest import listeners, local_url
+from provision.render.manifest import listeners, pushgateway_url
 from provision.render.telegraf import PROBE_BUCKET, PROBE_MEASUREMENT, PROBE_NAME, PROBE_PUSHED
 from provision.site import Host, Site
 from provision.verify.arrival import HOST
@@ -34,7 +34,7 @@ def ways(host: Host) -> list[str]:
     ]
 
 
-def probes(site: Site, hosts: Sequence[Host]) -> list[Probe]:
+def probes(hosts: Sequence[Host]) -> list[Probe]:
     """A probe for each way of each host, all with values of their own."""
     every = [(host.name, way) for host in hosts for way in ways(host)]
     values = random.sample(range(1, 2**31), len(every))
@@ -48,7 +48,7 @@ def probe_variables(site: Site, sent: Sequence[Probe]) -> dict[str, str]:
     for probe in sent:
         host = hosts[probe.host]
         if probe.way == "pushgateway":
-            url = local_url(host.settings.pushgateway_address, host.settings.pushgateway_port)
+            url = pushgateway_url(host)
             task: Mapping[str, object] = {"way": "pushgateway", "url": url, "text": _page(probe)}
         else:
             ((_, address, port),) = [each for each in listeners(host) if each[0] == probe.way]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from provision.applications import Application
 from provision.catalog.model import UNDOCUMENTED, Catalog, Input, Metric
-from provision.dashboards.queries import identifier
+from provision.dashboards.queries import identifier, source
 from provision.errors import ProvisionError
 from provision.influx import Answer, InfluxDB
 from provision.site import Host, Site
@@ -58,13 +58,13 @@ def metrics_seen(
     documented = list(_documented(site.catalogs))
     statements = [
         f"SELECT last({identifier(catalog.field(metric))}) AS seen FROM "
-        f"{', '.join(map(identifier, catalog.measurements(metric)))} GROUP BY {identifier(HOST)}"
+        f"{source(catalog.measurements(metric))} GROUP BY {identifier(HOST)}"
         for catalog, metric in documented
     ]
     found: list[Finding] = []
     answers = ask_in_batches(database, statements)
     for (catalog, metric), answer in zip(documented, answers, strict=True):
-        name = f"{catalog.bucket(metric)} ({metric.type})"
+        name = _name(catalog, metric)
         if answer.error:
             found.append(Finding(Status.FAILED, Area.METRIC, "", name, answer.error))
             continue
@@ -101,14 +101,14 @@ def values_seen(database: InfluxDB, site: Site, start: int) -> list[Finding]:
     ]
     statements = [
         f"SELECT count({identifier(catalog.field(metric))}) FROM "
-        f"{', '.join(map(identifier, catalog.measurements(metric)))} "
+        f"{source(catalog.measurements(metric))} "
         f"WHERE time >= {start}ms GROUP BY {identifier(tag)}, {identifier(HOST)}"
         for catalog, metric, tag in asked
     ]
     found: list[Finding] = []
     answers = ask_in_batches(database, statements)
     for (catalog, metric, tag), answer in zip(asked, answers, strict=True):
-        name = f"{catalog.bucket(metric)} ({metric.type})"
+        name = _name(catalog, metric)
         if answer.error:
             found.append(Finding(Status.FAILED, Area.VALUE, "", name, answer.error))
             continue
@@ -179,6 +179,10 @@ def losses(database: InfluxDB, site: Site, start: int) -> list[Finding]:
 
 def _documented(catalogs: Sequence[Catalog]) -> Iterator[tuple[Catalog, Metric]]:
     return ((catalog, metric) for catalog in catalogs for metric in catalog.metrics)
+
+
+def _name(catalog: Catalog, metric: Metric) -> str:
+    return f"{catalog.bucket(metric)} ({metric.type})"
 
 
 def _hosts_with(site: Site, catalog: Catalog, metric: Metric) -> list[Host]:

@@ -16,6 +16,7 @@ from provision.errors import ProvisionError
 from provision.fleet import Fleet
 from provision.grafana import Grafana
 from provision.influx import Answer, InfluxDB
+from provision.verify import waiting
 from provision.verify.findings import Area, Finding, Status
 from tests.verify.told import Told, answer, series
 
@@ -41,6 +42,12 @@ class Clock:
 
     def time(self) -> float:
         return NOW / 1000
+
+
+def timed_by(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    """Let the command, and what it waits with, see one clock."""
+    for module in (command, waiting):
+        monkeypatch.setattr(module, "time", clock)
 
 
 @dataclass
@@ -109,7 +116,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(command, "apply", world.apply)
     monkeypatch.setattr(command, "reader", world.reader)
-    monkeypatch.setattr(command, "time", Clock())
+    timed_by(monkeypatch, Clock())
     Path("inventory.yml").write_text(json.dumps(INVENTORY))
     return world
 
@@ -355,7 +362,7 @@ def test_a_file_that_cannot_be_written_is_named(
 def test_one_looks_again_until_nothing_is_at_fault_or_the_time_is_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(command, "time", Clock())
+    timed_by(monkeypatch, Clock())
     bad, good = (Finding(s, Area.PROBE, "w1", "udp", "") for s in (Status.FAILED, Status.OK))
     looks = iter([[bad], [bad], [good], []])
     assert command._until(lambda: next(looks), 50) == [good]

@@ -53,22 +53,22 @@ def test_every_way_in_of_every_worker_is_probed(site: Site) -> None:
         "scraped": [],
         "udp": ["udp"],
     }
-    sent = probes(site, site.workers)
+    sent = probes(site.workers)
     assert [(probe.host, probe.way) for probe in sent] == [
         (name, way) for name, each in found.items() for way in each
     ]
 
 
 def test_each_probe_has_a_value_of_its_own_each_time(site: Site) -> None:
-    values = [probe.value for _ in range(50) for probe in probes(site, site.workers)]
+    values = [probe.value for _ in range(50) for probe in probes(site.workers)]
     assert len(set(values)) == len(values)
     # A float keeps it exactly, and a counter of any engine has room for it.
     assert all(0 < value < 2**31 for value in values)
 
 
 def test_only_the_hosts_that_are_asked_about_are_probed(site: Site) -> None:
-    assert {p.host for p in probes(site, [h for h in site.workers if h.name == "udp"])} == {"udp"}
-    assert probes(site, []) == []
+    assert {p.host for p in probes([h for h in site.workers if h.name == "udp"])} == {"udp"}
+    assert probes([]) == []
 
 
 def test_a_probe_goes_where_the_hosts_applications_send(site: Site) -> None:
