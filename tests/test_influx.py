@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from provision.errors import ProvisionError
-from provision.influx import Answer, InfluxDB, Series
+from provision.influx import STATEMENTS, Answer, InfluxDB, Series
 from tests.answering import Reply, Request, answering, silent_url
 
 TOKEN = "a-token-that-nobody-may-see"
@@ -77,6 +77,28 @@ def test_a_statement_that_is_wrong_does_not_spoil_the_others() -> None:
 
 def test_results_without_numbers_are_in_the_order_of_the_statements() -> None:
     assert ask(results({"error": "x"}, {}), "a", "b") == [Answer((), "x"), Answer(())]
+
+
+@pytest.mark.parametrize("number", [0, 1, STATEMENTS, STATEMENTS + 1, 2 * STATEMENTS + 3])
+def test_many_statements_go_in_few_requests_and_keep_their_order(number: int) -> None:
+    requests: list[list[str]] = []
+
+    def echo(request: Request) -> Reply:
+        requests.append(parse_qs(request.body.decode())["q"][0].split(";\n"))
+        return results(
+            *(
+                {"statement_id": i, "series": [{"columns": ["n"], "values": [[text]]}]}
+                for i, text in enumerate(requests[-1])
+            )
+        )
+
+    statements = [str(index) for index in range(number)]
+    with answering(echo) as url:
+        answers = InfluxDB(url, "telegraf", token=TOKEN).ask(statements)
+    assert [each.series[0].rows[0]["n"] for each in answers] == statements
+    assert [len(request) for request in requests] == [
+        min(STATEMENTS, number - first) for first in range(0, number, STATEMENTS)
+    ]
 
 
 @pytest.mark.parametrize(

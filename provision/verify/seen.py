@@ -12,14 +12,12 @@ from provision.applications import Application
 from provision.catalog.model import UNDOCUMENTED, Catalog, Input, Metric
 from provision.dashboards.queries import identifier, source
 from provision.errors import ProvisionError
-from provision.influx import Answer, InfluxDB
+from provision.influx import InfluxDB
 from provision.site import Host, Site
 from provision.traffic import has
 from provision.verify.arrival import HOST
 from provision.verify.findings import Area, Finding, Status
 
-# InfluxDB takes long requests, but one that never ends helps nobody.
-STATEMENTS = 200
 # Telegraf's own count of what is lost, since its start (inputs.internal).
 LOSSES = (
     (
@@ -40,14 +38,6 @@ class Stranger:
     host: str
 
 
-def ask_in_batches(database: InfluxDB, statements: Sequence[str]) -> list[Answer]:
-    """The answers to any number of statements."""
-    answers: list[Answer] = []
-    for first in range(0, len(statements), STATEMENTS):
-        answers += database.ask(statements[first : first + STATEMENTS])
-    return answers
-
-
 def metrics_seen(
     database: InfluxDB, site: Site, fresh: int, ago: Callable[[int], str]
 ) -> list[Finding]:
@@ -62,7 +52,7 @@ def metrics_seen(
         for catalog, metric in documented
     ]
     found: list[Finding] = []
-    answers = ask_in_batches(database, statements)
+    answers = database.ask(statements)
     for (catalog, metric), answer in zip(documented, answers, strict=True):
         name = _name(catalog, metric)
         if answer.error:
@@ -106,7 +96,7 @@ def values_seen(database: InfluxDB, site: Site, start: int) -> list[Finding]:
         for catalog, metric, tag in asked
     ]
     found: list[Finding] = []
-    answers = ask_in_batches(database, statements)
+    answers = database.ask(statements)
     for (catalog, metric, tag), answer in zip(asked, answers, strict=True):
         name = _name(catalog, metric)
         if answer.error:

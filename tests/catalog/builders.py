@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from provision.catalog.lint import lint
 from provision.catalog.model import Catalog
 
 METRIC: dict[str, Any] = {
@@ -50,6 +51,14 @@ def gathered(*metrics: dict[str, Any], **changes: Any) -> Catalog:
 def with_place(text: str, place: dict[str, Any], *metrics: dict[str, Any], **more: Any) -> Catalog:
     """A catalog whose prefix has the placeholder <city>."""
     return catalog(*metrics, prefix=text, placeholders={"city": place}, **more)
+
+
+def assert_only(rule: str, broken: Catalog, message: str, good: Catalog) -> None:
+    """A rule finds what it is for, nothing else does, and a good catalog has no findings."""
+    found = lint(broken)
+    assert {finding.rule for finding in found} == {rule}
+    assert message in found[0].message
+    assert lint(good) == []
 
 
 def above(bound: float, **metric: Any) -> dict[str, Any]:

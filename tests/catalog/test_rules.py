@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from provision.catalog.lint import lint
 from provision.catalog.model import Catalog
 from tests.catalog.builders import (
     BUSY,
@@ -17,6 +16,7 @@ from tests.catalog.builders import (
     SETTING,
     TIMER,
     above,
+    assert_only,
     below,
     catalog,
     gathered,
@@ -282,7 +282,4 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
 def test_each_rule_finds_what_it_is_for_and_nothing_else_does(
     rule: str, broken: Catalog, message: str, good: Catalog
 ) -> None:
-    found = lint(broken)
-    assert {finding.rule for finding in found} == {rule}
-    assert message in found[0].message
-    assert lint(good) == []
+    assert_only(rule, broken, message, good)

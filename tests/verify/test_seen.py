@@ -13,9 +13,7 @@ from provision.influx import Answer
 from provision.site import Site
 from provision.verify.findings import Area, Finding, Status
 from provision.verify.seen import (
-    STATEMENTS,
     Stranger,
-    ask_in_batches,
     losses,
     metrics_seen,
     strangers_seen,
@@ -330,15 +328,4 @@ def test_each_way_of_losing_is_told_in_words_of_its_own(site: Site) -> None:
             "internal_statsd.udp_packets_dropped",
             "2 statsd packets dropped, Telegraf was too slow",
         ),
-    ]
-
-
-@pytest.mark.parametrize("number", [0, 1, STATEMENTS, STATEMENTS + 1, 2 * STATEMENTS + 3])
-def test_many_statements_go_in_few_requests_and_keep_their_order(number: int) -> None:
-    database = Told(lambda statement: answer(series({"n": statement})))
-    statements = [str(index) for index in range(number)]
-    answers = ask_in_batches(database, statements)
-    assert [each.series[0].rows[0]["n"] for each in answers] == statements
-    assert [len(request) for request in database.requests] == [
-        min(STATEMENTS, number - first) for first in range(0, number, STATEMENTS)
     ]
