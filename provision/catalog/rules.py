@@ -301,6 +301,25 @@ def _unreachable(metric: Metric, condition: Condition) -> Iterator[tuple[str, st
         yield key, f"{thing} is always below {bound:g}"
 
 
+def _family_alike(subject: Subject) -> Found:
+    """A panel has one unit and one way to read it, and an alert's line is about one metric."""
+    families: dict[str, tuple[int, Metric]] = {}
+    for index, metric in subject.metrics:
+        if metric.family is None:
+            continue
+        where = ("metrics", index, "family")
+        if metric.condition:
+            yield where, "what has a condition has a panel of its own"
+        first, other = families.setdefault(metric.family, (index, metric))
+        for key, one, two in (
+            ("type", metric.type, other.type),
+            ("unit", metric.unit, other.unit),
+            ("signal", metric.says, other.says),
+        ):
+            if one is not two:
+                yield where, f"its {key} is {one}, that of metrics[{first}] is {two}"
+
+
 def _deprecated_expected(subject: Subject) -> Found:
     """What goes away is not always there."""
     for index, metric in subject.metrics:
@@ -343,6 +362,7 @@ RULES: Mapping[str, Rule] = {
     "type-input": _type_input,
     "type-unit": _type_unit,
     "condition-reachable": _condition_reachable,
+    "family-alike": _family_alike,
     "deprecated-expected": _deprecated_expected,
     "ignored-documented": _ignored_documented,
 }

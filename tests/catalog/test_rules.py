@@ -262,6 +262,25 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
         catalog(below(1, type="gauge", unit="ratio")),
     ),
     (
+        "family-alike",
+        catalog(above(5, family="Trade")),
+        "a panel of its own",
+        catalog(METRIC | {"family": "Trade"}),
+    ),
+    *(
+        (
+            "family-alike",
+            catalog(METRIC | {"family": "Trade"}, OTHER | {"family": "Trade"} | change),
+            f"its {key} is",
+            catalog(METRIC | {"family": "Trade"}, OTHER | {"family": "Trade"}),
+        )
+        for key, change in (
+            ("unit", {"unit": "bytes"}),
+            ("signal", {"signal": "errors"}),
+            ("type", {"type": "gauge", "signal": "traffic"}),
+        )
+    ),
+    (
         "deprecated-expected",
         catalog(METRIC | {"deprecated": "Use returns.", "always": True}),
         "leave out always",
