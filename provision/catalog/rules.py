@@ -27,7 +27,7 @@ from provision.catalog.units import TIMES, Unit
 from provision.settings import VARIABLES
 
 MOST_PATTERNS = 10_000
-RESERVED_APPS = frozenset({"provision", UNDOCUMENTED})
+RESERVED_APPS = frozenset({"provision", "overview", UNDOCUMENTED})
 # What provision sends and stores itself.
 _OWN = re.compile(r"(provision[._]|undocumented$)")
 # Ansible documentation, Special Variables: those that an application and a word could make.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from provision.catalog.model import Catalog
-from provision.dashboards.build import DATASOURCE_UID, FOLDER, provisioned_dashboard
+from provision.dashboards.render import DATASOURCE_UID, FOLDER, provisioned_dashboards
 from provision.errors import ProvisionError
 from provision.render.environment import environment
 from provision.render.manifest import local_url, manifest, wanted_packages, wanted_repositories
@@ -17,7 +17,7 @@ from provision.render.manifest import wanted_roles as roles_of
 from provision.render.targets import DASHBOARDS_PATH, TARGETS, RenderedFile, Target
 from provision.render.telegraf import telegraf_values
 from provision.site import Host, Site
-from provision.values import bracketed, go_duration
+from provision.values import bracketed
 
 MANIFEST = ".manifest.json"
 
@@ -29,7 +29,6 @@ class Renderer:
         """Prepare the templates, and the texts that all hosts share."""
         self._site = site
         self._jinja = environment()
-        self._dashboards: dict[str, str] = {}
 
     def files(self, host: Host) -> Iterator[RenderedFile]:
         """The files of one host, in the order of the table."""
@@ -54,21 +53,20 @@ class Renderer:
                 )
                 for repository in wanted_repositories(host)
             ]
-        if target.each == "catalog":
-            return [(catalog.app, {"catalog": catalog}) for catalog in self._site.catalogs]
+        if target.each == "dashboard":
+            return [(name, {"dashboard": text}) for name, text in self._dashboards.items()]
         return [("", {})]
 
     def _text(self, target: Target, host: Host, values: dict[str, Any]) -> str:
-        if "catalog" in values:
-            return self._dashboard(values["catalog"])
+        if "dashboard" in values:
+            return str(values["dashboard"])
         template = self._jinja.get_template(target.source)
         values |= telegraf_values(target.path, host)
         return template.render(**self._values(target.role, host), **values)
 
-    def _dashboard(self, catalog: Catalog) -> str:
-        if catalog.app not in self._dashboards:
-            self._dashboards[catalog.app] = provisioned_dashboard(catalog)
-        return self._dashboards[catalog.app]
+    @cached_property
+    def _dashboards(self) -> dict[str, str]:
+        return provisioned_dashboards(self._site.catalogs, self._site.interval)
 
     def _values(self, role: str, host: Host) -> dict[str, Any]:
         settings, monitor = host.settings, self._site.monitor.settings
@@ -90,7 +88,7 @@ class Renderer:
                 "folder": FOLDER,
                 "path": DASHBOARDS_PATH,
                 "url": local_url(settings.influxdb_address, settings.influxdb_port),
-                "interval": go_duration(settings.telegraf_interval),
+                "interval": self._site.interval,
             }
         return values
 
