@@ -133,13 +133,24 @@ def build_dashboard(catalog: Catalog) -> Dashboard:
         y += -(-len(metrics) // across) * _HEIGHT
         rows.append(Row(row_id, Position(0, row_y, _COLUMNS, 1), group, tuple(panels)))
     return Dashboard(
-        uid=f"provision-{catalog.app}"[:40],
+        uid=dashboard_uid(catalog),
         title=catalog.title,
         description=catalog.description,
         tags=("provision", catalog.app),
         variables=variables,
         rows=tuple(rows),
     )
+
+
+def dashboard_uid(catalog: Catalog) -> str:
+    """The uid of an application's dashboard."""
+    return f"provision-{catalog.app}"[:40]
+
+
+def panel_id(catalog: Catalog, metric: Metric) -> int:
+    """The id of a metric's panel on the dashboard of its application."""
+    panels = build_dashboard(catalog).panels
+    return next(panel.id for panel in panels if panel.metric is metric)
 
 
 def build_variables(catalog: Catalog) -> tuple[Variable, ...]:
@@ -238,5 +249,7 @@ def describe(catalog: Catalog, metric: Metric) -> str:
 
 
 def _worry(condition: Condition) -> str:
+    if condition.bound is None:
+        return f"Should not be silent for {condition.silent}. {condition.advice}"
     side = "above" if condition.above is not None else "below"
     return f"Should not be {side} {condition.bound:g}. {condition.advice}"
