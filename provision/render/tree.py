@@ -8,13 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from provision.alerts.contacts import contact_points
 from provision.catalog.model import Catalog
 from provision.dashboards.build import DATASOURCE_UID, FOLDER, provisioned_dashboard
 from provision.errors import ProvisionError
+from provision.render.alerts import alert_values
 from provision.render.environment import environment
 from provision.render.manifest import local_url, manifest, wanted_packages, wanted_repositories
 from provision.render.manifest import wanted_roles as roles_of
-from provision.render.targets import DASHBOARDS_PATH, TARGETS, RenderedFile, Target
+from provision.render.targets import (
+    ALERT_RULES_PATH,
+    DASHBOARDS_PATH,
+    TARGETS,
+    RenderedFile,
+    Target,
+)
 from provision.render.telegraf import telegraf_values
 from provision.site import Host, Site
 from provision.values import bracketed, go_duration
@@ -63,6 +71,8 @@ class Renderer:
             return self._dashboard(values["catalog"])
         template = self._jinja.get_template(target.source)
         values |= telegraf_values(target.path, host)
+        if target.path == ALERT_RULES_PATH:
+            values |= alert_values(self._site)
         return template.render(**self._values(target.role, host), **values)
 
     def _dashboard(self, catalog: Catalog) -> str:
@@ -91,6 +101,9 @@ class Renderer:
                 "path": DASHBOARDS_PATH,
                 "url": local_url(settings.influxdb_address, settings.influxdb_port),
                 "interval": go_duration(settings.telegraf_interval),
+                "root_url": f"{self._site.grafana_url}/",
+                "smtp_secret": "grafana_smtp_password",
+                "contacts": contact_points(settings.grafana_contacts),
             }
         return values
 
