@@ -18,6 +18,7 @@ from provision.paths import INVENTORY_FILE as INVENTORY_FILE
 from provision.render.tree import write_tree
 from provision.secrets import (
     FILE_NAME,
+    KEY,
     complete,
     ensure_secrets,
     is_vaulted,
@@ -142,8 +143,21 @@ def _secrets_for_check(fleet: Fleet, directory: Path) -> Path:
     return temporary
 
 
+def assert_given(fleet: Fleet) -> None:
+    """Raise ProvisionError where secrets are missing that nobody but the operator can know."""
+    wanted = fleet.site.given_secrets
+    known = load_secrets(fleet.secrets_file, fleet.inventory.read_yaml) if wanted else {}
+    if missing := [name for name in wanted if name not in known]:
+        raise ProvisionError(
+            f"{fleet.secrets_file}: no {' and no '.join(missing)}, with which alerts are sent",
+            remedy=f"write it under {KEY}: in that file (mode 0600); README says what it is",
+        )
+
+
 def _assert_credentials(fleet: Fleet, chosen: frozenset[str], *, check: bool) -> None:
     """Workers alone need what lets Telegraf write: it is made with the monitoring host."""
+    if fleet.site.monitor.name in chosen:
+        assert_given(fleet)
     if check or fleet.site.monitor.name in chosen:
         return
     name = fleet.site.write_secret

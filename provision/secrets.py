@@ -20,6 +20,10 @@ FILE_NAME = "secrets.yml"
 KEY = "provision_secrets"
 # What needs no quoting in an environment file, a header or a URL; InfluxDB's own tokens are of it.
 PLAIN = re.compile(r"[A-Za-z0-9._~+/=:@-]+")
+# Secrets of others, which the operator was given and cannot choose: what stays itself in double
+# quotes in an environment file (systemd.exec(5)), and in Grafana, to which $ and %( are variables.
+GIVEN = re.compile(r"grafana_(contact_.*|smtp_password)")
+QUOTABLE = re.compile(r"(?!.*%\()[A-Za-z0-9._~+/=:@!#%&*(),;<>?\[\]^|-]+")
 
 _HEADER = """\
 # The secrets of this site, made by provision. Keep this file; keep it to yourself.
@@ -51,18 +55,27 @@ def load_secrets(path: Path, read_yaml: Callable[[Path], Any]) -> dict[str, str]
             [Problem(str(path), KEY, "missing, or not a mapping of names to secrets")]
         )
     problems = [
-        Problem(
-            str(path),
-            f"{KEY}.{name}",
-            "not a text of the characters A-Z a-z 0-9 . _ ~ + / = : @ -",
-            "quote a number; leave the line out to have a new secret made",
-        )
+        Problem(str(path), f"{KEY}.{name}", *wrong)
         for name, value in content[KEY].items()
-        if not isinstance(value, str) or not PLAIN.fullmatch(value)
+        if (wrong := _wrong(str(name), value))
     ]
     if problems:
         raise InvalidInput(problems)
     return {str(name): str(value) for name, value in content[KEY].items()}
+
+
+def _wrong(name: str, value: Any) -> tuple[str, str] | None:
+    """What is wrong with a secret, and what to do about it."""
+    given = GIVEN.fullmatch(name)
+    if isinstance(value, str) and (QUOTABLE if given else PLAIN).fullmatch(value):
+        return None
+    allowed = "A-Z a-z 0-9 . _ ~ + / = : @ -"
+    if given:
+        return f"not a text of the characters {allowed} ! # % & * ( ) , ; < > ? [ ] ^ |", (
+            "quote it; have another one made where it has others"
+        )
+    what = f"not a text of the characters {allowed}"
+    return what, "quote a number; leave the line out to have a new secret made"
 
 
 def complete(known: Mapping[str, str], wanted: Iterable[str]) -> dict[str, str]:

@@ -6,12 +6,22 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
+from provision.alerts.contacts import Contacts, Email, EmailAddress
 from provision.values import (
     check_address,
     check_duration,
     check_fingerprint,
+    check_page_url,
     check_url,
     listed,
     whole_number,
@@ -24,6 +34,12 @@ _Fingerprint = Annotated[str, BeforeValidator(check_fingerprint)]
 _Version = Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.+:~-]*$")]
 _Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]*$")]
 _Address = Annotated[str, BeforeValidator(check_address)]
+_SmtpHost = Annotated[
+    str, StringConstraints(pattern=r"^([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}$")
+]
+_SmtpUser = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+=/-]*$")]
+_Label = Annotated[str, StringConstraints(pattern=r"^([A-Za-z_][A-Za-z0-9_]*|\.\.\.)$")]
+_Runbooks = Annotated[str, BeforeValidator(check_page_url)]
 _Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -54,6 +70,19 @@ class Settings(BaseModel):
     grafana_port: _Port = 3000
     grafana_url: _Url | None = None
 
+    # Where the pages of `provision catalog docs` are published, {app} in place of the application.
+    grafana_runbook_url: _Runbooks | None = None
+    # With a user, the secret grafana_smtp_password is wanted.
+    grafana_smtp_host: _SmtpHost | None = None
+    grafana_smtp_from: EmailAddress | None = None
+    grafana_smtp_user: _SmtpUser | None = None
+    # Who is told of alerts, by name: see provision.alerts.contacts.
+    grafana_contacts: Contacts = Field(default_factory=dict)
+    grafana_alert_group_by: Annotated[tuple[_Label, ...], BeforeValidator(listed)] = ("alertname",)
+    grafana_alert_group_wait: _Duration = "30s"
+    grafana_alert_group_interval: _Duration = "5m"
+    grafana_alert_repeat_interval: _Duration = "4h"
+
     telegraf_version: _Version | None = None
     telegraf_interval: _Duration = "10s"
     telegraf_statsd_address: _Address = "127.0.0.1"
@@ -80,6 +109,17 @@ class Settings(BaseModel):
     grafana_repository_component: _Word = "main"
     grafana_repository_key_url: _Url = "https://apt.grafana.com/gpg-full.key"
     grafana_repository_key_fingerprint: _Fingerprint = "B53AE77BADB630A683046005963FA27710458545"
+
+    @field_validator("grafana_contacts")
+    @classmethod
+    def _mail_needs_a_server(cls, contacts: Contacts, info: ValidationInfo) -> Contacts:
+        mailed = [name for name, each in contacts.items() if isinstance(each, Email)]
+        # A value that was given and is wrong is not here either, and told by itself.
+        needed = ("grafana_smtp_host", "grafana_smtp_from")
+        missing = [name for name in needed if name in info.data and info.data[name] is None]
+        if mailed and missing:
+            raise ValueError(f"{', '.join(mailed)}: e-mail needs {' and '.join(missing)}")
+        return contacts
 
 
 VARIABLES = frozenset(Settings.model_fields)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from provision.alerts.contacts import contact_secrets
 from provision.applications import Application, Target, read_application, variables
 from provision.catalog.lint import lint_together
 from provision.catalog.load import unknown_app
@@ -120,6 +121,15 @@ class Site:
             names += ["grafana_admin_password", "grafana_secret_key"]
         return tuple(names)
 
+    @property
+    def given_secrets(self) -> tuple[str, ...]:
+        """The secrets that only the operator can know, and puts into the secrets file."""
+        monitor = self.monitor.settings
+        if not monitor.grafana_enabled:
+            return ()
+        mail = ("grafana_smtp_password",) if monitor.grafana_smtp_user else ()
+        return (*mail, *contact_secrets(monitor.grafana_contacts))
+
 
 def _merged(catalogs: Sequence[Catalog]) -> Catalog:
     """One catalog, as several hosts have it: with the values that any of them gives a setting."""
@@ -160,6 +170,7 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
             continue
         problems += _misspelt(entry, file, known)
         settings = _settings(entry, file, problems)
+        problems += _unknown_contact_apps(entry, settings, catalogs, file)
         worker = WORKERS_GROUP in entry.groups
         applications = []
         for app in dict.fromkeys([*settings.apps, *EVERY_WORKER]) if settings and worker else ():
@@ -207,6 +218,18 @@ def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settin
             what = f"{message} (found {found_text(details['input'])})"
             problems.append(Problem(file, f"{host.name}: {where}", what))
         return None
+
+
+def _unknown_contact_apps(
+    host: InventoryHost, settings: Settings | None, catalogs: Mapping[str, Catalog], file: str
+) -> list[Problem]:
+    """Applications that a contact is for, and no catalog has."""
+    return [
+        Problem(file, f"{host.name}: grafana_contacts.{name}.apps", unknown_app(app, catalogs))
+        for name, contact in (settings.grafana_contacts if settings else {}).items()
+        for app in contact.apps
+        if app not in catalogs
+    ]
 
 
 def _near_groups(others: Sequence[InventoryHost], file: str) -> list[Problem]:

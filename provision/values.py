@@ -64,6 +64,17 @@ def check_url(value: Any) -> str:
     return text
 
 
+def check_page_url(value: Any) -> str:
+    """The URL of a page for each application, with {app} in it, or ValueError."""
+    text = str(value)
+    if "{app}" not in text:
+        raise ValueError("put {app} where the application's name goes, as in https://x/{app}.md")
+    check_url(text.replace("{app}", "app"))
+    if "#" in text:
+        raise ValueError("the anchor of a metric is put behind it: leave out #")
+    return text
+
+
 def check_fingerprint(value: Any) -> str:
     """A key's primary fingerprint in 40 hexadecimal digits (blanks are dropped), or ValueError."""
     text = re.sub(r"[\s:]", "", str(value)).upper()

@@ -12,6 +12,7 @@ from provision.catalog.units import Unit
 from provision.catalog.vocabulary import (
     DISTINCT,
     UNIQUE,
+    Duration,
     Line,
     MetricType,
     Name,
@@ -42,13 +43,17 @@ class Part(BaseModel):
 
 class Condition(Part):
     """When to worry: above or below a value (a counter: its increase in 5 minutes; a timer: the
-    mean).
+    mean), or when nothing comes.
     """
 
     above: Number | None = None
     """Worry when the value is greater than this."""
     below: Number | None = None
     """Worry when the value is smaller than this."""
+    silent: Duration | None = None
+    """Worry when nothing came for so long, of a metric that is always sent."""
+    pending: Duration = "0s"
+    """For how long that must hold before anybody is told."""
     severity: Severity
     """How soon a person should look."""
     advice: Text
@@ -56,16 +61,14 @@ class Condition(Part):
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
-        if (self.above is None) == (self.below is None):
-            raise ValueError("a condition has one of above and below")
+        if [self.above, self.below, self.silent].count(None) != 2:
+            raise ValueError("a condition has one of above, below and silent")
         return self
 
     @property
-    def bound(self) -> float:
-        """The value that is not to be passed."""
-        bound = self.above if self.above is not None else self.below
-        assert bound is not None
-        return bound
+    def bound(self) -> float | None:
+        """The value that is not to be passed; None where silence is what to worry about."""
+        return self.above if self.above is not None else self.below
 
 
 class Placeholder(Part):

@@ -18,6 +18,7 @@ from provision.catalog.model import Catalog, Condition, Input, Metric, MetricTyp
 from provision.catalog.units import Unit
 from provision.render.environment import environment
 from provision.settings import Settings
+from provision.values import seconds
 
 TEMPLATE = "catalog/reference.md.j2"
 _EXAMPLES = {
@@ -88,7 +89,7 @@ def anchor(catalog: Catalog, metric: Metric) -> str:
     It is what GitHub makes of the heading, which is the documented name and the type; so it stays
     the same while they do.
     """
-    return _anchors(catalog)[metric.name, metric.type]
+    return anchors(catalog)[metric.name, metric.type]
 
 
 def paragraphs(text: str) -> tuple[str, ...]:
@@ -101,7 +102,8 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def _anchors(catalog: Catalog) -> Mapping[tuple[str, MetricType], str]:
+def anchors(catalog: Catalog) -> Mapping[tuple[str, MetricType], str]:
+    """The anchors of all metrics of a catalog, by name and type."""
     taken = {slug(catalog.title)}
     found = {}
     for metric in catalog.metrics:
@@ -121,11 +123,11 @@ def _numbered(text: str) -> Iterator[str]:
 
 
 def _entries(catalog: Catalog) -> list[Entry]:
-    anchors = _anchors(catalog)
+    known = anchors(catalog)
     return [
         Entry(
             metric=metric,
-            anchor=anchors[metric.name, metric.type],
+            anchor=known[metric.name, metric.type],
             bucket=catalog.bucket(metric),
             measurement=catalog.measurement(metric),
             fields=catalog.fields(metric),
@@ -150,15 +152,35 @@ def _stored(catalog: Catalog) -> list[tuple[MetricType, str]]:
 
 def worry(catalog: Catalog, metric: Metric, condition: Condition) -> str:
     """When to worry, as a sentence."""
+    lasting = f" for {in_words(condition.pending)}" if seconds(condition.pending) else ""
+    return f"{_worry(catalog, metric, condition)}{lasting}"
+
+
+def _worry(catalog: Catalog, metric: Metric, condition: Condition) -> str:
+    if condition.bound is None:
+        return f"nothing of it came for {in_words(condition.silent or '')}"
     side = "above" if condition.above is not None else "below"
-    unit = "" if metric.unit is Unit.COUNT else f" {metric.unit}"
-    bound = f"{number(condition.bound)}{unit}"
+    bound = with_unit(condition.bound, metric.unit)
     if metric.type is MetricType.COUNTER:
         more = "more" if side == "above" else "less"
         return f"it increases by {more} than {bound} in 5 minutes"
     if metric.type is MetricType.TIMER:
         return f"its {catalog.field(metric)} is {side} {bound}"
     return f"it is {side} {bound}"
+
+
+def with_unit(value: float, unit: Unit) -> str:
+    """A number with its unit, as people write it."""
+    return number(value) if unit is Unit.COUNT else f"{number(value)} {unit}"
+
+
+def in_words(duration: str) -> str:
+    """A duration in the largest unit that it is a whole number of: 90m is 90 minutes."""
+    length = seconds(duration)
+    for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if length % size == 0 and length >= size:
+            return f"{length // size} {name}" + ("s" if length != size else "")
+    return "0 seconds"
 
 
 def number(value: float) -> str:

@@ -25,6 +25,7 @@ from provision.catalog.parts import fixed_name
 from provision.catalog.subject import Found, Rule, Subject, names, used
 from provision.catalog.units import TIMES, Unit
 from provision.settings import VARIABLES
+from provision.values import seconds
 
 MOST_PATTERNS = 10_000
 RESERVED_APPS = frozenset({"provision", "overview", UNDOCUMENTED})
@@ -35,6 +36,7 @@ _ANSIBLES = re.compile(
     r"ansible_.*|group_names|inventory_(dir|file|hostname|hostname_short)|play_(batch|hosts|name)"
     r"|playbook_dir|role_(name|names|path)"
 )
+SHORTEST_SILENCE, LONGEST_SILENCE = 60, 43_200
 _MOST = {Unit.PERCENT: 100, Unit.RATIO: 1}
 
 
@@ -286,6 +288,8 @@ def _condition_reachable(subject: Subject) -> Found:
 
 def _unreachable(metric: Metric, condition: Condition) -> Iterator[tuple[str, str]]:
     bound = condition.bound
+    if bound is None:
+        return
     key = "below" if condition.above is None else "above"
     most = _MOST.get(metric.unit)
     # A counter is judged by its increase; times and numbers of things are never negative either.
@@ -318,6 +322,21 @@ def _family_alike(subject: Subject) -> Found:
         ):
             if one is not two:
                 yield where, f"its {key} is {one}, that of metrics[{first}] is {two}"
+
+
+def _silence_told(subject: Subject) -> Found:
+    """Silence says something only of what is always sent, and not again and again by Telegraf."""
+    for index, metric in subject.metrics:
+        if not metric.condition or metric.condition.silent is None:
+            continue
+        place = ("metrics", index, "condition", "silent")
+        repeated = subject.catalog.input is Input.STATSD and metric.type is MetricType.GAUGE
+        if not metric.always:
+            yield place, "the metric is not `always` sent"
+        elif repeated:
+            yield place, "Telegraf repeats a gauge of statsd after its application fell silent"
+        if not SHORTEST_SILENCE <= seconds(metric.condition.silent) <= LONGEST_SILENCE:
+            yield place, "between 1m and 12h: a host that is gone for a day is forgotten"
 
 
 def _deprecated_expected(subject: Subject) -> Found:
@@ -363,6 +382,7 @@ RULES: Mapping[str, Rule] = {
     "type-unit": _type_unit,
     "condition-reachable": _condition_reachable,
     "family-alike": _family_alike,
+    "silence-told": _silence_told,
     "deprecated-expected": _deprecated_expected,
     "ignored-documented": _ignored_documented,
 }

@@ -17,7 +17,9 @@ def schema() -> dict[str, Any]:
     It has the shape of a file: keys, vocabularies, forms. What holds between its parts is linted.
     """
     made: dict[str, Any] = _tidy(Catalog.model_json_schema())
-    made["$defs"]["Condition"]["oneOf"] = [{"required": ["above"]}, {"required": ["below"]}]
+    made["$defs"]["Condition"]["oneOf"] = [
+        {"required": [key]} for key in ("above", "below", "silent")
+    ]
     made["allOf"] = [_with_input(value) for value in Input]
     return {"$schema": DIALECT, "$id": ID, **made}
 

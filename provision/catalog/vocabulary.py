@@ -12,6 +12,7 @@ APP_NAME = r"^[a-z][a-z0-9-]*$"
 URL_PATH = r"^/[A-Za-z0-9._~/-]*$"
 WITH_STAR = r"^(\*[a-zA-Z0-9_:]+|[a-zA-Z0-9_:]+\*?)$"
 TEXT = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"
+DURATION = r"^([0-9]+[smhdw])+$"
 LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\s*$"
 IN_WORDS = {
     NAME: "small letters, digits and _, a letter first",
@@ -19,6 +20,7 @@ IN_WORDS = {
     URL_PATH: "a path such as /metrics",
     WITH_STAR: "a metric's name, or one that begins or ends with *",
     TEXT: "text without control characters",
+    DURATION: "numbers, each with s, m, h, d or w, such as 5m",
     LINE: "one line of text, without control characters",
 }
 # InfluxDB and statsd take more; no name that a person thought of comes near it.
@@ -49,6 +51,7 @@ Name = Annotated[str, StringConstraints(pattern=NAME, max_length=MOST_CHARACTERS
 AppName = Annotated[str, StringConstraints(pattern=APP_NAME, max_length=MOST_APP_CHARACTERS)]
 UrlPath = Annotated[str, StringConstraints(pattern=URL_PATH, max_length=MOST_CHARACTERS)]
 NameWithStar = Annotated[str, StringConstraints(pattern=WITH_STAR, max_length=MOST_CHARACTERS)]
+Duration = Annotated[str, StringConstraints(pattern=DURATION, max_length=20)]
 # A text, or a yes, is no number: pydantic would take it for one, an editor with the schema not.
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Percentile = Annotated[float, Field(gt=0, lt=100, strict=True)]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from provision.catalog.model import Catalog, Input, Metric, MetricType, Signal
 from provision.catalog.units import Unit
 from provision.dashboards.layout import Heading, lay_out
-from provision.dashboards.model import Dashboard, Panel, Variable
+from provision.dashboards.model import Dashboard, Kind, Variable
 from provision.dashboards.panels import chosen_by, dashboard_uid, graph, number
 from provision.dashboards.queries import tag_values, variable_tags
 
@@ -94,15 +94,11 @@ def build_variables(catalog: Catalog) -> tuple[Variable, ...]:
     return tuple(variables)
 
 
-def panel_of(dashboard: Dashboard, metric: Metric) -> Panel:
-    """The graph that a metric is on."""
-    return next(
-        panel
-        for panel in dashboard.panels
-        if panel.kind == "timeseries" and metric in panel.metrics
-    )
-
-
-def panel_id(catalog: Catalog, metric: Metric) -> int:
-    """The id of the graph that a metric is on, in its application's dashboard."""
-    return panel_of(build_dashboard(catalog), metric).id
+def graph_ids(catalog: Catalog) -> dict[tuple[str, MetricType], int]:
+    """The ids of the graphs that metrics are on, in their application's dashboard."""
+    return {
+        (metric.name, metric.type): panel.id
+        for panel in build_dashboard(catalog).panels
+        if panel.kind is Kind.GRAPH
+        for metric in panel.metrics
+    }

@@ -202,10 +202,7 @@ def _worst_by_host(catalog: Catalog, metric: Metric) -> str:
 
 def _column(metric: Metric) -> Mapping[str, Any]:
     """How a metric's column looks: its unit, and its condition's colours."""
-    condition = metric.condition
-    if condition is None or silent(metric):
-        return _override(metric.title, ("unit", grafana_unit(metric.unit)))
-    levels = [{"color": s.colour, "value": s.value} for s in steps(condition, condition.bound)]
+    levels = [{"color": step.colour, "value": step.value} for step in steps(metric)]
     return _override(
         metric.title,
         ("unit", grafana_unit(metric.unit)),

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from provision.catalog.model import (
     Catalog,
-    Condition,
     Input,
     Metric,
     MetricType,
@@ -15,6 +14,7 @@ from provision.catalog.model import (
     Signal,
     percentile,
 )
+from provision.catalog.reference import worry
 from provision.catalog.units import TIMES, Unit, grafana_unit, seconds_in
 from provision.dashboards.layout import identity
 from provision.dashboards.model import (
@@ -59,7 +59,6 @@ def graph(catalog: Catalog, metrics: Sequence[Metric]) -> Panel:
         for metric in metrics
         for text, name in _asked(catalog, metric)
     ]
-    condition = first.condition
     return Panel(
         id=graph_id(first),
         kind=Kind.GRAPH,
@@ -69,9 +68,7 @@ def graph(catalog: Catalog, metrics: Sequence[Metric]) -> Panel:
         unit=graph_unit(first),
         queries=_queries(texts),
         metrics=tuple(metrics),
-        steps=steps(condition, graph_bound(first, condition))
-        if condition and not silent(first)
-        else (Step(OK),),
+        steps=steps(first, scale(first)),
         style=_style(catalog, first),
         links=(
             Link(
@@ -87,7 +84,6 @@ def number(catalog: Catalog, metric: Metric, chosen: Sequence[str]) -> Panel:
     """What a metric is now, as one number over all series: the worst, where it has a condition."""
     if silent(metric):
         return silent_hosts(catalog, metric)
-    condition = metric.condition
     counter = metric.type is MetricType.COUNTER
     return Panel(
         id=identity("now", metric.name, metric.type),
@@ -98,7 +94,7 @@ def number(catalog: Catalog, metric: Metric, chosen: Sequence[str]) -> Panel:
         unit=grafana_unit(metric.unit),
         queries=(Query("A", now(catalog, metric, function(metric), chosen), metric.title),),
         metrics=(metric,),
-        steps=steps(condition, condition.bound) if condition else (Step(NEUTRAL),),
+        steps=steps(metric),
         # Where no event came, there were none.
         nothing="0" if counter and catalog.input is Input.STATSD else None,
         links=(_to_graph(catalog, metric),),
@@ -145,7 +141,7 @@ def silent_hosts(catalog: Catalog, metric: Metric) -> Panel:
 
 def silent(metric: Metric) -> str | None:
     """How long nothing may come of a metric, where its condition is about that."""
-    return getattr(metric.condition, "silent", None)
+    return metric.condition.silent if metric.condition else None
 
 
 def graph_id(metric: Metric) -> int:
@@ -155,25 +151,29 @@ def graph_id(metric: Metric) -> int:
 
 def function(metric: Metric) -> str:
     """How the series of a metric become one number."""
-    if metric.condition:
+    if metric.condition and metric.condition.bound is not None:
         return "max" if metric.condition.above is not None else "min"
     # Shares and times of several series have no sum.
     return "max" if metric.unit in _MOST or metric.type is MetricType.TIMER else "sum"
 
 
-def steps(condition: Condition, bound: float) -> tuple[Step, ...]:
-    """The colours of a condition: green is fine, the severity's own colour is not."""
-    bad = COLOURS[condition.severity]
+def steps(metric: Metric, scale: float = 1) -> tuple[Step, ...]:
+    """The colours of a metric's condition: green is fine, the severity's own colour is not.
+
+    scale is what one of the condition's numbers is on the panel.
+    """
+    condition = metric.condition
+    if condition is None or condition.bound is None:
+        return (Step(NEUTRAL),)
+    bad, bound = COLOURS[condition.severity], condition.bound * scale
     if condition.above is None:
         return Step(bad), Step(OK, bound)
     return Step(OK), Step(bad, bound or JUST_ABOVE_ZERO)
 
 
-def graph_bound(metric: Metric, condition: Condition) -> float:
-    """The bound of a condition in the graph's unit, which is a second's of a counter."""
-    if metric.type is MetricType.COUNTER:
-        return condition.bound / WINDOW / _per_second(metric)
-    return condition.bound
+def scale(metric: Metric) -> float:
+    """What one of a condition's numbers is on a graph, which shows of a counter a second's."""
+    return 1 / WINDOW / _per_second(metric) if metric.type is MetricType.COUNTER else 1
 
 
 def graph_unit(metric: Metric) -> str:
@@ -271,17 +271,10 @@ def describe(catalog: Catalog, metric: Metric) -> str:
     parts = [metric.description, name]
     if metric.deprecated:
         parts.append(f"Deprecated: {metric.deprecated}")
-    if metric.condition:
-        parts.append(f"{_worry(metric, metric.condition)} {metric.condition.advice}")
+    if condition := metric.condition:
+        when = worry(catalog, metric, condition)
+        parts.append(f"To worry about ({condition.severity}) when {when}. {condition.advice}")
     return "\n\n".join(parts)
-
-
-def _worry(metric: Metric, condition: Condition) -> str:
-    side = "above" if condition.above is not None else "below"
-    if metric.type is MetricType.COUNTER:
-        more = "more" if side == "above" else "less"
-        return f"Should not be {more} than {condition.bound:g} in 5 minutes."
-    return f"Should not be {side} {condition.bound:g}."
 
 
 def _plain(text: str) -> str:

@@ -146,7 +146,7 @@ def judged(catalog: Catalog, metric: Metric, condition: str) -> str:
         # Where it starts anew, what was before is not taken off.
         return (
             f'SELECT sum("increase") AS "value" FROM (SELECT non_negative_difference({field}) '
-            f'AS "increase" FROM {asked.source} WHERE {condition} GROUP BY {by}) GROUP BY {by}'
+            f'AS "increase" FROM {asked.source} WHERE {condition} GROUP BY *) GROUP BY {by}'
         )
     if metric.type is MetricType.COUNTER:
         what = f"sum({field})"

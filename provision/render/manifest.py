@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from provision.catalog.model import Transport
-from provision.render.targets import DIRECTORIES, TARGETS, RenderedFile
+from provision.render.alerts import alert_state
+from provision.render.targets import ALERTS_LEFT_PATH, DIRECTORIES, TARGETS, RenderedFile
 from provision.settings import Repository, repositories
 from provision.site import Host, Site
 from provision.values import bracketed, local_address
@@ -41,7 +42,8 @@ def manifest(host: Host, site: Site, files: Sequence[RenderedFile]) -> dict[str,
             {"role": target.role, "path": target.path}
             for target in TARGETS
             if target.role in roles and target.each is None and target.path not in rendered
-        ],
+        ]
+        + [{"role": "grafana", "path": ALERTS_LEFT_PATH} for role in roles if role == "grafana"],
         "services": _services(host),
         "state": _state(host, site),
     }
@@ -181,6 +183,8 @@ def _state(host: Host, site: Site) -> list[dict[str, Any]]:
                 "url": local_url(settings.grafana_address, settings.grafana_port),
                 "username": "admin",
                 "secret": "grafana_admin_password",
+                "given": list(site.given_secrets),
+                "alerting": alert_state(site),
             }
         )
     return state

@@ -14,6 +14,9 @@ from typing import Any
 from provision.site import Host
 
 DASHBOARDS_PATH = "/etc/grafana/dashboards/provision"
+ALERT_RULES_PATH = "/etc/grafana/provisioning/alerting/provision.yaml"
+# What Grafana is told to forget; there only while it is told (module_utils/provision/alerting.py).
+ALERTS_LEFT_PATH = "/etc/grafana/provisioning/alerting/provision-left.yaml"
 
 DIRECTORIES: tuple[dict[str, Any], ...] = (
     {
@@ -72,6 +75,10 @@ def _engine(number: int) -> Callable[[Host], bool]:
     return lambda host: host.settings.influxdb_engine == number
 
 
+def _contacts(host: Host) -> bool:
+    return bool(host.settings.grafana_contacts)
+
+
 TARGETS: tuple[Target, ...] = (
     Target(
         "packages",
@@ -104,6 +111,21 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target(
         "grafana", "/etc/grafana/provisioning/dashboards/provision.yaml", "root", "grafana", "0640"
+    ),
+    Target(
+        "grafana",
+        ALERT_RULES_PATH,
+        "root",
+        "grafana",
+        "0640",
+    ),
+    Target(
+        "grafana",
+        "/etc/grafana/provisioning/alerting/provision-contacts.yaml",
+        "root",
+        "grafana",
+        "0640",
+        when=_contacts,
     ),
     Target(
         "grafana",

@@ -9,12 +9,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from provision.alerts.contacts import contact_points
 from provision.dashboards.render import DATASOURCE_UID, FOLDER, provisioned_dashboards
 from provision.errors import ProvisionError
+from provision.render.alerts import alert_values
 from provision.render.environment import environment
 from provision.render.manifest import local_url, manifest, wanted_packages, wanted_repositories
 from provision.render.manifest import wanted_roles as roles_of
-from provision.render.targets import DASHBOARDS_PATH, TARGETS, RenderedFile, Target
+from provision.render.targets import (
+    ALERT_RULES_PATH,
+    DASHBOARDS_PATH,
+    TARGETS,
+    RenderedFile,
+    Target,
+)
 from provision.render.telegraf import telegraf_values
 from provision.site import Host, Site
 from provision.values import bracketed
@@ -62,6 +70,8 @@ class Renderer:
             return str(values["dashboard"])
         template = self._jinja.get_template(target.source)
         values |= telegraf_values(target.path, host)
+        if target.path == ALERT_RULES_PATH:
+            values |= alert_values(self._site)
         return template.render(**self._values(target.role, host), **values)
 
     @cached_property
@@ -89,6 +99,9 @@ class Renderer:
                 "path": DASHBOARDS_PATH,
                 "url": local_url(settings.influxdb_address, settings.influxdb_port),
                 "interval": self._site.interval,
+                "root_url": f"{self._site.grafana_url}/",
+                "smtp_secret": "grafana_smtp_password",
+                "contacts": contact_points(settings.grafana_contacts),
             }
         return values
 

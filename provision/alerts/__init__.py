@@ -1,0 +1,1 @@
+"""Alert rules from the catalogs' conditions, and who is told of them."""
