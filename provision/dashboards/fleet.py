@@ -47,7 +47,7 @@ def all_dashboards(catalogs: Sequence[Catalog]) -> dict[str, Dashboard]:
         app: build_dashboard(catalog, rows if app == PIPELINE else ())
         for app, catalog in known.items()
     }
-    return {**made, OVERVIEW: overview(catalogs)}
+    return {**made, OVERVIEW: overview(catalogs)} if made else {}
 
 
 def overview(catalogs: Sequence[Catalog]) -> Dashboard:
@@ -128,7 +128,7 @@ def last_reports(catalog: Catalog) -> Panel:
         queries=(
             Query(
                 "A",
-                last_by_host(asked_of(catalog, metric), catalog.field(metric), metric.title),
+                last_by_host(asked_of(catalog, metric), catalog.field(metric)),
                 "",
                 "table",
             ),
@@ -138,6 +138,7 @@ def last_reports(catalog: Catalog) -> Panel:
         overrides=(
             _override("Time", ("displayName", "Last report"), ("unit", "dateTimeFromNow")),
             _override("host", ("displayName", "Host"), ("links", [_host_link()])),
+            _override(catalog.field(metric), ("displayName", metric.title)),
         ),
         transformations=({"id": "sortBy", "options": {"sort": [{"field": "Time"}]}},),
     )
@@ -158,14 +159,14 @@ def hosts_table(catalogs: Sequence[Catalog]) -> Panel:
         description="The last 5 minutes of each host: the worst of its series.",
         unit=grafana_unit(Unit.COUNT),
         queries=tuple(
-            Query(reference(index), _worst_by_host(catalog, metric), "", "table")
+            Query(reference(index), _worst_by_host(catalog, metric, index), "", "table")
             for index, (catalog, metric) in enumerate(columns)
         ),
         metrics=(),
         steps=(Step(NEUTRAL),),
         overrides=(
             _override("host", ("displayName", "Host"), ("links", [_host_link()])),
-            *(_column(metric) for _, metric in columns),
+            *(_column(metric, index) for index, (_, metric) in enumerate(columns)),
         ),
         transformations=(
             {"id": "filterFieldsByName", "options": {"include": {"pattern": "^(?![Tt]ime$).*"}}},
@@ -195,16 +196,17 @@ def _heartbeat(catalog: Catalog) -> Metric:
     return next((m for m in always if silent(m)), (always or list(catalog.metrics))[0])
 
 
-def _worst_by_host(catalog: Catalog, metric: Metric) -> str:
+def _worst_by_host(catalog: Catalog, metric: Metric, index: int) -> str:
     worst = "last" if silent(metric) else function(metric)
-    return now_by_host(catalog, metric, worst, _CHOSEN)
+    return now_by_host(catalog, metric, worst, _CHOSEN, reference(index))
 
 
-def _column(metric: Metric) -> Mapping[str, Any]:
+def _column(metric: Metric, index: int) -> Mapping[str, Any]:
     """How a metric's column looks: its unit, and its condition's colours."""
     levels = [{"color": step.colour, "value": step.value} for step in steps(metric)]
     return _override(
-        metric.title,
+        reference(index),
+        ("displayName", metric.title),
         ("unit", grafana_unit(metric.unit)),
         ("thresholds", {"mode": "absolute", "steps": levels}),
         # Since 9.5, and before.

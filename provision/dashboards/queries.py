@@ -175,18 +175,20 @@ def now(catalog: Catalog, metric: Metric, function: str, chosen: Sequence[str]) 
     )
 
 
-def now_by_host(catalog: Catalog, metric: Metric, function: str, chosen: Sequence[str]) -> str:
-    """One number of a metric for each host, in a column that is called as the metric."""
+def now_by_host(
+    catalog: Catalog, metric: Metric, function: str, chosen: Sequence[str], column: str
+) -> str:
+    """One number of a metric for each host, in a column of that name."""
     return (
-        f'SELECT {function}("value") AS {identifier(metric.title)} '
+        f'SELECT {function}("value") AS {identifier(column)} '
         f'FROM ({judged(catalog, metric, recently(chosen))}) GROUP BY "host"'
     )
 
 
-def last_by_host(asked: Asked, field: str, name: str) -> str:
+def last_by_host(asked: Asked, field: str) -> str:
     """The last value of each host in the dashboard's time, and when it came."""
     return (
-        f"SELECT last({identifier(field)}) AS {identifier(name)} FROM {asked.source} "
+        f"SELECT last({identifier(field)}) AS {identifier(field)} FROM {asked.source} "
         f'WHERE {asked.condition} GROUP BY "host"'
     )
 
