@@ -110,7 +110,11 @@ class ActionModule(actions.ProvisionAction):
             result.update(actions.failure(against.problem, against.remedy), changed=False)
 
     def _check_secrets(self, manifest: Manifest, secrets: dict[str, str]) -> None:
-        names = [name for entry in manifest.state for name in state.secret_names(entry)]
+        names = [
+            name
+            for entry in manifest.state
+            for name in (*state.secret_names(entry), *entry.get("given", ()))
+        ]
         missing = [name for name in dict.fromkeys(names) if not secrets.get(name)]
         if missing:
             raise actions.Refusal(*wanted.unknown_secret(missing))

@@ -21,7 +21,7 @@ UNFINISHED = "/run/provision"
 
 _MODULE_UTILS = Path(__file__).resolve().parent.parent / "module_utils" / "provision"
 #: The modules that the state check needs on the host, in the order of their imports.
-_STATE_MODULES = ("http", "influxdb1", "influxdb2", "grafana", "state")
+_STATE_MODULES = ("http", "influxdb1", "influxdb2", "alerting", "grafana", "state")
 
 
 def section(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Grafana: the administrator's login, which must work.
+"""Grafana: the administrator's login, which must work, and what it has of our alerts.
 
 admin_password of grafana.ini counts only when the database is created; later the password is set
 with Grafana's own command, which reads it from standard input.
@@ -11,6 +11,7 @@ import pwd
 import subprocess
 from typing import Any, Dict, List, Optional
 
+from ansible.module_utils.provision.alerting import Alerting
 from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
 
 #: Since 13 there is only `grafana`; 8 and before had only `grafana-cli`.
@@ -75,7 +76,7 @@ def reset_command(program: List[str]) -> List[str]:
 def converge(
     entry: Dict[str, Any], secrets: Dict[str, str], *, check: bool, patience: float = 60
 ) -> Dict[str, Any]:
-    """Make the login of entry work, or in check say whether it does not.
+    """Make the login of entry work and its alerts be those of the files, or in check say of both.
 
     Gives {"differences": [{"name", "action", "why"}], "secrets": {}}; raises ServiceError.
     """
@@ -83,7 +84,10 @@ def converge(
     if login_works(entry, password, patience):
         if not check:
             reload_datasources(entry, password, patience)
-        return {"differences": [], "secrets": {}}
+        return {
+            "differences": _alerts(entry, password, patience, check=check),
+            "secrets": {},
+        }
     difference = {
         "name": "user " + entry["username"],
         "action": "change",
@@ -99,7 +103,19 @@ def converge(
                 " first administrator" % entry["username"],
             )
         reload_datasources(entry, password, patience)
+        _alerts(entry, password, patience, check=False)
     return {"differences": [difference], "secrets": {}}
+
+
+def _alerts(
+    entry: Dict[str, Any], password: str, patience: float, *, check: bool
+) -> List[Dict[str, str]]:
+    """What differs of the alerts, converged unless it is only to be told."""
+    alerting = Alerting(entry, password, patience)
+    differences = alerting.differences()
+    if differences and not check:
+        alerting.converge()
+    return differences
 
 
 def _reset(password: str) -> None:

@@ -1,0 +1,147 @@
+"""Grafana's alert rules and contact points of ours: what has left goes, what is missing comes.
+
+What was provisioned by a file stays when it leaves the file, and Grafana's API does not delete it
+(9.4: "cannot delete with provided provenance 'api', needs 'file'"). So it is told by a file again,
+which is there only while it is read. Nothing that people made is named in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+from typing import Any, Dict, Iterator, List
+
+from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
+
+_RULE = re.compile(r"provision-.+-[0-9a-f]{12}")
+_CONTACT = re.compile(r"provision-[a-z][a-z0-9_]*")
+#: How many names a line tells.
+_TOLD = 3
+
+
+class Alerting:
+    """What Grafana has of ours, against "alerting" of a state entry (see CONTRIBUTING.md)."""
+
+    def __init__(self, entry: Dict[str, Any], password: str, patience: float) -> None:
+        """Ask nothing yet."""
+        self._url = entry["url"].rstrip("/")
+        self._headers = basic(entry["username"], password)
+        self._patience = patience
+        self._wanted = entry["alerting"]
+
+    def differences(self) -> List[Dict[str, str]]:
+        """What is to be done, in the form of converge; empty if nothing is."""
+        look = self._look()
+        lines = [
+            ("alert rules", "create", look["missing"], "Grafana does not have them"),
+            ("alert rules", "remove", look["rules"], "no catalog has them any more"),
+            ("contact points", "remove", look["contacts"], "the inventory has them no more"),
+        ]
+        return [
+            {"name": name, "action": action, "why": "%s: %s" % (why, _few(uids))}
+            for name, action, uids, why in lines
+            if uids
+        ]
+
+    def converge(self) -> None:
+        """Do it. Raises ServiceError where Grafana has not done it."""
+        look = self._look()
+        with self._told(look):
+            self._reload()
+        left = self._look()
+        for what in ("rules", "contacts", "missing"):
+            if left[what]:
+                raise ServiceError(
+                    "Grafana at %s was told of its alerting files, and still: %s %s."
+                    % (self._url, "it lacks" if what == "missing" else "it has", _few(left[what])),
+                    "see `journalctl -u grafana-server` on the host",
+                )
+
+    def _look(self) -> Dict[str, Any]:
+        rules = {rule["uid"]: rule for rule in self._ask("alert-rules")}
+        contacts = self._ask("contact-points")
+        ours = [uid for uid, rule in rules.items() if _is_ours(uid, rule)]
+        left = [
+            contact["uid"]
+            for contact in contacts
+            if _CONTACT.fullmatch(contact.get("uid") or "")
+            and contact.get("provenance") == "file"
+            and contact["uid"] not in self._wanted["contacts"]
+        ]
+        wanted = set(self._wanted["rules"])
+        return {
+            "rules": sorted(uid for uid in ours if uid not in wanted),
+            "missing": sorted(wanted - set(rules)),
+            "contacts": sorted(left),
+        }
+
+    @contextlib.contextmanager
+    def _told(self, look: Dict[str, Any]) -> Iterator[None]:
+        """A file that tells Grafana what to forget, for as long as it takes."""
+        document = {
+            "apiVersion": 1,
+            "deleteRules": [{"orgId": 1, "uid": uid} for uid in look["rules"]],
+            "deleteContactPoints": [{"orgId": 1, "uid": uid} for uid in look["contacts"]],
+        }
+        if look["contacts"] and self._policies_are_ours_alone():
+            document["resetPolicies"] = [1]
+        path = self._wanted["left"]
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(document, file)  # JSON is YAML
+            with contextlib.suppress(LookupError):  # there is no such group
+                shutil.chown(path, group="grafana")
+            yield
+        finally:
+            os.unlink(path)
+
+    def _policies_are_ours_alone(self) -> bool:
+        """Whether the policies are those of our file, which is there no more."""
+        if self._wanted["contacts"]:
+            return False
+        return bool(self._ask("policies").get("provenance") == "file")
+
+    def _ask(self, what: str) -> Any:
+        status, answer = call_patiently(
+            "%s/api/v1/provisioning/%s" % (self._url, what),
+            seconds=self._patience,
+            headers=self._headers,
+        )
+        if status != 200:
+            raise ServiceError(
+                "Grafana at %s does not tell its %s: HTTP %d %s"
+                % (self._url, what, status, told(answer)),
+                "see that unified alerting is not disabled in Grafana",
+            )
+        return answer
+
+    def _reload(self) -> None:
+        status, answer = call_patiently(
+            self._url + "/api/admin/provisioning/alerting/reload",
+            seconds=self._patience,
+            method="POST",
+            headers=self._headers,
+            timeout=60,
+        )
+        if status not in (200, 202):
+            raise ServiceError(
+                "Grafana at %s does not read its alerting files again: HTTP %d %s"
+                % (self._url, status, told(answer)),
+                "see `journalctl -u grafana-server` on the host",
+            )
+
+
+def _is_ours(uid: str, rule: Dict[str, Any]) -> bool:
+    """Whether a rule is of our file: nobody else gives a rule such a uid and our label."""
+    labels = rule.get("labels") or {}
+    provenance = rule.get("provenance") or "file"  # 9.4 does not tell it in this list
+    return bool(_RULE.fullmatch(uid) and labels.get("provision") == "true" and provenance == "file")
+
+
+def _few(names: List[str]) -> str:
+    more = len(names) - _TOLD
+    return ", ".join(names[:_TOLD]) + (" and %d more" % more if more > 0 else "")
