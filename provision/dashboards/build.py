@@ -7,7 +7,9 @@ Source: Grafana documentation, Dashboard JSON model.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from provision.catalog.model import (
     Catalog,
@@ -240,3 +242,12 @@ def describe(catalog: Catalog, metric: Metric) -> str:
 def _worry(condition: Condition) -> str:
     side = "above" if condition.above is not None else "below"
     return f"Should not be {side} {condition.bound:g}. {condition.advice}"
+
+
+def rendered_dashboards(catalogs: Sequence[Catalog], datasource: str) -> dict[str, dict[str, Any]]:
+    """The dashboards of these catalogs by uid, in the classic model, for a datasource's uid."""
+    built = [build_dashboard(catalog) for catalog in catalogs]
+    return {
+        each.uid: json.loads(render_dashboard(each, datasource=datasource, importable=False))
+        for each in built
+    }

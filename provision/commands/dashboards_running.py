@@ -1,0 +1,121 @@
+"""What the commands for a running Grafana share: catalogs, what there is, and who wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from provision.catalog.load import load_catalogs, unknown_app
+from provision.catalog.model import Catalog
+from provision.commands.catalog import own_directory
+from provision.dashboards.build import rendered_dashboards
+from provision.dashboards.differences import Difference
+from provision.dashboards.exchange import OVERVIEW, History, Step, history
+from provision.errors import ProvisionError
+from provision.grafana import Grafana, GrafanaRefused, Stored
+from provision.output import out, shown
+
+OVERVIEW_APP = "overview"
+
+
+def wanted_catalogs(directory: Path | None) -> list[Catalog]:
+    """All catalogs, built in and of the site, by application."""
+    return [catalog for _, catalog in sorted(load_catalogs(directory or own_directory()).items())]
+
+
+def wanted_uids(catalogs: Sequence[Catalog], apps: Sequence[str]) -> list[str]:
+    """The uids of the dashboards of some applications, of all where none is named.
+
+    Raises ProvisionError for one that has no catalog. The overview is over all applications, and
+    called `overview` where some are named.
+    """
+    by_app = {
+        catalog.app: [uid for uid in rendered_dashboards([catalog], "") if uid != OVERVIEW]
+        for catalog in catalogs
+    }
+    everything = list(rendered_dashboards(catalogs, ""))
+    by_app[OVERVIEW_APP] = [uid for uid in everything if uid == OVERVIEW]
+    chosen: list[str] = []
+    for app in apps:
+        if app not in by_app:
+            raise ProvisionError(unknown_app(app, by_app))
+        chosen += by_app[app]
+    return chosen if apps else everything
+
+
+def look_up(grafana: Grafana, stored: Stored | None) -> History:
+    """Who wrote a dashboard, with what our own newest version held where it isn't the newest."""
+    if stored is None:
+        return History()
+    known = history(grafana.revisions(stored.uid), stored)
+    if known.our_version is None or known.ours:
+        return known
+    return replace(known, before=grafana.revision(stored.uid, known.our_version))
+
+
+def show_differences(found: Sequence[Difference]) -> None:
+    """One line each, and two more where a query changed."""
+    for difference in found:
+        for number, line in enumerate(str(difference).splitlines()):
+            out.print(f"{'    ' if number == 0 else '      '}{shown(line)}")
+
+
+def by_whom(step: Step) -> str:
+    """Such as: by alice at 2026-11-02T10:00:00Z, version 7."""
+    newest = step.history.newest
+    version = step.stored.version if step.stored else 0
+    if newest is None or not newest.by:
+        return f"version {version}"
+    return f"by {newest.by} at {newest.when}, version {version}"
+
+
+def explained(error: GrafanaRefused, title: str, folder: str, url: str) -> ProvisionError:
+    """What to say of a dashboard that Grafana does not save or remove.
+
+    Source: Grafana documentation, HTTP API, Create / Update dashboard: its 412 and its words.
+    """
+    where = f"dashboard {title!r} at {url}"
+    said = error.said.lower()
+    if error.word == "name-exists" or "same name" in said:
+        return ProvisionError(
+            f"{where}: folder {folder!r} has another dashboard of that title",
+            remedy="rename that one, or choose another --folder",
+        )
+    if error.word == "version-mismatch" or "changed by someone else" in said:
+        return ProvisionError(
+            f"{where}: someone changed it in this very moment; it is left as it is",
+            remedy="run the command again: it shows what changed",
+        )
+    if error.word == "plugin-dashboard":
+        return ProvisionError(
+            f"{where}: it belongs to a plugin, which would write it again",
+            remedy="remove it in that plugin's settings",
+        )
+    if "provision" in said and error.status in {400, 403, 412}:
+        return read_only(title, "a file", url)
+    if error.status == 403:
+        return ProvisionError(
+            f"{where}: this token or user may not write it: {error.said}",
+            remedy=f"give it the role Editor, or the permission Edit on folder {folder!r}",
+        )
+    if error.status == 404:
+        return ProvisionError(
+            f"{where}: it, or folder {folder!r}, is gone: {error.said}",
+            remedy="run the command again",
+        )
+    if error.status in {409, 412}:
+        return ProvisionError(
+            f"{where}: Grafana has something else in its place: {error.said}",
+            remedy="run the command again; `provision dashboards diff` shows what there is",
+        )
+    return error
+
+
+def read_only(title: str, file: str, url: str) -> ProvisionError:
+    """What to say of a dashboard that Grafana keeps as one of its files has it."""
+    return ProvisionError(
+        f"dashboard {title!r} at {url} is provisioned from {file} on that host: Grafana lets nobody"
+        " change it through its API",
+        remedy="change it there (`provision up` does, on a host of yours), or take that file away",
+    )
