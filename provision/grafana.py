@@ -41,12 +41,16 @@ class Stored:
 
 @dataclass(frozen=True)
 class Revision:
-    """One version of a dashboard: its number, the message it was saved with, by whom, and when."""
+    """One version of a dashboard: its number, the message it was saved with, by whom, and when.
+
+    content is what it held, where that was asked for.
+    """
 
     version: int
     message: str
-    by: str
-    when: str
+    by: str = ""
+    when: str = ""
+    content: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 class Grafana(Requests):
@@ -54,7 +58,8 @@ class Grafana(Requests):
 
     def version(self) -> str | None:
         """Grafana's version, where it tells. Raises ProvisionError where this is no Grafana."""
-        answer = self._ask("/api/health", lambda api: api.health.check())
+        # The client's own check asks for what the browser is told, which takes a login.
+        answer = self._ask("/api/health", lambda api: api.client.GET("/health"))
         if not isinstance(answer, dict) or "database" not in answer:
             raise self._no_grafana("/api/health")
         return str(answer["version"]) if answer.get("version") else None
@@ -128,19 +133,16 @@ class Grafana(Requests):
         rows = answer.get("versions") if isinstance(answer, dict) else answer
         if not isinstance(rows, list):
             raise self._no_grafana(path)
-        found = [
-            Revision(
-                int(row["version"]),
-                str(row.get("message") or ""),
-                str(row.get("createdBy") or ""),
-                str(row.get("created") or ""),
-            )
-            for row in rows
-        ]
-        return sorted(found, key=lambda revision: -revision.version)
+        found = []
+        for row in sorted(rows, key=lambda row: -int(row["version"])):
+            # The list calls the first one so, whatever it was saved with.
+            first = str(row.get("message") or "").startswith("Initial save")
+            mended = self.revision(uid, int(row["version"])) if first else None
+            found.append(mended or _revision(row))
+        return found
 
-    def revision(self, uid: str, version: int) -> Mapping[str, Any] | None:
-        """What a dashboard was in a version; None where that is not kept."""
+    def revision(self, uid: str, version: int) -> Revision | None:
+        """One version of a dashboard, with what it held; None where it isn't kept or shown."""
         path = f"/api/dashboards/uid/{quote(uid, safe='')}/versions/{version}"
         try:
             answer = self._ask(
@@ -149,10 +151,11 @@ class Grafana(Requests):
                     quote(uid, safe=""), version
                 ),
             )
-        except GrafanaRefused:
+        except GrafanaRefused as error:
+            if error.status == 401:
+                raise
             return None
-        data = answer.get("data") if isinstance(answer, dict) else None
-        return data if isinstance(data, dict) else None
+        return _revision(answer) if isinstance(answer, dict) and "version" in answer else None
 
     def save(
         self, dashboard: Mapping[str, Any], *, version: int, folder_uid: str, message: str
@@ -276,6 +279,17 @@ class Grafana(Requests):
         )
         results = self._under("results", answer, path)
         return [_outcome(results.get(target["refId"], {})) for target in targets]
+
+
+def _revision(row: Mapping[str, Any]) -> Revision:
+    content = row.get("data")
+    return Revision(
+        int(row["version"]),
+        str(row.get("message") or ""),
+        str(row.get("createdBy") or ""),
+        str(row.get("created") or ""),
+        content if isinstance(content, dict) else None,
+    )
 
 
 def _search(api: Any, **asked: Any) -> Any:

@@ -48,10 +48,18 @@ def look_up(grafana: Grafana, stored: Stored | None) -> History:
     """Who wrote a dashboard, with what our own newest version held where it isn't the newest."""
     if stored is None:
         return History()
-    known = history(grafana.revisions(stored.uid), stored)
-    if known.our_version is None or known.ours:
+    newest = grafana.revision(stored.uid, stored.version)
+    known = history([newest] if newest else [], stored)
+    if known.ours:
         return known
-    return replace(known, before=grafana.revision(stored.uid, known.our_version))
+    revisions = grafana.revisions(stored.uid)
+    if revisions and newest:  # it tells the name of who saved it, the list in 9 a number
+        revisions = [newest if each.version == newest.version else each for each in revisions]
+    known = history(revisions, stored)
+    if known.our_version is None:
+        return known
+    ours = grafana.revision(stored.uid, known.our_version)
+    return replace(known, before=ours.content if ours else None)
 
 
 def show_differences(found: Sequence[Difference]) -> None:

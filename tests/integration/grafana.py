@@ -59,7 +59,7 @@ class GrafanaServer:
             method=method,
         )
         with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.load(answer)
+            return json.loads(answer.read() or "null")
 
     def token(self, role: str) -> str:
         """A token of a new service account with a role: Viewer, Editor or Admin."""
@@ -73,17 +73,18 @@ class GrafanaServer:
         found: dict[str, Any] = self.ask("GET", f"/api/dashboards/uid/{uid}")
         return found
 
-    def clear(self) -> None:
-        """Remove all that tests make: dashboards, folders, datasources."""
-        for row in self.ask("GET", "/api/search?type=dash-db&limit=5000"):
+    def clear(self, keep: str = "") -> None:
+        """Remove all dashboards, folders and datasources, but for a folder with what is in it."""
+        rows = self.ask("GET", "/api/search?limit=5000")
+        found = [row for row in rows if keep not in {row["title"], row.get("folderTitle")} - {""}]
+        paths = {"dash-db": "dashboards/uid", "dash-folder": "folders"}
+        gone = [f"{paths[row['type']]}/{row['uid']}" for row in found]
+        gone += [f"datasources/uid/{row['uid']}" for row in self.ask("GET", "/api/datasources")]
+        for path in gone:
             try:
-                self.ask("DELETE", f"/api/dashboards/uid/{row['uid']}")
-            except urllib.error.HTTPError as error:  # a provisioned one
+                self.ask("DELETE", f"/api/{path}")
+            except urllib.error.HTTPError as error:  # provisioned, or gone with its folder
                 error.close()
-        for row in self.ask("GET", "/api/search?type=dash-folder&limit=5000"):
-            self.ask("DELETE", f"/api/folders/{row['uid']}")
-        for row in self.ask("GET", "/api/datasources"):
-            self.ask("DELETE", f"/api/datasources/uid/{row['uid']}")
 
 
 @contextmanager
