@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -62,6 +63,8 @@ class Requests:
             verify=self._verify,  # a bool or a file, as requests has it
             timeout=self._timeout,
         )
+        if not self._verify:  # who says --insecure knows
+            warnings.filterwarnings("ignore", message="Unverified HTTPS request")
         # A redirect leads to a login page or another host: neither is to be sent what we send.
         api.client.s.max_redirects = 0
         return api

@@ -110,12 +110,11 @@ def existing(
         if each.get("uid") != DATASOURCE_UID and each.get("name") != NAME:
             continue
         database = (each.get("jsonData") or {}).get("dbName") or each.get("database")
-        # Who only sees what the browser is told sees no url.
-        if (
-            language(each) == "InfluxQL"
-            and database in (None, wanted.database)
-            and str(each.get("url") or "").rstrip("/") in ("", wanted.url.rstrip("/"))
-        ) or str(each.get("url") or "").startswith("/api/datasources/proxy"):
+        address = str(each.get("url") or "").rstrip("/")
+        # Who is only told what the browser is sees a path of Grafana's own.
+        same_place = address in ("", wanted.url.rstrip("/")) or address.startswith("/")
+        same_database = database in (None, "", wanted.database)
+        if language(each) == "InfluxQL" and same_database and same_place:
             return each
         raise ProvisionError(
             f"Grafana at {url} has a datasource {each.get('name')!r} (uid {each.get('uid')}) that"
