@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from provision.commands.dashboards_running import (
+    Generated,
     by_whom,
     look_up,
     show_differences,
-    wanted_catalogs,
-    wanted_uids,
 )
-from provision.dashboards.build import DATASOURCE_UID, rendered_dashboards
-from provision.dashboards.differences import Difference
+from provision.dashboards.build import DATASOURCE_UID
+from provision.dashboards.differences import Difference, differences
 from provision.dashboards.exchange import Action, Step, decide, running_datasource
 from provision.errors import EXIT_ERROR, EXIT_OK
 from provision.grafana import Grafana
@@ -24,13 +23,13 @@ from provision.output import out, shown
 
 def diff(*, grafana: Grafana, catalogs: Path | None, apps: Sequence[str], as_json: bool) -> int:
     """Tell every difference; exit status 1 where there is one."""
-    known = wanted_catalogs(catalogs)
+    generated = Generated(catalogs)
     steps = []
-    for uid in wanted_uids(known, apps):
+    for uid in generated.uids(apps):
         stored = grafana.stored(uid)
         # Whichever datasource it asks there is the site's own choice.
         chosen = running_datasource(stored.dashboard) if stored else None
-        wanted = rendered_dashboards(known, chosen or DATASOURCE_UID)[uid]
+        wanted = generated.dashboards(chosen or DATASOURCE_UID)[uid]
         steps.append(decide(uid, wanted, stored, look_up(grafana, stored), overwrite=True))
     if as_json:
         rows = [_as_data(step) for step in steps]
@@ -43,8 +42,6 @@ def diff(*, grafana: Grafana, catalogs: Path | None, apps: Sequence[str], as_jso
 
 def _found(step: Step) -> tuple[Difference, ...]:
     """From what is generated to what is there."""
-    from provision.dashboards.differences import differences
-
     if step.stored is None or step.wanted is None:
         return ()
     if step.stored.newer:

@@ -6,9 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from provision.catalog.model import Catalog
-from provision.commands.dashboards_running import OVERVIEW_APP, wanted_catalogs, wanted_uids
-from provision.dashboards.build import DATASOURCE_UID, rendered_dashboards
+from provision.commands.dashboards_running import OVERVIEW_APP, Generated
+from provision.dashboards.build import DATASOURCE_UID
 from provision.dashboards.canonical import same
 from provision.dashboards.exchange import running_datasource
 from provision.dashboards.portable import file_name, plain, portable
@@ -29,13 +28,14 @@ def export(
 
     names are uids or applications; without any, those of all catalogs that are there.
     """
-    known = wanted_catalogs(catalogs)
-    ours = wanted_uids(known, ())
+    generated = Generated(catalogs)
+    ours = generated.uids()
     if everything:
         uids = [str(each["uid"]) for each in grafana.search("dash-db")]
     else:
-        apps = {app for app in names if app in {c.app for c in known} | {OVERVIEW_APP}}
-        uids = [u for n in names for u in (wanted_uids(known, [n]) if n in apps else [n])] or ours
+        apps = {*generated.catalogs, OVERVIEW_APP}
+        named = [generated.uids([name]) if name in apps else [name] for name in names]
+        uids = [uid for each in named for uid in each] or ours
     failed = False
     taken: set[str] = set()
     for uid in dict.fromkeys(uids):
@@ -55,7 +55,8 @@ def export(
         path = output / (name if name not in taken else f"{plain(uid)}.json")
         taken.add(path.name)
         _write(path, stored)
-        out.print(f"{shown(path)}{_remark(stored, uid in ours, known)}")
+        remark = _remark(stored, generated) if uid in ours else ""
+        out.print(f"{shown(path)}{remark}")
     return EXIT_ERROR if failed else EXIT_OK
 
 
@@ -68,11 +69,8 @@ def _write(path: Path, stored: Stored) -> None:
         raise ProvisionError(f"{path}: {error.strerror}") from error
 
 
-def _remark(stored: Stored, ours: bool, known: Sequence[Catalog]) -> str:
-    if not ours:
-        return ""
+def _remark(stored: Stored, generated: Generated) -> str:
     chosen = running_datasource(stored.dashboard) or DATASOURCE_UID
-    generated = rendered_dashboards(known, chosen)[stored.uid]
-    if same(generated, stored.dashboard):
+    if same(generated.dashboards(chosen)[stored.uid], stored.dashboard):
         return ""
     return "  differs from what is generated (`provision dashboards diff` says in what)"

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from provision.commands.dashboards_running import (
+    Generated,
     by_whom,
     explained,
     look_up,
     read_only,
     show_differences,
-    wanted_catalogs,
-    wanted_uids,
 )
 from provision.dashboards import datasource as sources
-from provision.dashboards.build import DATASOURCE_UID, FOLDER, rendered_dashboards
+from provision.dashboards.build import DATASOURCE_UID, FOLDER
 from provision.dashboards.exchange import Action, Step, decide, message_for
 from provision.dashboards.portable import keep, read_dashboard, resolved
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
@@ -52,15 +51,15 @@ def import_(
 ) -> int:
     """Save what is new or changed; exit status 1 where a dashboard was left as a person has it."""
     # All that can be wrong without Grafana is told before it is asked.
-    known = wanted_catalogs(catalogs) if not files else []
-    uids = wanted_uids(known, apps) if not files else []
+    generated = Generated(catalogs)
+    uids = generated.uids(apps)
     read = [read_dashboard(path) for path in files]
     source = _datasource(grafana, datasource, create, dry_run)
     if files:
         wanted = {str(each["uid"]): resolved(each, source) for each in read}
     else:
-        rendered = rendered_dashboards(known, source)
-        wanted = {uid: rendered[uid] for uid in uids}
+        made = generated.dashboards(source)
+        wanted = {uid: made[uid] for uid in uids}
     place = find_folder(grafana, folder or FOLDER)
     steps = []
     for uid, dashboard in wanted.items():

@@ -9,13 +9,12 @@ from pathlib import Path
 import click
 
 from provision.commands.dashboards_running import (
+    Generated,
     by_whom,
     explained,
     look_up,
     read_only,
     show_differences,
-    wanted_catalogs,
-    wanted_uids,
 )
 from provision.dashboards.exchange import OURS, Action, Step, decide_prune
 from provision.dashboards.portable import keep
@@ -56,7 +55,7 @@ def prune(
 def _orphans(
     grafana: Grafana, catalogs: Path | None, apps: Sequence[str], changed: bool
 ) -> list[Step]:
-    wanted = set(wanted_uids(wanted_catalogs(catalogs), ()))
+    wanted = set(Generated(catalogs).uids())
     # Of an application without a catalog nothing is known but how uids are made.
     named = {f"{OURS}{app.removeprefix(OURS)}"[:40] for app in apps}
     if alive := sorted(named & wanted):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from provision.catalog.load import load_catalogs, unknown_app
 from provision.catalog.model import Catalog
 from provision.commands.catalog import own_directory
-from provision.dashboards.build import rendered_dashboards
+from provision.dashboards.build import DATASOURCE_UID, rendered_dashboards
 from provision.dashboards.differences import Difference
 from provision.dashboards.exchange import OVERVIEW, History, Step, history
 from provision.errors import ProvisionError
@@ -19,29 +20,38 @@ from provision.output import out, shown
 OVERVIEW_APP = "overview"
 
 
-def wanted_catalogs(directory: Path | None) -> list[Catalog]:
-    """All catalogs, built in and of the site, by application."""
-    return [catalog for _, catalog in sorted(load_catalogs(directory or own_directory()).items())]
+class Generated:
+    """The dashboards that all catalogs make, those built in and those of the site."""
 
+    def __init__(self, directory: Path | None) -> None:
+        known = load_catalogs(directory or own_directory())
+        self.catalogs: dict[str, Catalog] = dict(sorted(known.items()))
+        self._by_datasource: dict[str, dict[str, dict[str, Any]]] = {}
 
-def wanted_uids(catalogs: Sequence[Catalog], apps: Sequence[str]) -> list[str]:
-    """The uids of the dashboards of some applications, of all where none is named.
+    def dashboards(self, datasource: str) -> dict[str, dict[str, Any]]:
+        """All of them by uid, for a datasource's uid."""
+        if datasource not in self._by_datasource:
+            made = rendered_dashboards(list(self.catalogs.values()), datasource)
+            self._by_datasource[datasource] = made
+        return self._by_datasource[datasource]
 
-    Raises ProvisionError for one that has no catalog. The overview is over all applications, and
-    called `overview` where some are named.
-    """
-    by_app = {
-        catalog.app: [uid for uid in rendered_dashboards([catalog], "") if uid != OVERVIEW]
-        for catalog in catalogs
-    }
-    everything = list(rendered_dashboards(catalogs, ""))
-    by_app[OVERVIEW_APP] = [uid for uid in everything if uid == OVERVIEW]
-    chosen: list[str] = []
-    for app in apps:
-        if app not in by_app:
-            raise ProvisionError(unknown_app(app, by_app))
-        chosen += by_app[app]
-    return chosen if apps else everything
+    def uids(self, apps: Sequence[str] = ()) -> list[str]:
+        """The uids of the dashboards of some applications, of all where none is named.
+
+        Raises ProvisionError for one that has no catalog. The overview is over all applications,
+        and called `overview` where some are named.
+        """
+        everything = list(self.dashboards(DATASOURCE_UID))
+        chosen: list[str] = []
+        for app in apps:
+            if app in self.catalogs:
+                made = rendered_dashboards([self.catalogs[app]], DATASOURCE_UID)
+                chosen += [uid for uid in made if uid != OVERVIEW]
+            elif app == OVERVIEW_APP and OVERVIEW in everything:
+                chosen.append(OVERVIEW)
+            else:
+                raise ProvisionError(unknown_app(app, self.catalogs))
+        return list(dict.fromkeys(chosen)) if apps else everything
 
 
 def look_up(grafana: Grafana, stored: Stored | None) -> History:
