@@ -14,6 +14,7 @@ from typing import Any, Literal
 import click
 
 from provision import __version__
+from provision.cli_dashboards import dashboards
 from provision.errors import (
     EXIT_BUG,
     EXIT_ERROR,
@@ -180,21 +181,7 @@ def tunnel(
     )
 
 
-@cli.group()
-def dashboards() -> None:
-    """Dashboards for a Grafana of any kind."""
-
-
-@dashboards.command()
-@click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("dashboards"), show_default=True
-)
-@click.option("--catalogs", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def generate(output: Path, catalogs: Path | None) -> int:
-    """Write dashboards that any Grafana can import."""
-    from provision.commands import dashboards as command
-
-    return command.generate(output=output, catalogs=catalogs)
+cli.add_command(dashboards)
 
 
 @cli.group()
