@@ -54,7 +54,9 @@ def read_document(path: Path) -> Document:
         return Document(path, None, None, (_TOO_DEEP,))
     if shape.faults:
         faults = [
-            Unreadable(f"{written(place)}: {what}", "write what Grafana's dashboard model has there")
+            Unreadable(
+                f"{written(place)}: {what}", "write what Grafana's dashboard model has there"
+            )
             for place, what in shape.faults[:MOST_TOLD]
         ]
         if len(shape.faults) > MOST_TOLD:

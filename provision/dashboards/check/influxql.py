@@ -5,6 +5,7 @@ Source: InfluxDB 1.8 documentation, Influx Query Language (InfluxQL) reference.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,9 +26,36 @@ _CLAUSES = frozenset({"WHERE", "GROUP", "ORDER", "LIMIT", "OFFSET", "SLIMIT", "S
 _AFTER_GROUPS = frozenset({"FILL", "TZ"})
 # Words of the language that stand where identifiers do.
 _NO_NAMES = frozenset(
-    "SELECT FROM WHERE GROUP BY ORDER LIMIT OFFSET SLIMIT SOFFSET ASC DESC AND OR AS IN TIME NOW "
-    "TRUE FALSE FILL TZ NONE NULL LINEAR PREVIOUS DISTINCT TAG FIELD FLOAT INTEGER STRING BOOLEAN "
-    "MS S M H D W U NS".split()
+    {
+        *(
+            "SELECT",
+            "FROM",
+            "WHERE",
+            "GROUP",
+            "BY",
+            "ORDER",
+            "ASC",
+            "DESC",
+            "AND",
+            "OR",
+            "AS",
+            "IN",
+        ),
+        *(
+            "LIMIT",
+            "OFFSET",
+            "SLIMIT",
+            "SOFFSET",
+            "FILL",
+            "TZ",
+            "NONE",
+            "NULL",
+            "LINEAR",
+            "PREVIOUS",
+        ),
+        *("TIME", "NOW", "TRUE", "FALSE", "DISTINCT", "TAG", "FIELD", "FLOAT", "INTEGER", "STRING"),
+        *("BOOLEAN", "NS", "U", "MS", "S", "M", "H", "D", "W"),
+    }
 )
 MOST_NESTED = 20
 
@@ -253,7 +281,7 @@ def _split(tokens: Sequence[Token]) -> list[list[Token]]:
 
 def _column_name(column: Sequence[Token]) -> str:
     """What a column is called outside: its alias, its function, or the field's name."""
-    for token, after in zip(column, column[1:], strict=False):
+    for token, after in itertools.pairwise(column):
         if token.key == "AS":
             return after.name if after.kind == "identifier" else after.text
     first = column[0] if column else Token("mark", "")
@@ -271,7 +299,7 @@ def _calls(column: Sequence[Token]) -> Iterator[tuple[str, tuple[str, ...]]]:
             stack.append(before.text.lower() if before.kind == "word" else "")
         elif token.key == ")":
             del stack[-1:]
-        elif token.kind == "identifier" or token.key == "*" and before.key == "(":
+        elif token.kind == "identifier" or (token.key, before.key) == ("*", "("):
             name = token.name if token.kind == "identifier" else "*"
             yield name, tuple(each for each in reversed(stack) if each)
         elif _unquoted(token, after) and before.key != "::":

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from provision.catalog.subject import KeyPath
+
 GRAPH = "timeseries"
 STAT = "stat"
 # Panels that show something else than the answer to a query.
@@ -73,11 +75,12 @@ class Link:
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel or a row; row is the number of the row that it stands in.
+    """A panel or a row; path is where it stands in the file, row the number of its row.
 
     collapsed says that it stands inside that row, which has a grid of its own then.
     """
 
+    path: KeyPath
     id: int | None
     type: str
     title: str
@@ -86,6 +89,7 @@ class Panel:
     place: Place | None
     unit: str
     steps: tuple[Step, ...]
+    threshold_mode: str
     threshold_line: str
     draw_style: str
     spans_nulls: bool

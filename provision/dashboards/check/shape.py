@@ -125,6 +125,7 @@ def _panel(value: Any, shape: Shape, path: KeyPath, row: int, *, collapsed: bool
     where = (*path, "fieldConfig", "defaults")
     defaults = shape.keys(config.get("defaults"), *where)
     custom = shape.keys(defaults.get("custom"), *where, "custom")
+    thresholds = shape.keys(defaults.get("thresholds"), *where, "thresholds")
     style = shape.keys(custom.get("thresholdsStyle"), *where, "custom", "thresholdsStyle")
     overrides = shape.items(config.get("overrides"), *path, "fieldConfig", "overrides")
     targets = shape.items(raw.get("targets"), *path, "targets")
@@ -137,6 +138,7 @@ def _panel(value: Any, shape: Shape, path: KeyPath, row: int, *, collapsed: bool
         read.append(override)
         links += more
     return Panel(
+        path=path,
         id=shape.whole(raw.get("id"), *path, "id"),
         type=shape.text(raw.get("type"), *path, "type"),
         title=shape.text(raw.get("title"), *path, "title"),
@@ -144,10 +146,9 @@ def _panel(value: Any, shape: Shape, path: KeyPath, row: int, *, collapsed: bool
         source=_source(raw, shape, path),
         place=_place(raw.get("gridPos"), shape, (*path, "gridPos")),
         unit=shape.text(defaults.get("unit"), *where, "unit"),
-        steps=_steps(defaults.get("thresholds"), shape, (*where, "thresholds")),
-        threshold_line=shape.text(
-            style.get("mode"), *where, "custom", "thresholdsStyle", "mode"
-        ),
+        steps=_steps(thresholds, shape, (*where, "thresholds")),
+        threshold_mode=shape.text(thresholds.get("mode"), *where, "thresholds", "mode"),
+        threshold_line=shape.text(style.get("mode"), *where, "custom", "thresholdsStyle", "mode"),
         draw_style=shape.text(custom.get("drawStyle"), *where, "custom", "drawStyle") or "line",
         spans_nulls=custom.get("spanNulls") not in (None, False),
         inserts_nulls=custom.get("insertNulls") not in (None, False),
