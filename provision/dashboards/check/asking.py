@@ -90,12 +90,7 @@ def _gap_open(subject: Subject) -> Iterator[Found]:
         if panel.spans_nulls:
             yield Found("it draws lines through gaps", "set custom.spanNulls to false", panel)
         # Only a null ends a line, and with fill(none) there is none in between.
-        fills = {
-            select.fill
-            for question in subject.questions
-            if question.panel is panel
-            for select in question.selects
-        }
+        fills = {select.fill for question in subject.of(panel) for select in question.selects}
         if panel.draw_style == "line" and "none" in fills and not panel.inserts_nulls:
             yield Found(
                 "it joins points with a line, however long nothing came between them: fill(none)",

@@ -92,7 +92,7 @@ def _check(
             for number, each in enumerate(excluding.exclusions)
             if each.covers(finding, document)
         }
-        used |= matching.keys()
+        used.update(matching)
         if matching:
             excluded.append(Excluded(finding, next(iter(matching.values())).reason))
         else:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from provision.catalog.messages import shown
-from provision.dashboards.check.influxql import variables
 from provision.dashboards.check.model import GRAFANAS_OWN, Dashboard, Variable
 from provision.dashboards.check.subject import EXPRESSION, Found, Rule, Subject
+from provision.dashboards.check.tokens import variables
 from provision.dashboards.queries import variable_tags
 
 HOST = "host"

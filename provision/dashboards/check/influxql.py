@@ -6,22 +6,11 @@ Source: InfluxDB 1.8 documentation, Influx Query Language (InfluxQL) reference.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_TOKEN = re.compile(
-    r"""(?P<space>\s+|--[^\n]*)
-    |(?P<identifier>"(?:\\.|[^"\\])*")
-    |(?P<string>'(?:\\.|[^'\\])*')
-    |(?P<variable>\$\{[^}]*\}|\[\[[^\]]*\]\]|\$\w+)
-    |(?P<number>\d+(?:\.\d+)?[a-zµ]*)
-    |(?P<word>[A-Za-z_]\w*)
-    |(?P<mark>=~|!~|!=|<>|<=|>=|::|[-+*/%(),.;=<>:|&^\[\]])""",
-    re.VERBOSE,
-)
-_REGEX = re.compile(r"/(?:\\.|[^/\\\n])+/")
-_BEFORE_REGEX = frozenset({"=~", "!~", "(", "FROM", "SELECT"})
+from provision.dashboards.check.tokens import Token, tokens
+
 _CLAUSES = frozenset({"WHERE", "GROUP", "ORDER", "LIMIT", "OFFSET", "SLIMIT", "SOFFSET"})
 _AFTER_GROUPS = frozenset({"FILL", "TZ"})
 # Words of the language that stand where identifiers do.
@@ -58,24 +47,6 @@ _NO_NAMES = frozenset(
     }
 )
 MOST_NESTED = 20
-
-
-@dataclass(frozen=True)
-class Token:
-    """A word of a query and what it is."""
-
-    kind: str
-    text: str
-
-    @property
-    def key(self) -> str:
-        """A word or mark for comparing; anything else is nobody's key."""
-        return self.text.upper() if self.kind in {"word", "mark"} else ""
-
-    @property
-    def name(self) -> str:
-        """An identifier without its quotes."""
-        return re.sub(r"\\(.)", r"\1", self.text[1:-1])
 
 
 @dataclass(frozen=True)
@@ -134,40 +105,18 @@ _TIME = ("TIME", "(")
 
 def parse(text: str) -> list[Select]:
     """The statements of a query; ValueError where it is not one that can be read."""
-    tokens = list(_tokens(text))
+    rest = list(tokens(text))
     found = []
-    while tokens:
-        reader = _Reader(tokens)
+    while rest:
+        reader = _Reader(rest)
         found.append(reader.select(0))
-        tokens = tokens[reader.at :]
-        if tokens and tokens[0].text != ";":
-            raise ValueError(f"what is {tokens[0].text[:40]} for?")
-        tokens = tokens[1:]
+        rest = rest[reader.at :]
+        if rest and rest[0].text != ";":
+            raise ValueError(f"what is {rest[0].text[:40]} for?")
+        rest = rest[1:]
     if not found:
         raise ValueError("there is nothing in it")
     return found
-
-
-def variables(text: str) -> set[str]:
-    """The names of the variables of Grafana in a text, in any of its three forms."""
-    forms = re.findall(r"\$\{(\w+)[^}]*\}|\[\[(\w+)[^\]]*\]\]|\$(\w+)", text)
-    return {name for form in forms for name in form if name}
-
-
-def _tokens(text: str) -> Iterator[Token]:
-    at, before = 0, ""
-    while at < len(text):
-        match = _REGEX.match(text, at) if before in _BEFORE_REGEX else None
-        kind = "regex" if match else None
-        match = match or _TOKEN.match(text, at)
-        if match is None:
-            raise ValueError(f"it cannot be read from {text[at : at + 30]!r} on")
-        at = match.end()
-        kind = kind or str(match.lastgroup)
-        if kind != "space":
-            token = Token(kind, match.group())
-            before = token.key or kind
-            yield token
 
 
 class _Reader:

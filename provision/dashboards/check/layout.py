@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from provision.catalog.messages import shown
-from provision.dashboards.check.influxql import variables
 from provision.dashboards.check.model import OWN_STORE, Annotation, Link, Panel
 from provision.dashboards.check.subject import EXPRESSION, Found, Rule, Subject
+from provision.dashboards.check.tokens import variables
 
 COLUMNS = 24
 _UID = re.compile(r"[A-Za-z0-9_-]{1,40}")

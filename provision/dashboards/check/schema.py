@@ -152,7 +152,7 @@ class _Walk:
         """A query has the keys of its datasource: those of InfluxDB are known here."""
         source = value.get("datasource")
         kind = source.get("type") if isinstance(source, dict) else None
-        if kind not in {None, "influxdb"}:
+        if kind not in (None, "influxdb"):  # it may be anything
             return
         for key, item in value.items():
             if key in _QUERY:

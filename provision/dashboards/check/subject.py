@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from provision.catalog.model import Catalog, Metric
-from provision.dashboards.check.influxql import Asked, Select, parse, variables
+from provision.catalog.subject import KeyPath
+from provision.dashboards.check.influxql import Asked, Select, parse
 from provision.dashboards.check.model import Dashboard, Panel, Target
+from provision.dashboards.check.tokens import variables
 
 EXPRESSION = "__expr__"
 OWN_TAG = "provision"
@@ -76,12 +79,25 @@ class Subject:
 
     def on(self, panel: Panel) -> list[Showing]:
         """The documented metrics on a panel, each once."""
-        by_name = {
-            (each.metric.name, each.metric.type): each
-            for each in reversed(self.shown)
-            if each.question.panel is panel
-        }
-        return list(reversed(by_name.values()))
+        return list(self._shown_on.get(panel.path, {}).values())
+
+    def of(self, panel: Panel) -> list[Question]:
+        """The queries of a panel."""
+        return self._asked_on.get(panel.path, [])
+
+    @functools.cached_property
+    def _shown_on(self) -> dict[KeyPath, dict[int, Showing]]:
+        found: dict[KeyPath, dict[int, Showing]] = {}
+        for each in self.shown:
+            found.setdefault(each.question.panel.path, {}).setdefault(id(each.metric), each)
+        return found
+
+    @functools.cached_property
+    def _asked_on(self) -> dict[KeyPath, list[Question]]:
+        found: dict[KeyPath, list[Question]] = {}
+        for each in self.questions:
+            found.setdefault(each.panel.path, []).append(each)
+        return found
 
 
 Rule = Callable[[Subject], Iterator[Found]]

@@ -1,0 +1,77 @@
+"""Every dashboard that ships against Grafana's published schema; and how that is read."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import re
+import typing
+from pathlib import Path
+
+import pytest
+
+from provision.catalog.load import load_catalogs
+from provision.dashboards.build import provisioned_dashboard
+from provision.dashboards.check import schema
+from provision.paths import DASHBOARDS
+
+MODULES = ("dashboard", "common", "timeseries", "stat", "table", "bargauge", "gauge", "text")
+MODELS = [
+    model
+    for module in MODULES
+    for _, model in inspect.getmembers(
+        importlib.import_module(f"grafana_foundation_sdk.models.{module}"), inspect.isclass
+    )
+    if hasattr(model, "from_json")
+]
+
+
+@pytest.mark.parametrize("path", sorted(DASHBOARDS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_dashboard_that_ships_has_what_grafana_knows(path: Path) -> None:
+    assert schema.faults(json.loads(path.read_text())) == []
+
+
+@pytest.mark.parametrize("app", sorted(load_catalogs()))
+def test_a_dashboard_that_is_provisioned_has_what_grafana_knows(app: str) -> None:
+    assert schema.faults(json.loads(provisioned_dashboard(load_catalogs()[app]))) == []
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__qualname__)
+def test_the_keys_of_a_model_are_those_that_it_reads_and_writes(model: typing.Any) -> None:
+    source = inspect.getsource(model)
+    keys = re.findall(r'if "(\w+)" in data:|payload\["(\w+)"\]|^ +"(\w+)": self\.', source, re.M)
+    assert set(schema._hints(model)) == {key for found in keys for key in found if key}
+    # Each has the annotation of its attribute.
+    assert len(schema._hints(model)) == len(typing.get_type_hints(model))
+
+
+def test_the_published_dashboards_make_the_round_trip() -> None:
+    """What the models keep is what the walk knows: nothing else is lost on the way."""
+    from grafana_foundation_sdk.cog.encoder import JSONEncoder
+    from grafana_foundation_sdk.cog.plugins import register_default_plugins
+    from grafana_foundation_sdk.models.dashboard import Dashboard
+
+    register_default_plugins()
+    for path in DASHBOARDS.glob("*.json"):
+        raw = json.loads(path.read_text())
+        kept = json.loads(JSONEncoder().encode(Dashboard.from_json(raw)))
+        lost = set(_lost(raw, kept, ""))
+        assert lost <= {"__inputs", "__requires", "templating.list.definition"}, path
+
+
+def _lost(before: typing.Any, after: typing.Any, place: str) -> typing.Iterator[str]:
+    if isinstance(before, dict):
+        for key, value in before.items():
+            if value is not None and key not in after:
+                yield f"{place}{key}"
+            elif value is not None:
+                yield from _lost(value, after[key], f"{place}{key}.")
+    elif isinstance(before, list):
+        for one, other in zip(before, after, strict=True):
+            yield from _lost(one, other, place)
+
+
+def test_without_the_package_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "available", lambda: False)
+    assert schema.faults({"titel": "x"}) == []
