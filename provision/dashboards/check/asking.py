@@ -77,7 +77,11 @@ def _query_filled(subject: Subject) -> Iterator[Found]:
     """A value that nobody sent looks like one that somebody did."""
     for question in subject.questions:
         for select in question.every:
-            if select.intervals and select.fill not in _NOT_FILLED:
+            # Where nothing came, its number is 0.
+            counted = select.fill == "0" and all(
+                asked.functions[-1:] == ("count",) for asked in select.asked()
+            )
+            if select.intervals and select.fill not in _NOT_FILLED and not counted:
                 what = f"query {question.target.ref} makes values up: fill({select.fill[:40]})"
                 yield Found(what, "write fill(none) or fill(null)", question.panel)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from provision.catalog.messages import shown
 from provision.catalog.model import Catalog, Input, Metric, MetricType
-from provision.catalog.units import Unit, grafana_unit
+from provision.catalog.units import TIMES, Unit, grafana_unit
 from provision.dashboards.check.model import GRAPH, STAT, Panel
 from provision.dashboards.check.subject import Found, Rule, Showing, Subject
 from provision.dashboards.queries import variable_tags
@@ -111,6 +111,8 @@ def _gauge_level(subject: Subject) -> Iterator[Found]:
     """A gauge is repeated: its values of an interval do not add up, and have no rate."""
     for each in (*_of(subject, MetricType.GAUGE), *_of(subject, MetricType.SET)):
         functions = each.asked.functions
+        if each.of_silence:
+            continue
         if functions[:1] == ("sum",) or _NO_LEVELS & set(functions):
             yield Found(
                 f"query {each.question.target.ref}: {_written(each)} is no level",
@@ -124,10 +126,7 @@ def _unit_meant(subject: Subject) -> Iterator[Found]:
     """Seconds that are shown as milliseconds are wrong by a thousand."""
     for panel, each in _numbers(subject):
         metric = each.metric
-        counter = metric.type is MetricType.COUNTER and panel.graph
-        wanted = grafana_unit(metric.unit, per_second=counter)
-        if not counter and _counts(each):
-            wanted = grafana_unit(Unit.COUNT)
+        wanted = _unit(panel, each)
         unit = panel.unit
         for override in panel.overrides:
             if (override.matcher, override.option) == ("byFrameRefID", each.question.target.ref):
@@ -157,6 +156,18 @@ def _description_meant(subject: Subject) -> Iterator[Found]:
                 panel,
                 each.metric.name,
             )
+
+
+def _unit(panel: Panel, each: Showing) -> str:
+    """Grafana's unit of what a panel shows of a metric."""
+    metric = each.metric
+    if each.of_silence or _counts(each):
+        return grafana_unit(Unit.COUNT)
+    if metric.type is not MetricType.COUNTER or not panel.graph:
+        return grafana_unit(metric.unit)
+    # Seconds of a second are a share of it.
+    share = metric.unit in TIMES
+    return grafana_unit(Unit.RATIO) if share else grafana_unit(metric.unit, per_second=True)
 
 
 def _told(catalog: Catalog, metric: Metric) -> Iterator[tuple[str, str]]:

@@ -49,6 +49,8 @@ _BESIDE: Mapping[str, frozenset[str]] = {
     "AnnotationQuery": frozenset(_QUERY),
     "AnnotationTarget": frozenset(_QUERY),
 }
+# Values that Grafana writes itself, of another type than its schema says: no columns in particular.
+_WRITES: Mapping[tuple[str, str], Any] = {("TableFooterOptions", "fields"): ""}
 
 
 @functools.cache
@@ -123,9 +125,9 @@ class _Walk:
             yield from self._property(value, path)
             return
         for key, item in value.items():
-            if key in hints:
+            if key in hints and _WRITES.get((name, key), ...) != item:
                 yield from self.value(item, hints[key], (*path, key))
-            elif key not in _BESIDE.get(name, ()):
+            elif key not in hints and key not in _BESIDE.get(name, ()):
                 yield _unknown(key, hints, path)
 
     def _property(self, value: dict[str, Any], path: KeyPath) -> Told:

@@ -61,6 +61,13 @@ class Showing:
     asked: Asked
     question: Question
 
+    @property
+    def of_silence(self) -> bool:
+        """Whether a number is about what does not come: it is one of hosts, not of values."""
+        condition = self.metric.condition
+        silent = condition is not None and condition.silent is not None
+        return silent and not self.question.panel.graph
+
 
 @dataclass(frozen=True)
 class Subject:

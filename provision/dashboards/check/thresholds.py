@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from provision.catalog.messages import shown
 from provision.catalog.model import Condition, Metric, MetricType, Severity
+from provision.catalog.units import TIMES, seconds_in
 from provision.dashboards.check.documented import ONE_UNIT
 from provision.dashboards.check.model import Panel, Step
 from provision.dashboards.check.subject import Found, Rule, Showing, Subject
+from provision.dashboards.queries import WINDOW
 
-# A condition of a counter is about its increase in 5 minutes (docs/catalogs.md, condition).
-WINDOW_SECONDS = 300
 WELL = "green"
 COLOURS: Mapping[Severity, str] = {
     Severity.INFO: "blue",
@@ -32,13 +32,20 @@ class _Watched:
     panel: Panel
     metric: Metric
     condition: Condition
+    bound: float
     steps: tuple[Step, ...]
 
     @property
-    def bound(self) -> float:
-        """The bound of the alert in the quantity that the panel shows."""
-        rate = self.metric.type is MetricType.COUNTER and self.panel.graph
-        return self.condition.bound / (WINDOW_SECONDS if rate else 1)
+    def met(self) -> bool:
+        """Whether one step is where the alert begins.
+
+        Grafana colours from a step on: just above a bound is as right as the bound. Above 0 it is
+        right alone: what counts nothing is well.
+        """
+        values = [step.value for step in self.steps if step.value is not None]
+        if len(values) != 1 or (self.condition.above == 0 and values[0] <= 0):
+            return False
+        return math.isclose(values[0], self.bound, rel_tol=1e-3, abs_tol=2e-6)
 
 
 def _threshold_equal(subject: Subject) -> Iterator[Found]:
@@ -46,19 +53,26 @@ def _threshold_equal(subject: Subject) -> Iterator[Found]:
     for panel in _coloured(subject):
         watched = _watched(subject, panel)
         for each in watched:
+            if each.met:
+                continue
             values = [step.value for step in each.steps if step.value is not None]
-            if len(values) != 1 or not _equal(values[0], each.bound):
-                there = ", ".join(f"{value:g}" for value in values) or "none"
-                yield Found(
-                    f"its thresholds are {there}, that of {each.metric.name} is {each.bound:.6g}",
-                    f"set a step at {each.bound:.6g}, or give the metric a panel of its own",
-                    panel,
-                    each.metric.name,
-                )
+            there = ", ".join(f"{value:g}" for value in values) or "none"
+            wanted = f"{'just above ' if each.condition.above == 0 else ''}{each.bound:.6g}"
+            yield Found(
+                f"its thresholds are {there}, that of {each.metric.name} is {wanted}",
+                f"set one step, of {wanted}, or give the metric a panel of its own",
+                panel,
+                each.metric.name,
+            )
         if watched and panel.threshold_mode not in {"", "absolute"}:
             what = f"its thresholds are of the mode {shown(panel.threshold_mode)}"
             yield Found(what, "set the mode to absolute", panel)
-        if subject.on(panel) and not watched and any(s.value is not None for s in panel.steps):
+        silence = any(each.of_silence for each in subject.on(panel))
+        if (
+            subject.on(panel)
+            and not (watched or silence)
+            and any(s.value is not None for s in panel.steps)
+        ):
             yield Found(
                 "it has a threshold that no alert has",
                 "remove it, or give the metric a condition in the catalog",
@@ -96,10 +110,24 @@ def _coloured(subject: Subject) -> Iterator[Panel]:
 
 def _watched(subject: Subject, panel: Panel) -> list[_Watched]:
     return [
-        _Watched(panel, each.metric, each.metric.condition, _steps(panel, each))
+        _Watched(
+            panel,
+            each.metric,
+            condition,
+            condition.bound * _scale(panel, each),
+            _steps(panel, each),
+        )
         for each in subject.on(panel)
-        if each.metric.condition
+        if (condition := each.metric.condition) and condition.bound is not None
     ]
+
+
+def _scale(panel: Panel, each: Showing) -> float:
+    """What one of a condition's numbers is on a panel: a graph shows what a counter is a second."""
+    metric = each.metric
+    if metric.type is not MetricType.COUNTER or not panel.graph:
+        return 1
+    return 1 / WINDOW / (seconds_in(metric.unit) if metric.unit in TIMES else 1)
 
 
 def _steps(panel: Panel, each: Showing) -> tuple[Step, ...]:
@@ -109,11 +137,6 @@ def _steps(panel: Panel, each: Showing) -> tuple[Step, ...]:
         if ours and override.steps is not None:
             return override.steps
     return panel.steps
-
-
-def _equal(value: float, bound: float) -> bool:
-    """Grafana colours from a step on: just above the bound is as right as the bound."""
-    return math.isclose(value, bound, rel_tol=1e-3, abs_tol=1e-6)
 
 
 def _shadeless(colour: str) -> str:

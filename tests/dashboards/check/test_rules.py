@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 
 from provision.dashboards.check.lint import GENERAL, OTHERS, RULES, WITH_CATALOG, reason
+from tests.catalog.builders import METRIC, catalog, scraped
 from tests.dashboards.check.good import (
+    ADVICE,
     CHOSEN,
+    METRICS,
+    PLACES,
     SCRAPED,
     SOURCE,
+    WINDOW,
     Json,
     found,
     good,
@@ -21,6 +26,7 @@ from tests.dashboards.check.good import (
     scraped_counter,
     target,
     thresholds,
+    watch,
 )
 
 # Where the panels of the good dashboard are.
@@ -204,6 +210,7 @@ CASES: list[tuple[str, Callable[[Json], None], str]] = [
     ("query-filled", asks(STOCK, "fill(none)", "fill(linear)"), "fill(linear)"),
     ("query-filled", asks(STOCK, "fill(none)", "fill(previous)"), "fill(previous)"),
     ("query-filled", asks(STOCK, "fill(none)", "fill(0)"), "fill(0)"),
+    ("threshold-equal", at(NOW, *STEPS, 1, "value", to=None), "are none"),
     ("gap-open", at(STOCK, *CUSTOM, "spanNulls", to=True), "lines through gaps"),
     ("gap-open", at(STOCK, *CUSTOM, "spanNulls", to=3600000), "lines through gaps"),
     ("gap-open", at(STOCK, *CUSTOM, "insertNulls", to=False), "joins points"),
@@ -330,6 +337,61 @@ def test_a_step_just_above_the_bound_is_as_right_as_the_bound(tmp_path: Path) ->
     made = good()
     made["panels"][NOW]["fieldConfig"]["defaults"]["thresholds"]["steps"][1]["value"] = 6.000001
     assert found(made, tmp_path) == []
+
+
+def test_of_none_a_number_is_well(tmp_path: Path) -> None:
+    never = [
+        each | {"condition": ADVICE | {"above": 0}} if "refus" in each["name"] else each
+        for each in METRICS
+    ]
+    shop = catalog(*never, prefix="shop.<hostname>", placeholders=PLACES)
+    made = good()
+    for number in (NOW, REFUSALS):
+        at(number, *STEPS, 1, "value", to=0)(made)
+    told = found(made, tmp_path, shop)
+    assert [finding.rule for finding in told] == ["threshold-equal"] * 2
+    assert "is just above 0" in told[0].what
+    for number in (NOW, REFUSALS):
+        at(number, *STEPS, 1, "value", to=1e-6)(made)
+    assert found(made, tmp_path, shop) == []
+
+
+def test_silence_is_a_number_of_hosts(tmp_path: Path) -> None:
+    silent = {"silent": "5m", "severity": "critical", "advice": "Look at the till."}
+    metrics = [
+        each | {"condition": silent, "always": True} if each["name"] == "stock" else each
+        for each in METRICS
+    ]
+    shop = catalog(*metrics, prefix="shop.<hostname>", placeholders=PLACES)
+    made = good()
+    at(STOCK, *DEFAULTS, "thresholds", to=thresholds(("green", None)))(made)
+    hosts = panel(20, "Silent", (0, 40, 6, 4), type="stat", options={})
+    hosts["description"] = made["panels"][STOCK]["description"]
+    hosts["fieldConfig"]["defaults"] = {
+        "unit": "short",
+        "thresholds": thresholds(("green", None), ("red", 1)),
+    }
+    hosts["targets"] = [
+        target(
+            f'SELECT count("value") FROM "shop_stock" WHERE {CHOSEN} AND {WINDOW} '
+            'GROUP BY time(5m), "host" fill(0)'
+        )
+    ]
+    made["panels"].append(hosts)
+    assert found(made, tmp_path, shop) == []
+
+
+def test_time_that_is_counted_is_a_share_of_time(tmp_path: Path) -> None:
+    busy = METRIC | {"unit": "milliseconds", "labels": {"hostname": None}}
+    busy |= {"condition": ADVICE | {"above": 150_000}}
+    place = {"description": "a server", "examples": ["x"], "expected": 1}
+    shop = scraped(busy, placeholders={"hostname": place})
+    made = scraped_counter()
+    made["panels"][0]["description"] += "\n\nLook at the till."
+    watch(made["panels"][0], ("green", None), ("red", 0.5))
+    assert [finding.rule for finding in found(made, tmp_path, shop)] == ["unit-meant"]
+    at(0, *DEFAULTS, "unit", to="percentunit")(made)
+    assert found(made, tmp_path, shop) == []
 
 
 def test_a_query_that_was_clicked_together_is_read_as_well(tmp_path: Path) -> None:
