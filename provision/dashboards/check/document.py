@@ -118,7 +118,10 @@ def _classic(value: Any) -> tuple[Any, Unreadable | None]:
         value = value["dashboard"]
     if newer := _newer(value):
         return None, Unreadable(f"a dashboard of the schema {newer}, not of the classic", _NEWER)
-    if not {"panels", "title", "rows"} & value.keys():
+    if value.get("rows") and not value.get("panels"):
+        what = "a dashboard of a Grafana before version 5, with rows instead of panels"
+        return None, Unreadable(what, "import it, and export it again")
+    if not {"panels", "title"} & value.keys():
         what = "no dashboard: it has neither a title nor panels"
         return None, Unreadable(what, "name a file with a dashboard's JSON model")
     return value, None

@@ -32,6 +32,7 @@ from tests.hostile import HOSTILE
         ('{"dashboard": {"a": 1}}', "neither a title nor panels"),
         ('{"apiVersion": "dashboard.grafana.app/v2beta1", "spec": {}}', "the schema"),
         ('{"elements": {}, "layout": {}, "title": "x"}', "a dashboard of the schema v2"),
+        ('{"title": "x", "rows": [{"panels": []}]}', "before version 5"),
         ('{"panels": "none"}', "panels: a list is needed, not 'none'"),
         ('{"panels": [1, "x", null]}', "panels[1]: keys with values are needed, not 'x'"),
         ('{"title": ["x"], "panels": []}', "title: a text is needed, not a list"),

@@ -85,6 +85,11 @@ def took(old: str, new: str) -> Callable[[Json], None]:
     return change
 
 
+def changed(name: str, **more: Any) -> list[Json]:
+    """The metrics, one of them otherwise."""
+    return [each | more if each["name"] == name else each for each in METRICS]
+
+
 def with_link(made: Json) -> None:
     link = {"title": "x", "type": "link", "url": "/d/other/other", "keepTime": True}
     made["links"].append(link)
@@ -340,11 +345,11 @@ def test_a_step_just_above_the_bound_is_as_right_as_the_bound(tmp_path: Path) ->
 
 
 def test_of_none_a_number_is_well(tmp_path: Path) -> None:
-    never = [
-        each | {"condition": ADVICE | {"above": 0}} if "refus" in each["name"] else each
-        for each in METRICS
-    ]
-    shop = catalog(*never, prefix="shop.<hostname>", placeholders=PLACES)
+    shop = catalog(
+        *changed("refusals", condition=ADVICE | {"above": 0}),
+        prefix="shop.<hostname>",
+        placeholders=PLACES,
+    )
     made = good()
     for number in (NOW, REFUSALS):
         at(number, *STEPS, 1, "value", to=0)(made)
@@ -358,10 +363,7 @@ def test_of_none_a_number_is_well(tmp_path: Path) -> None:
 
 def test_silence_is_a_number_of_hosts(tmp_path: Path) -> None:
     silent = {"silent": "5m", "severity": "critical", "advice": "Look at the till."}
-    metrics = [
-        each | {"condition": silent, "always": True} if each["name"] == "stock" else each
-        for each in METRICS
-    ]
+    metrics = changed("stock", condition=silent, always=True)
     shop = catalog(*metrics, prefix="shop.<hostname>", placeholders=PLACES)
     made = good()
     at(STOCK, *DEFAULTS, "thresholds", to=thresholds(("green", None)))(made)
