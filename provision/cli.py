@@ -184,6 +184,39 @@ def tunnel(
 cli.add_command(dashboards)
 
 
+@dashboards.command("check")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
+)
+@click.option(
+    "--catalogs",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A directory with catalogs of your own, beside the built-in ones"
+    " (by default catalogs/, where an inventory.yml stands here).",
+)
+@click.option(
+    "--exclusions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What is so on purpose, with reasons (by default .dashboard-lint.yml beside a FILE).",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def check_dashboards(
+    files: tuple[Path, ...], catalogs: Path | None, exclusions: Path | None, form: str
+) -> int:
+    """Say what is wrong with dashboards, and why: any of Grafana's that ask in InfluxQL.
+
+    Each is held against the catalog of its application, if its tags are `provision` and an
+    application. A directory stands for the *.json in it.
+    """
+    from provision.commands import dashboards_check as command
+
+    return command.check(
+        files=files, catalogs=catalogs, exclusions=exclusions, as_json=form == "json"
+    )
+
+
 @cli.group()
 def catalog() -> None:
     """What applications document of their metrics."""

@@ -76,7 +76,7 @@ def described(wanted: Wanted) -> dict[str, Any]:
     """A datasource as Grafana's API takes it; what provision.yaml.j2 says of ours."""
     json_data: dict[str, Any] = {
         "dbName": wanted.database,
-        "httpMode": "POST",
+        "httpMode": "GET",
         "timeInterval": Settings().telegraf_interval,
     }
     body: dict[str, Any] = {

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.render import DATASOURCE_UID
 from provision.services import viewer
 from provision.verify.panels import check_panels_in_grafana
