@@ -87,7 +87,7 @@ class Requests:
             raise self._refused(path, error.status_code, body) from error
         except ValueError as error:  # no JSON
             raise self._no_grafana(path) from error
-        except OSError as error:  # what niquests raises, whatever it is
+        except OSError as error:  # what requests raises, whatever it is
             raise self._unreachable(error) from error
 
     def _refused(self, path: str, status: int, body: object) -> GrafanaRefused:

@@ -91,7 +91,8 @@ class Site:
     @property
     def interval(self) -> str:
         """How often all workers have written: the longest of their intervals."""
-        return f"{max(seconds(host.settings.telegraf_interval) for host in self.workers)}s"
+        writers = self.workers or (self.monitor,)
+        return f"{max(seconds(host.settings.telegraf_interval) for host in writers)}s"
 
     @property
     def retention_seconds(self) -> int:
