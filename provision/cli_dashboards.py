@@ -184,3 +184,43 @@ def prune(apps: tuple[str, ...], **options: Any) -> int:
     from provision.commands import dashboards_prune as command
 
     return command.prune(grafana=connect(**login), apps=apps, **options)
+
+
+@dashboards.command()
+@click.option(
+    "--output", type=_DIRECTORY, default=Path("previews"), show_default=True, help="For pictures."
+)
+@click.option("--engine", type=click.Choice(["1", "2"]), help="InfluxDB 1 or 2.")
+@click.option(
+    "--packages",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of .deb files to take packages from, before all else.",
+)
+@click.option("-i", "--inventory", type=click.Path(path_type=Path), help="Preview this site.")
+@click.option("--for", "span", default="10m", show_default=True, help="How long to send before.")
+@click.option(
+    "--width",
+    "widths",
+    multiple=True,
+    type=click.IntRange(640, 7680),
+    help="In pixels.",
+    default=[1280, 1920],
+    show_default=True,
+)
+@click.option(
+    "--theme",
+    "themes",
+    multiple=True,
+    type=click.Choice(["light", "dark"]),
+    default=["light", "dark"],
+    show_default=True,
+)
+def preview(engine: str | None, **options: Any) -> int:
+    """Take pictures of the dashboards on throwaway hosts whose applications send.
+
+    It takes a Grafana package, Chromium, and Playwright (pip install 'provision[preview]').
+    """
+    from provision.commands import dashboards_preview as command
+
+    number: Any = None if engine is None else int(engine)
+    return command.preview(engine=number, **options)
