@@ -217,6 +217,8 @@ def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settin
             where = ".".join(str(part) for part in details["loc"])
             message = str(details["msg"]).removeprefix("Value error, ")
             what = f"{message} (found {found_text(details['input'])})"
+            if details["type"] == "extra_forbidden":  # it may be a secret that was put there
+                what = "no such key; secrets go into the secrets file"
             problems.append(Problem(file, f"{host.name}: {where}", what))
         return None
 

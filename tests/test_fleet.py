@@ -7,7 +7,15 @@ import pytest
 
 from provision.ansible import RunResult
 from provision.errors import InvalidInput, ProvisionError
-from provision.fleet import Fleet, apply, keep_secrets, names_inventory, read_fleet, with_inventory
+from provision.fleet import (
+    Fleet,
+    apply,
+    assert_given,
+    keep_secrets,
+    names_inventory,
+    read_fleet,
+    with_inventory,
+)
 from provision.secrets import load_secrets, write_secrets
 from provision.view import RunView
 from tests.conftest import INVENTORY
@@ -97,6 +105,19 @@ def test_secrets_are_made_once_and_said_so_once(fleet_of: Make, tmp_path: Path) 
     assert keep_secrets(fleet, notes.append) == path == tmp_path / "secrets.yml"
     assert load_secrets(path, fleet.inventory.read_yaml) == first
     assert notes == [f"new secrets are in {path}: keep that file"]
+
+
+CHAT = '{"grafana_contacts": {"chat": {"type": "slack"}}}'
+
+
+def test_a_secret_that_must_be_given_is_missed_before_anything_is_done(fleet_of: Make) -> None:
+    fleet = fleet_of(INVENTORY, "-e", CHAT)
+    with pytest.raises(ProvisionError, match=r"secrets\.yml: no grafana_contact_chat") as caught:
+        apply(fleet, check=False, verbose=False, view=RunView())
+    assert "provision_secrets" in str(caught.value.remedy)
+    assert not fleet.secrets_file.exists()
+    write_secrets(fleet.secrets_file, {"grafana_contact_chat": "x"})
+    assert_given(fleet)
 
 
 class Ran:

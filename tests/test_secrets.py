@@ -70,6 +70,19 @@ def test_a_secret_that_would_need_quoting_is_refused_by_name(tmp_path: Path, val
         load_secrets(path, read)
 
 
+@pytest.mark.parametrize("name", ["grafana_contact_chat", "grafana_smtp_password"])
+def test_what_others_chose_may_have_more_characters(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "secrets.yml"
+    write(path, {name: "a!#%&*(),;<>?[]^|b"})
+    path.chmod(0o600)
+    assert load_secrets(path, read)[name] == "a!#%&*(),;<>?[]^|b"
+    for bad in ("$x", 'a"b', "a b", "{{ x }}", "a\\b", "%(x)s", "`x`", "é", ""):
+        write(path, {name: bad})
+        path.chmod(0o600)
+        with pytest.raises(InvalidInput, match=name):
+            load_secrets(path, read)
+
+
 def test_a_vaulted_file_stays_vaulted(tmp_path: Path) -> None:
     path = tmp_path / "secrets.yml"
     path.write_text("$ANSIBLE_VAULT;1.1;AES256\n00\n")

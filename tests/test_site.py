@@ -137,6 +137,35 @@ def test_the_secrets_that_are_made_here_are_those_of_the_engine(
     assert not any(name.startswith("grafana") for name in site.generated_secrets)
 
 
+def test_everything_that_is_wrong_with_contacts_is_told_with_host_and_key(fleet_of: Make) -> None:
+    contacts = (
+        "{a: {type: sms}, b: {type: slack, url: 'https://hooks.example.com/secret'}, "
+        "c: {type: email, addresses: [nobody]}, d: {type: slack, severities: [worst]}}"
+    )
+    text = INVENTORY.replace("192.0.2.1", f"192.0.2.1, grafana_contacts: {contacts}")
+    found = problems(fleet_of, text)
+    assert all(each.startswith("monitor.example.com: grafana_contacts.") for each in found)
+    assert [each.split(": ")[1].split(".")[1] for each in found] == ["a", "b", "c", "d"]
+    assert "secrets go into the secrets file" in found[1] and "hooks" not in found[1]
+
+
+def test_a_contact_is_for_applications_that_are_known(fleet_of: Make) -> None:
+    contacts = "{a: {type: slack, apps: [relm]}}"
+    text = INVENTORY.replace("192.0.2.1", f"192.0.2.1, grafana_contacts: {contacts}")
+    (found,) = problems(fleet_of, text)
+    assert found.startswith("monitor.example.com: grafana_contacts.a.apps: ")
+    assert "realm" in found
+
+
+def test_secrets_that_only_the_operator_knows_are_never_made(fleet_of: Make) -> None:
+    contacts = '{"grafana_contacts": {"a": {"type": "slack"}}, "grafana_smtp_user": "me"}'
+    site = fleet_of(INVENTORY, "-e", contacts).site
+    assert site.given_secrets == ("grafana_smtp_password", "grafana_contact_a")
+    assert not set(site.given_secrets) & set(site.generated_secrets)
+    site = fleet_of(INVENTORY, "-e", contacts, "-e", "grafana_enabled=false").site
+    assert site.given_secrets == ()
+
+
 def test_services_are_reached_where_the_inventory_says(fleet_of: Make) -> None:
     site = fleet_of().site
     assert site.grafana_url == "http://192.0.2.1:3000"

@@ -73,6 +73,12 @@ def below(bound: float, **metric: Any) -> dict[str, Any]:
     return METRIC | {"condition": condition} | metric
 
 
+def silent(duration: str, **metric: Any) -> dict[str, Any]:
+    """A metric of a plugin that worries when it is silent."""
+    condition = {"silent": duration, "severity": "info", "advice": "Look."}
+    return METRIC | {"name": "system.uptime", "type": "gauge", "condition": condition} | metric
+
+
 OTHER = METRIC | {"name": "returns"}
 TIMER = METRIC | {"name": "took", "type": "timer", "unit": "milliseconds"}
 BUSY = METRIC | {"name": "<city>.orders"}

@@ -123,7 +123,7 @@ def test_rules_between_metrics_name_the_rule(tmp_path: Path) -> None:
 def test_a_key_is_told_by_its_own_line_and_not_by_that_of_its_value(tmp_path: Path) -> None:
     text = GOOD + "    condition:\n      severity: info\n      advice: Look.\n"
     assert problems(write(tmp_path, text)) == [
-        "line 12: metrics[0].condition: a condition has one of above and below"
+        "line 12: metrics[0].condition: a condition has one of above, below and silent"
     ]
 
 

@@ -27,8 +27,14 @@ WORRY = {"severity": "info", "advice": "Look."}
 @pytest.mark.parametrize(
     ("metric", "message"),
     [
-        (METRIC | {"condition": WORRY}, "one of above and below"),
-        (METRIC | {"condition": WORRY | {"above": 1, "below": 2}}, "one of above and below"),
+        (METRIC | {"condition": WORRY}, "one of above, below and silent"),
+        (METRIC | {"condition": WORRY | {"above": 1, "silent": "5m"}}, "one of above, below and"),
+        (METRIC | {"condition": WORRY | {"silent": "soon"}}, "match pattern"),
+        (METRIC | {"condition": WORRY | {"above": 1, "pending": 5}}, "valid string"),
+        (
+            METRIC | {"condition": WORRY | {"above": 1, "below": 2}},
+            "one of above, below and silent",
+        ),
         (METRIC | {"condition": WORRY | {"above": "1"}}, "valid number"),
         (METRIC | {"condition": WORRY | {"above": float("inf")}}, "finite"),
         (METRIC | {"always": "yes"}, "valid boolean"),

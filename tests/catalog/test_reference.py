@@ -14,7 +14,7 @@ from markdown_it.token import Token
 
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
-from provision.catalog.reference import anchor, example, number, reference, slug, worry
+from provision.catalog.reference import anchor, example, in_words, number, reference, slug, worry
 from tests.catalog.builders import (
     BUSY,
     DOTTED,
@@ -29,6 +29,7 @@ from tests.catalog.builders import (
     catalog,
     gathered,
     scraped,
+    silent,
 )
 
 BUILT_IN = load_catalogs()
@@ -198,6 +199,21 @@ def test_when_to_worry_is_a_sentence(metric: dict[str, Any], sentence: str) -> N
     assert condition
     assert worry(made, made.metrics[0], condition) == sentence
     assert sentence in reference(made)
+
+
+def test_silence_and_what_lasts_are_told_in_words() -> None:
+    made = gathered(silent("90m"))
+    metric = made.metrics[0]
+    assert metric.condition
+    assert worry(made, metric, metric.condition) == "nothing of it came for 90 minutes"
+    lasting = metric.condition.model_copy(update={"silent": None, "above": 1, "pending": "1d"})
+    assert worry(made, metric, lasting) == "it is above 1 for 1 day"
+    assert [in_words(each) for each in ("0s", "61s", "2h", "1d24h")] == [
+        "0 seconds",
+        "61 seconds",
+        "2 hours",
+        "2 days",
+    ]
 
 
 def test_numbers_keep_all_their_digits() -> None:

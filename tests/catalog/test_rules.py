@@ -21,9 +21,11 @@ from tests.catalog.builders import (
     catalog,
     gathered,
     scraped,
+    silent,
     with_place,
 )
 
+UP = silent("5m", always=True)
 # Rule, what breaks it and no other, what it says, and what does not break it.
 CASES: list[tuple[str, Catalog, str, Catalog]] = [
     ("bucket-form", catalog(prefix="shop..x"), "segment ''", catalog(prefix="shop.x")),
@@ -261,6 +263,15 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
         "ratio is always below 2",
         catalog(below(1, type="gauge", unit="ratio")),
     ),
+    ("silence-told", gathered(silent("5m")), "not `always` sent", gathered(UP)),
+    (
+        "silence-told",
+        catalog(silent("5m", always=True, type="gauge", name="up")),
+        "repeats a gauge of statsd",
+        catalog(silent("5m", always=True, type="counter", name="up")),
+    ),
+    ("silence-told", gathered(silent("59s", always=True)), "between 1m and 12h", gathered(UP)),
+    ("silence-told", gathered(silent("13h", always=True)), "between 1m and 12h", gathered(UP)),
     (
         "family-alike",
         catalog(above(5, family="Trade")),

@@ -56,7 +56,8 @@ def test_the_built_in_catalogs_follow_it_and_say_so(path: Path) -> None:
         {k: v for k, v in SCRAPED.items() if k != "scrape"} | {"input": "telegraf"},
         GOOD | {"placeholders": {"city": PLACE}},
         GOOD | {"metrics": [METRIC | {"labels": {"city": None}}]},
-        GOOD | {"metrics": [METRIC | {"condition": WORRY | {"above": 1}}]},
+        GOOD | {"metrics": [METRIC | {"condition": WORRY | {"above": 1, "pending": "1h30m"}}]},
+        GOOD | {"metrics": [METRIC | {"condition": WORRY | {"silent": "5m"}}]},
     ],
 )
 def test_what_the_loader_takes_it_takes(good: dict[str, Any]) -> None:
@@ -94,6 +95,9 @@ def test_what_the_loader_takes_it_takes(good: dict[str, Any]) -> None:
         GOOD | {"metrics": [TIMER | {"fields": ["most"]}]},
         GOOD | {"metrics": [GAUGE | {"condition": WORRY}]},
         GOOD | {"metrics": [GAUGE | {"condition": WORRY | {"above": 1, "below": 2}}]},
+        GOOD | {"metrics": [GAUGE | {"condition": WORRY | {"above": 1, "silent": "5m"}}]},
+        GOOD | {"metrics": [GAUGE | {"condition": WORRY | {"silent": "soon"}}]},
+        GOOD | {"metrics": [GAUGE | {"condition": WORRY | {"above": 1, "pending": 5}}]},
         GOOD | {"metrics": [GAUGE | {"condition": {"above": 1}}]},
         SCRAPED | {"prefix": "shop"},
         SCRAPED | {"scrape": {"port": 80, "path": "metrics"}},

@@ -124,7 +124,7 @@ def test_the_inputs_are_those_of_the_ways_in(fleet_of: Make, tmp_path: Path) -> 
 
 def test_no_secret_is_in_the_tree_only_where_it_goes(fleet_of: Make, tmp_path: Path) -> None:
     files = tree(fleet_of(), tmp_path / "tree")
-    with_secrets = {path for path, text in files.items() if "{{" in text}
+    with_secrets = {path for path, text in files.items() if "{{ provision_secrets" in text}
     manifest = json.loads(files["monitor.example.com/.manifest.json"])
     secret = {f"monitor.example.com{f['path']}" for f in manifest["files"] if f["secret"]}
     assert secret == {path for path in with_secrets if path.startswith("monitor")}
