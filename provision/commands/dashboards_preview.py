@@ -78,11 +78,11 @@ def play(stage: Stage, steps: Progress, lasting: float) -> None:
     """Let the applications of all workers send as on an ordinary day, for so many seconds."""
     # Always the same day, so that two pictures can be compared.
     random = Random(1)  # noqa: S311 - no secret
-    traffic = {host: documented_traffic(host.applications) for host in stage.fleet.site.workers}
+    traffic = [(host, documented_traffic(host.applications)) for host in stage.fleet.site.workers]
     started = time.monotonic()
     with steps.step(f"{lasting:.0f} s of an ordinary day"):
         while (elapsed := time.monotonic() - started) < lasting:
-            for host, documented in traffic.items():
+            for host, documented in traffic:
                 send_traffic(stage.rehearsal, host, an_interval(documented, random, elapsed))
             time.sleep(_PAUSE)
 

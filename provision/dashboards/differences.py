@@ -181,12 +181,9 @@ def _out_of_order(
 ) -> set[tuple[int, int]]:
     """The fewest panels that would have to be moved for both to be in one order."""
 
-    def reading(panel: Mapping[str, Any]) -> tuple[int, int]:
-        place = panel.get("gridPos") or {}
-        return int(place.get("y") or 0), int(place.get("x") or 0)
-
-    ordered = sorted(pairs, key=lambda pair: reading(before[pair[0]]))
-    places = [reading(after[j]) for _, j in ordered]
+    first, second = _reading(before), _reading(after)
+    ordered = sorted(pairs, key=lambda pair: first[pair[0]])
+    places = [second[j] for _, j in ordered]
     # The longest run that ascends: what is not in it has been moved.
     lengths: list[tuple[int, int]] = []
     for i, place in enumerate(places):
@@ -198,6 +195,23 @@ def _out_of_order(
         kept.add(at)
         at = lengths[at][1]
     return {pair for i, pair in enumerate(ordered) if i not in kept}
+
+
+def _reading(panels: Sequence[Mapping[str, Any]]) -> list[tuple[int, int, int]]:
+    """Where one comes upon each panel: in its row, whatever place it has there while collapsed."""
+    rows = {each.get("title"): _place(each)[0] for each in panels if each.get("type") == "row"}
+    places = []
+    for panel in panels:
+        y, x = _place(panel)
+        heading = panel.get("type") == "row"
+        row = y if heading else rows.get(panel.get("row"), -1)
+        places.append((row, -1 if heading else y, x))
+    return places
+
+
+def _place(panel: Mapping[str, Any]) -> tuple[int, int]:
+    place = panel.get("gridPos") or {}
+    return int(place.get("y") or 0), int(place.get("x") or 0)
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

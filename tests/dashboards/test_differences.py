@@ -20,7 +20,8 @@ def dashboard(realm: Catalog) -> Dashboard:
 
 
 def panel(dashboard: Dashboard, title: str = "Sessions online") -> Dashboard:
-    found: Dashboard = next(p for p in dashboard["panels"] if p["title"] == title)
+    graphs = (p for p in dashboard["panels"] if p["type"] == "timeseries")
+    found: Dashboard = next(p for p in graphs if p["title"] == title)
     return found
 
 
@@ -55,7 +56,7 @@ CHANGES: Mapping[str, tuple[Callable[[Dashboard], object], str]] = {
         lambda d: panel(d)["fieldConfig"]["defaults"]["thresholds"]["steps"].append(
             {"color": "red", "value": 80}
         ),
-        "panel 'Sessions online': thresholds (green) → (green, red from 80)",
+        "panel 'Sessions online': thresholds (text) → (text, red from 80)",
     ),
     "description": (
         lambda d: panel(d).pop("description"),
@@ -97,16 +98,16 @@ CHANGES: Mapping[str, tuple[Callable[[Dashboard], object], str]] = {
         "link 'Runbook': added",
     ),
     "annotation": (
-        lambda d: d["annotations"]["list"].append({"name": "Deploys", "enable": True}),
-        "annotation 'Deploys': added",
+        lambda d: d["annotations"]["list"].append({"name": "Restarts", "enable": True}),
+        "annotation 'Restarts': added",
     ),
     "panel's links": (
         lambda d: panel(d).update(links=[{"title": "x", "url": "y"}]),
         "panel 'Sessions online': links added",
     ),
     "anything else": (
-        lambda d: panel(d)["fieldConfig"]["defaults"]["custom"].update(drawStyle="bars"),
-        "panel 'Sessions online': fieldConfig.defaults.custom.drawStyle (not set) → 'bars'",
+        lambda d: panel(d)["fieldConfig"]["defaults"]["custom"].update(drawStyle="points"),
+        "panel 'Sessions online': fieldConfig.defaults.custom.drawStyle (not set) → 'points'",
     ),
     "what nobody has thought of": (lambda d: d.update(mystery={"a": [1]}), "mystery"),
     "tags": (lambda d: d["tags"].append("mine"), "dashboard: tags 'provision, realm' →"),
