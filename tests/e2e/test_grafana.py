@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import shutil
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +13,18 @@ from pathlib import Path
 import pytest
 
 from provision.dashboards.fleet import all_dashboards
+from provision.dashboards.pictures import BROWSERS, take_pictures
 from provision.dashboards.render import DATASOURCE_UID
-from provision.services import viewer
+from provision.paths import cache
+from provision.services import ADMIN, viewer
 from provision.verify.panels import check_panels_in_grafana
 from tests.e2e.conftest import ENGINES, GRAFANA_PACKAGES, StageSetter, needs_grafana
 from tests.e2e.operating import Site, ask, basic, described
+
+
+def installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
 
 pytestmark = [pytest.mark.long, needs_grafana]
 
@@ -96,6 +106,29 @@ def test_the_dashboards_are_loaded_and_nothing_is_complained_of(site: Site) -> N
     )
     wrong = [line for line in log.splitlines() if "level=error" in line and "provision" in line]
     assert wrong == []
+
+
+@pytest.mark.skipif(not installed("playwright"), reason="no Playwright is installed")
+@pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="no Chromium is installed")
+def test_every_dashboard_is_shown_by_a_browser(site: Site) -> None:
+    """The pictures stay in the cache, for people to look at."""
+    assert described(site.metrics()) == []
+    dashboards = list(all_dashboards(site.stage.fleet.site.catalogs).values())
+    directory = cache() / "pictures" / f"engine-{site.stage.source.engine}"
+    pictures = take_pictures(
+        site.stage.fleet.site.grafana_url,
+        (ADMIN, site.secrets["grafana_admin_password"]),
+        dashboards,
+        directory,
+        widths=[1280],
+        themes=["light", "dark"],
+        span="300s",
+    )
+    assert [picture.faults for picture in pictures] == [()] * (2 * len(dashboards))
+    for picture in pictures:
+        header = picture.path.read_bytes()[:24]
+        width, height = struct.unpack(">II", header[16:24])
+        assert (width, height > 600) == (1280, True)
 
 
 def test_no_secret_of_grafana_s_can_be_read_by_others(site: Site) -> None:
