@@ -70,6 +70,7 @@ def graph(catalog: Catalog, metrics: Sequence[Metric]) -> Panel:
         metrics=tuple(metrics),
         steps=steps(first, scale(first)),
         style=_style(catalog, first),
+        nothing="none in this time" if sparse(catalog, first) else None,
         links=(
             Link(
                 "Host ${__field.labels.host}",
@@ -227,12 +228,17 @@ def _style(catalog: Catalog, metric: Metric) -> Style:
     counter = metric.type is MetricType.COUNTER
     colour = COLOURS[metric.condition.severity] if metric.condition else "red"
     return Style(
-        sparse=catalog.input is Input.STATSD and metric.type is not MetricType.GAUGE,
+        sparse=sparse(catalog, metric),
         stacked=errors and counter and not metric.family,
         line=metric.condition is not None and not silent(metric),
         colour=colour if errors and not metric.family else None,
         most=_MOST.get(metric.unit),
     )
+
+
+def sparse(catalog: Catalog, metric: Metric) -> bool:
+    """Whether nothing is stored of it while nothing happens."""
+    return catalog.input is Input.STATSD and metric.type is not MetricType.GAUGE
 
 
 def _to_graph(catalog: Catalog, metric: Metric) -> Link:
