@@ -14,6 +14,7 @@ from typing import Any, Literal
 import click
 
 from provision import __version__
+from provision.cli_dashboards import dashboards
 from provision.errors import (
     EXIT_BUG,
     EXIT_ERROR,
@@ -180,21 +181,40 @@ def tunnel(
     )
 
 
-@cli.group()
-def dashboards() -> None:
-    """Dashboards for a Grafana of any kind."""
+cli.add_command(dashboards)
 
 
-@dashboards.command()
-@click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("dashboards"), show_default=True
+@dashboards.command("check")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
 )
-@click.option("--catalogs", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def generate(output: Path, catalogs: Path | None) -> int:
-    """Write dashboards that any Grafana can import."""
-    from provision.commands import dashboards as command
+@click.option(
+    "--catalogs",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A directory with catalogs of your own, beside the built-in ones"
+    " (by default catalogs/, where an inventory.yml stands here).",
+)
+@click.option(
+    "--exclusions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What is so on purpose, with reasons (by default .dashboard-lint.yml beside a FILE).",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def check_dashboards(
+    files: tuple[Path, ...], catalogs: Path | None, exclusions: Path | None, form: str
+) -> int:
+    """Say what is wrong with dashboards, and why: any of Grafana's that ask in InfluxQL.
 
-    return command.generate(output=output, catalogs=catalogs)
+    Each is held against the catalog of its application, if its tags are `provision` and an
+    application. A directory stands for the *.json in it.
+    """
+    from provision.commands import dashboards_check as command
+
+    return command.check(
+        files=files, catalogs=catalogs, exclusions=exclusions, as_json=form == "json"
+    )
 
 
 @cli.group()

@@ -8,6 +8,8 @@ from provision.grafana import Grafana
 from provision.influx import InfluxDB
 from provision.secrets import load_secrets
 
+ADMIN = "admin"
+
 
 def reader(fleet: Fleet) -> InfluxDB:
     """The database, asked with the rights that Grafana has: it may only read."""
@@ -26,7 +28,12 @@ def reader(fleet: Fleet) -> InfluxDB:
 
 def viewer(fleet: Fleet) -> Grafana:
     """Grafana, asked as its admin."""
-    return Grafana(fleet.site.grafana_url, "admin", _secret(fleet, "grafana_admin_password"))
+    return Grafana(fleet.site.grafana_url, ADMIN, admin_password(fleet))
+
+
+def admin_password(fleet: Fleet) -> str:
+    """The password of Grafana's first user."""
+    return _secret(fleet, "grafana_admin_password")
 
 
 def _secret(fleet: Fleet, name: str) -> str:

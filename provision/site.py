@@ -89,6 +89,12 @@ class Site:
         return tuple(_merged(every[app]) for app in sorted(every))
 
     @property
+    def interval(self) -> str:
+        """How often all workers have written: the longest of their intervals."""
+        writers = self.workers or (self.monitor,)
+        return f"{max(seconds(host.settings.telegraf_interval) for host in writers)}s"
+
+    @property
     def retention_seconds(self) -> int:
         """How long InfluxDB keeps a point; 0 for ever."""
         return int(seconds(self.monitor.settings.influxdb_retention))

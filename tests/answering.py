@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -35,6 +36,7 @@ class Reply:
     body: bytes | str = b""
     status: int = 200
     short: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Server(ThreadingHTTPServer):
@@ -45,7 +47,9 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def answering(answer: Callable[[Request], Reply]) -> Iterator[str]:
+def answering(
+    answer: Callable[[Request], Reply], tls: ssl.SSLContext | None = None
+) -> Iterator[str]:
     """The URL of a server that answers so, for as long as the context lasts."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -55,19 +59,23 @@ def answering(answer: Callable[[Request], Reply]) -> Iterator[str]:
             text = reply.body.encode() if isinstance(reply.body, str) else reply.body
             self.send_response(reply.status)
             self.send_header("Content-Length", str(len(text) + 100 * reply.short))
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = _take  # noqa: N815
+        do_GET = do_POST = do_PUT = do_DELETE = _take  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass
 
     server = _Server(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()

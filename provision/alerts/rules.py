@@ -18,7 +18,8 @@ from provision.alerts.queries import chain
 from provision.alerts.texts import description, plain, summary
 from provision.catalog.model import Catalog, Condition, Input, Metric, MetricType, Severity
 from provision.catalog.reference import anchors
-from provision.dashboards.build import dashboard_uid, panel_id
+from provision.dashboards.build import graph_ids
+from provision.dashboards.panels import dashboard_uid
 from provision.values import seconds
 
 # Grafana's limits of a rule: a uid in characters, a title in bytes.
@@ -74,11 +75,12 @@ def build_rules(
     """
     rules = []
     for catalog in catalogs:
-        places = anchors(catalog)
+        places, graphs = anchors(catalog), graph_ids(catalog)
         for metric in catalog.metrics:
             if metric.condition is not None:
                 runbook = _runbook(catalog, places[metric.name, metric.type], runbooks)
-                rules.append(_rule(catalog, metric, metric.condition, runbook, interval))
+                graph = graphs[metric.name, metric.type]
+                rules.append(_rule(catalog, metric, metric.condition, runbook, graph, interval))
     return rules
 
 
@@ -103,7 +105,12 @@ def rule_title(catalog: Catalog, metric: Metric) -> str:
 
 
 def _rule(
-    catalog: Catalog, metric: Metric, condition: Condition, runbook: str, interval: int
+    catalog: Catalog,
+    metric: Metric,
+    condition: Condition,
+    runbook: str,
+    graph: int,
+    interval: int,
 ) -> AlertRule:
     silent = seconds(condition.silent) if condition.silent else None
     query, span = chain(catalog, metric, silent, interval)
@@ -123,7 +130,7 @@ def _rule(
         description=description(metric, condition),
         runbook=runbook,
         dashboard_uid=dashboard_uid(catalog),
-        panel_id=panel_id(catalog, metric),
+        panel_id=graph,
     )
 
 

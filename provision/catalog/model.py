@@ -26,6 +26,7 @@ from provision.catalog.vocabulary import AppName, Line, Name, Text
 from provision.catalog.vocabulary import Input as Input
 from provision.catalog.vocabulary import MetricType as MetricType
 from provision.catalog.vocabulary import Severity as Severity
+from provision.catalog.vocabulary import Signal as Signal
 from provision.catalog.vocabulary import TimerField as TimerField
 from provision.catalog.vocabulary import Transport as Transport
 

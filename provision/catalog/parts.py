@@ -21,6 +21,7 @@ from provision.catalog.vocabulary import (
     Percentile,
     Port,
     Severity,
+    Signal,
     Text,
     TimerField,
     UrlPath,
@@ -152,6 +153,10 @@ class Metric(Part):
     """Whether a running application always sends it, so that its absence is a fault."""
     condition: Condition | None = None
     """When to worry."""
+    signal: Signal | None = None
+    """What it says of the application; by default what its type and condition say."""
+    family: Line | None = None
+    """The title of a panel that it shares with others, which are read together."""
     deprecated: Text | None = None
     """Why it goes away, and what takes its place; its absence is no fault."""
     formerly: tuple[Former, ...] = Field(default=(), max_length=100)
@@ -166,6 +171,17 @@ class Metric(Part):
             problems.append("nothing is kept of this timer: give fields, percentiles or both")
         tell(problems)
         return self
+
+    @property
+    def says(self) -> Signal:
+        """What it says of the application, where the catalog names it and where it does not."""
+        if self.signal:
+            return self.signal
+        if self.type is MetricType.TIMER:
+            return Signal.LATENCY
+        if self.type is MetricType.GAUGE:
+            return Signal.SATURATION
+        return Signal.ERRORS if self.condition else Signal.TRAFFIC
 
     @property
     def default_measurement(self) -> str:

@@ -28,7 +28,7 @@ from provision.settings import VARIABLES
 from provision.values import seconds
 
 MOST_PATTERNS = 10_000
-RESERVED_APPS = frozenset({"provision", UNDOCUMENTED})
+RESERVED_APPS = frozenset({"provision", "overview", UNDOCUMENTED})
 # What provision sends and stores itself.
 _OWN = re.compile(r"(provision[._]|undocumented$)")
 # Ansible documentation, Special Variables: those that an application and a word could make.
@@ -305,6 +305,25 @@ def _unreachable(metric: Metric, condition: Condition) -> Iterator[tuple[str, st
         yield key, f"{thing} is always below {bound:g}"
 
 
+def _family_alike(subject: Subject) -> Found:
+    """A panel has one unit and one way to read it, and an alert's line is about one metric."""
+    families: dict[str, tuple[int, Metric]] = {}
+    for index, metric in subject.metrics:
+        if metric.family is None:
+            continue
+        where = ("metrics", index, "family")
+        if metric.condition:
+            yield where, "what has a condition has a panel of its own"
+        first, other = families.setdefault(metric.family, (index, metric))
+        for key, one, two in (
+            ("type", metric.type, other.type),
+            ("unit", metric.unit, other.unit),
+            ("signal", metric.says, other.says),
+        ):
+            if one is not two:
+                yield where, f"its {key} is {one}, that of metrics[{first}] is {two}"
+
+
 def _silence_told(subject: Subject) -> Found:
     """Silence says something only of what is always sent, and not again and again by Telegraf."""
     for index, metric in subject.metrics:
@@ -362,6 +381,7 @@ RULES: Mapping[str, Rule] = {
     "type-input": _type_input,
     "type-unit": _type_unit,
     "condition-reachable": _condition_reachable,
+    "family-alike": _family_alike,
     "silence-told": _silence_told,
     "deprecated-expected": _deprecated_expected,
     "ignored-documented": _ignored_documented,

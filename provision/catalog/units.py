@@ -23,7 +23,13 @@ class Unit(StrEnum):
     RATIO = "ratio"
 
 
-TIMES = frozenset({Unit.NANOSECONDS, Unit.MICROSECONDS, Unit.MILLISECONDS, Unit.SECONDS})
+_PER_SECOND = {
+    Unit.NANOSECONDS: 1e9,
+    Unit.MICROSECONDS: 1e6,
+    Unit.MILLISECONDS: 1e3,
+    Unit.SECONDS: 1.0,
+}
+TIMES = frozenset(_PER_SECOND)
 _LEVEL = {
     Unit.COUNT: "short",
     Unit.BYTES: "bytes",
@@ -41,3 +47,8 @@ _RATE = {Unit.COUNT: "cps", Unit.BYTES: "Bps", Unit.BITS: "bps"}
 def grafana_unit(unit: Unit, *, per_second: bool = False) -> str:
     """Grafana's identifier of a unit, or of that unit a second; `short` where it has none."""
     return _RATE.get(unit, "short") if per_second else _LEVEL[unit]
+
+
+def seconds_in(unit: Unit) -> float:
+    """How many of a unit of time make a second. Raises KeyError for another unit."""
+    return _PER_SECOND[unit]

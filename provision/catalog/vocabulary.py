@@ -124,6 +124,19 @@ class TimerField(StrEnum):
     UPPER = "upper"
 
 
+class Signal(StrEnum):
+    """What a metric says of an application: the four golden signals, and what explains them.
+
+    Source: Site Reliability Engineering, chapter 6, Monitoring Distributed Systems.
+    """
+
+    TRAFFIC = "traffic"
+    ERRORS = "errors"
+    LATENCY = "latency"
+    SATURATION = "saturation"
+    DETAIL = "detail"
+
+
 class Severity(StrEnum):
     """How soon a person should look."""
 

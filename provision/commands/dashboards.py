@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from provision.catalog.load import load_catalogs
-from provision.dashboards.build import importable_dashboard
+from provision.dashboards.render import importable_dashboards
 from provision.errors import EXIT_OK, ProvisionError
 from provision.output import out, shown
 
 
 def generate(*, output: Path, catalogs: Path | None) -> int:
-    """Write `<output>/<app>.json` for each catalog, built in or of a site's own directory."""
+    """Write `<output>/<app>.json` for each catalog, built in or a site's own, and an overview."""
     try:
         output.mkdir(parents=True, exist_ok=True)
-        for app, catalog in sorted(load_catalogs(catalogs).items()):
-            path = output / f"{app}.json"
-            path.write_text(importable_dashboard(catalog), encoding="utf-8")
+        every = load_catalogs(catalogs)
+        for name, text in importable_dashboards([every[app] for app in sorted(every)]).items():
+            path = output / f"{name}.json"
+            path.write_text(text, encoding="utf-8")
             out.print(shown(path))
     except OSError as error:
         raise ProvisionError(f"{error.filename}: {error.strerror}") from error

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from provision.catalog.model import Metric
+from provision.dashboards.model import Kind
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import apply
 from provision.influx import InfluxDB
@@ -135,7 +136,12 @@ def _provision_twice(stage: Stage) -> None:
 
 
 def _show_metrics(metrics: Sequence[MetricOutcome], panels: Sequence[PanelOutcome]) -> None:
-    panel_of = {_key(o.app, o.panel.metric): o for o in panels}
+    panel_of = {
+        _key(outcome.dashboard, metric): outcome
+        for outcome in panels
+        if outcome.panel.kind is Kind.GRAPH
+        for metric in outcome.panel.metrics
+    }
     listing = table("documented bucket", "type", "series sent", "arrived", "stored as", "panel")
     for metric in (m for m in metrics if m.was_sent):
         panel = panel_of[_key(metric.catalog.app, metric.metric)]

@@ -162,7 +162,7 @@ def _until(
 
 
 def _panel(outcome: PanelOutcome, where: str) -> Finding:
-    name = f"{outcome.app}: {outcome.panel.title}"
+    name = f"{outcome.dashboard}: {outcome.panel.title}"
     if outcome.error:
         return Finding(Status.FAILED, Area.PANEL, "", name, f"{where}: {outcome.error}")
     points = f"{outcome.points} points" if outcome.points else "no data in the last hour"

@@ -11,7 +11,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from provision.catalog.model import FORMER_NAME, Catalog, Input, Metric
+from provision.catalog.model import (
+    FORMER_NAME,
+    Catalog,
+    Input,
+    Metric,
+    MetricType,
+    TimerField,
+)
+
+# A counter's condition is about its increase in this time, in seconds.
+WINDOW = 300
+# How long ago a host may have been seen that is missed now; later it is taken for gone.
+REMEMBERED = 86_400
 
 _IDENTIFIER = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 _TEXT = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n"})
@@ -81,42 +93,114 @@ def rate_of_deltas(asked: Asked, field: str) -> str:
 
     Nothing is written while nothing happens, and nothing is drawn there.
     """
-    return (
-        f"SELECT sum({identifier(field)}) * 1000 / $__interval_ms FROM {asked.source} "
-        f"WHERE {asked.condition} GROUP BY {asked.groups} fill(none)"
-    )
+    return _each_interval(f"sum({identifier(field)}) * 1000 / $__interval_ms", asked)
 
 
-def rate_of_counts(asked: Asked, field: str) -> str:
-    """A count since the start as a rate a second; where it starts anew nothing is drawn."""
+def rate_of_counts(asked: Asked, field: str, factor: str = "") -> str:
+    """A count since the start as a rate a second; where it starts anew nothing is drawn.
+
+    A derivative leaves out what is empty, so it is laid into the intervals once more. factor is
+    put behind the rate, as ` / 1000`.
+    """
     return (
-        f"SELECT non_negative_derivative(last({identifier(field)}), 1s) FROM {asked.source} "
-        f"WHERE {asked.condition} GROUP BY {asked.groups} fill(none)"
+        f'SELECT last("rate"){factor} FROM (SELECT non_negative_derivative('
+        f'last({identifier(field)}), 1s) AS "rate" FROM {asked.source} '
+        f"WHERE {asked.condition} GROUP BY {asked.groups}) "
+        f"WHERE $timeFilter GROUP BY {asked.groups} fill(null)"
     )
 
 
 def level(asked: Asked, field: str) -> str:
     """A gauge: its last value in each interval."""
-    return _each_interval("last", asked, field)
+    return _each_interval(f"last({identifier(field)})", asked)
 
 
 def highest(asked: Asked, field: str) -> str:
     """A percentile: the highest in each interval, since percentiles cannot be averaged."""
-    return _each_interval("max", asked, field)
-
-
-def _each_interval(function: str, asked: Asked, field: str) -> str:
-    return (
-        f"SELECT {function}({identifier(field)}) FROM {asked.source} "
-        f"WHERE {asked.condition} GROUP BY {asked.groups} fill(none)"
-    )
+    return _each_interval(f"max({identifier(field)})", asked)
 
 
 def mean_time(asked: Asked) -> str:
     """A timer's mean: all times over all events, not a mean of means."""
+    return _each_interval('sum("sum") / sum("count")', asked)
+
+
+def _each_interval(what: str, asked: Asked) -> str:
+    """What is asked of each interval: empty where nothing came, so that no line is drawn there."""
     return (
-        f'SELECT sum("sum") / sum("count") FROM {asked.source} '
-        f"WHERE {asked.condition} GROUP BY {asked.groups} fill(none)"
+        f"SELECT {what} FROM {asked.source} "
+        f"WHERE {asked.condition} GROUP BY {asked.groups} fill(null)"
+    )
+
+
+def judged(catalog: Catalog, metric: Metric, condition: str) -> str:
+    """What a metric's condition is about, as "value", a series for each host and each of its tags.
+
+    condition is the WHERE clause, with the time in it: of a counter the increase in that time, of a
+    timer the mean, of others the last value.
+    """
+    asked = asked_of(catalog, metric)
+    by = ", ".join(map(identifier, asked.by))
+    field = identifier(catalog.field(metric))
+    if metric.type is MetricType.COUNTER and catalog.cumulative:
+        # Where it starts anew, what was before is not taken off.
+        return (
+            f'SELECT sum("increase") AS "value" FROM (SELECT non_negative_difference({field}) '
+            f'AS "increase" FROM {asked.source} WHERE {condition} GROUP BY *) GROUP BY {by}'
+        )
+    if metric.type is MetricType.COUNTER:
+        what = f"sum({field})"
+    elif metric.type is MetricType.TIMER and mean_is_kept(metric):
+        what = 'sum("sum") / sum("count")'
+    else:
+        what = f"last({field})"
+    return f'SELECT {what} AS "value" FROM {asked.source} WHERE {condition} GROUP BY {by}'
+
+
+def mean_is_kept(metric: Metric) -> bool:
+    """Whether a timer's mean can be worked out of what is stored."""
+    return {TimerField.SUM, TimerField.COUNT} <= set(metric.fields)
+
+
+def recently(chosen: Sequence[str], window: int = WINDOW) -> str:
+    """The WHERE clause of what is so now: the last seconds of the dashboard's time."""
+    times = [f"time > ${{__to}}ms - {window}s", "time <= ${__to}ms"]
+    return " AND ".join([*([where(chosen)] if chosen else []), *times])
+
+
+def now(catalog: Catalog, metric: Metric, function: str, chosen: Sequence[str]) -> str:
+    """One number of a metric: max, min or sum of what is judged, over all its series."""
+    return (
+        f'SELECT {function}("value") AS "value" FROM ({judged(catalog, metric, recently(chosen))})'
+    )
+
+
+def now_by_host(
+    catalog: Catalog, metric: Metric, function: str, chosen: Sequence[str], column: str
+) -> str:
+    """One number of a metric for each host, in a column of that name."""
+    return (
+        f'SELECT {function}("value") AS {identifier(column)} '
+        f'FROM ({judged(catalog, metric, recently(chosen))}) GROUP BY "host"'
+    )
+
+
+def last_by_host(asked: Asked, field: str) -> str:
+    """The last value of each host in the dashboard's time, and when it came."""
+    return (
+        f"SELECT last({identifier(field)}) AS {identifier(field)} FROM {asked.source} "
+        f'WHERE {asked.condition} GROUP BY "host"'
+    )
+
+
+def reports(asked: Asked, field: str, window: int) -> str:
+    """How many points came in each stretch of window seconds, the last ending now, for each host
+    that was seen in the last day.
+    """
+    chosen = (where(["host"]), f"time > now() - {REMEMBERED}s", "time < now()")
+    return (
+        f'SELECT count({identifier(field)}) AS "value" FROM {asked.source} '
+        f'WHERE {" AND ".join(chosen)} GROUP BY time({window}s, now()), "host" fill(0)'
     )
 
 
@@ -143,9 +227,13 @@ def expand(query: str, *, start: int, end: int, interval: int, values: Mapping[s
     """
     query = query.replace("$timeFilter", f"time >= {start}ms AND time <= {end}ms")
     query = query.replace("$__interval_ms", str(interval)).replace("$__interval", f"{interval}ms")
-    return expand_variables(query, values)
+    return expand_variables(query, values, end)
 
 
-def expand_variables(query: str, values: Mapping[str, str]) -> str:
-    """A query with the dashboard's variables put in, and Grafana's own left to Grafana."""
+def expand_variables(query: str, values: Mapping[str, str], end: int) -> str:
+    """A query with the dashboard's variables put in, and Grafana's own left to Grafana.
+
+    ${__to}, in ms, is one that only Grafana's web page puts in.
+    """
+    query = query.replace("${__to}", str(end))
     return re.sub(r"\$\{(\w+):regex\}", lambda match: values.get(match[1], ".*"), query)

@@ -35,7 +35,7 @@ class Target:
     """One row: role, path on the host, whose it is, and when it is wanted.
 
     each names what the template is rendered once for (`{}` in the path takes its name): the host's
-    apt repositories or the site's catalogs. template is by default the path.
+    apt repositories or the site's dashboards. template is by default the path.
     """
 
     role: str
@@ -133,7 +133,7 @@ TARGETS: tuple[Target, ...] = (
         "root",
         "grafana",
         "0640",
-        each="catalog",
+        each="dashboard",
         template="/etc/grafana/dashboards/dashboard.json",
     ),
     Target("pushgateway", "/etc/default/prometheus-pushgateway", "root", "root", "0644"),

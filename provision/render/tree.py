@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from provision.alerts.contacts import contact_points
-from provision.catalog.model import Catalog
-from provision.dashboards.build import DATASOURCE_UID, FOLDER, provisioned_dashboard
+from provision.dashboards.render import DATASOURCE_UID, FOLDER, provisioned_dashboards
 from provision.errors import ProvisionError
 from provision.render.alerts import alert_values
 from provision.render.environment import environment
@@ -25,7 +25,7 @@ from provision.render.targets import (
 )
 from provision.render.telegraf import telegraf_values
 from provision.site import Host, Site
-from provision.values import bracketed, go_duration
+from provision.values import bracketed
 
 MANIFEST = ".manifest.json"
 
@@ -37,7 +37,6 @@ class Renderer:
         """Prepare the templates, and the texts that all hosts share."""
         self._site = site
         self._jinja = environment()
-        self._dashboards: dict[str, str] = {}
 
     def files(self, host: Host) -> Iterator[RenderedFile]:
         """The files of one host, in the order of the table."""
@@ -62,23 +61,22 @@ class Renderer:
                 )
                 for repository in wanted_repositories(host)
             ]
-        if target.each == "catalog":
-            return [(catalog.app, {"catalog": catalog}) for catalog in self._site.catalogs]
+        if target.each == "dashboard":
+            return [(name, {"dashboard": text}) for name, text in self._dashboards.items()]
         return [("", {})]
 
     def _text(self, target: Target, host: Host, values: dict[str, Any]) -> str:
-        if "catalog" in values:
-            return self._dashboard(values["catalog"])
+        if "dashboard" in values:
+            return str(values["dashboard"])
         template = self._jinja.get_template(target.source)
         values |= telegraf_values(target.path, host)
         if target.path == ALERT_RULES_PATH:
             values |= alert_values(self._site)
         return template.render(**self._values(target.role, host), **values)
 
-    def _dashboard(self, catalog: Catalog) -> str:
-        if catalog.app not in self._dashboards:
-            self._dashboards[catalog.app] = provisioned_dashboard(catalog)
-        return self._dashboards[catalog.app]
+    @cached_property
+    def _dashboards(self) -> dict[str, str]:
+        return provisioned_dashboards(self._site.catalogs, self._site.interval)
 
     def _values(self, role: str, host: Host) -> dict[str, Any]:
         settings, monitor = host.settings, self._site.monitor.settings
@@ -100,7 +98,7 @@ class Renderer:
                 "folder": FOLDER,
                 "path": DASHBOARDS_PATH,
                 "url": local_url(settings.influxdb_address, settings.influxdb_port),
-                "interval": go_duration(settings.telegraf_interval),
+                "interval": self._site.interval,
                 "root_url": f"{self._site.grafana_url}/",
                 "smtp_secret": "grafana_smtp_password",
                 "contacts": contact_points(settings.grafana_contacts),

@@ -11,6 +11,7 @@ from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
 from provision.catalog.reference import anchor
 from provision.dashboards.build import build_dashboard
+from provision.dashboards.model import Kind
 from tests.catalog.builders import GAUGE, METRIC, TIMER, above, below, catalog, scraped, silent
 
 BUILT_IN = load_catalogs()
@@ -21,10 +22,11 @@ def test_each_condition_has_a_rule_that_leads_to_its_panel_and_its_advice(app: s
     made = BUILT_IN[app]
     metrics = [metric for metric in made.metrics if metric.condition]
     rules = build_rules([made], runbooks="https://docs.example.com/{app}.html")
-    panels = {panel.id: panel.metric for panel in build_dashboard(made).panels}
+    panels = {panel.id: panel for panel in build_dashboard(made).panels}
     for metric, rule in zip(metrics, rules, strict=True):
         assert metric.condition
-        assert panels[rule.panel_id] == metric
+        assert panels[rule.panel_id].kind is Kind.GRAPH
+        assert panels[rule.panel_id].metrics == (metric,)
         assert rule.dashboard_uid == build_dashboard(made).uid
         assert rule.runbook == f"https://docs.example.com/{app}.html#{anchor(made, metric)}"
         assert metric.condition.advice in rule.description

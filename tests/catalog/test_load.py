@@ -64,7 +64,8 @@ def test_every_error_is_told_at_once_with_line_key_path_and_hint(tmp_path: Path)
         "line 10: metrics[0].unit: 'eggs' is not 'count', 'bytes', 'bits', 'nanoseconds', "
         "'microseconds', 'milliseconds', 'seconds', 'percent' or 'ratio'",
         "line 13: metrics[0].colour: no such key (known are name, type, unit, title, description, "
-        "measurement, labels, percentiles, fields, always, condition, deprecated, formerly)",
+        "measurement, labels, percentiles, fields, always, condition, signal, family, deprecated, "
+        "formerly)",
         "line 14: metrics[0].discription: no such key (did you mean 'description'?)",
     ]
 

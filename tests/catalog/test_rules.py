@@ -273,6 +273,25 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
     ("silence-told", gathered(silent("59s", always=True)), "between 1m and 12h", gathered(UP)),
     ("silence-told", gathered(silent("13h", always=True)), "between 1m and 12h", gathered(UP)),
     (
+        "family-alike",
+        catalog(above(5, family="Trade")),
+        "a panel of its own",
+        catalog(METRIC | {"family": "Trade"}),
+    ),
+    *(
+        (
+            "family-alike",
+            catalog(METRIC | {"family": "Trade"}, OTHER | {"family": "Trade"} | change),
+            f"its {key} is",
+            catalog(METRIC | {"family": "Trade"}, OTHER | {"family": "Trade"}),
+        )
+        for key, change in (
+            ("unit", {"unit": "bytes"}),
+            ("signal", {"signal": "errors"}),
+            ("type", {"type": "gauge", "signal": "traffic"}),
+        )
+    ),
+    (
         "deprecated-expected",
         catalog(METRIC | {"deprecated": "Use returns.", "always": True}),
         "leave out always",

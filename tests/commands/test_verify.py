@@ -255,8 +255,9 @@ def test_one_looks_back_as_far_as_one_is_asked_to(
     assert since('SELECT count("value") FROM') == {7_200_000}
     # Clocks of hosts differ a little.
     assert since('"provision_probe"') == {1000}
-    assert since("GROUP BY time(") == {3_600_000}
+    assert since("GROUP BY time(10000ms)") == {3_600_000}
     ends = {s.split("time <= ")[1].split("ms")[0] for s in world.asked if "time <= " in s}
+    assert any(f"time > {NOW}ms - 300s" in statement for statement in world.asked)
     assert ends == {str(NOW)}
     world.asked.clear()
     verified(capsys)
@@ -267,7 +268,7 @@ def test_a_panel_without_data_answers_and_says_so(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def details() -> set[str]:
-        return {f["detail"] for f in verified(capsys) if f["name"] == "realm: Sessions online"}
+        return {f["detail"] for f in verified(capsys) if f["name"] == "realm: Realms open"}
 
     assert details() == {"InfluxDB: answers, 1 points"}
     world.empty_panels = True

@@ -15,9 +15,11 @@ from provision.dashboards.queries import (
     expand_variables,
     highest,
     identifier,
+    judged,
     level,
     mean_time,
     measurements_of,
+    now,
     rate_of_counts,
     rate_of_deltas,
     tag_values,
@@ -61,7 +63,7 @@ def test_no_name_becomes_code_in_a_query(name: str) -> None:
     assert unquoted(quoted, '"') == name
     for query in (level(hostile, name), rate_of_counts(hostile, name), highest(hostile, name)):
         rest = query.replace(quoted, "NAME")
-        assert rest.count("NAME") == 4
+        assert rest.count("NAME") == (5 if "rate" in rest else 4)
         assert "FROM NAME, NAME WHERE $timeFilter GROUP BY time($__interval), NAME" in rest
 
 
@@ -77,11 +79,11 @@ def test_grafanas_variables_are_put_in() -> None:
 
 
 def test_a_dashboards_variables_are_put_in_and_grafanas_own_left() -> None:
-    expanded = expand_variables(rate_of_deltas(ASKED, "value"), {"model": "a|b"})
+    expanded = expand_variables(rate_of_deltas(ASKED, "value"), {"model": "a|b"}, 5)
     assert expanded == (
         'SELECT sum("value") * 1000 / $__interval_ms FROM "m" '
         'WHERE "host" =~ /^.*$/ AND "model" =~ /^a|b$/ AND $timeFilter '
-        'GROUP BY time($__interval), "host", "model" fill(none)'
+        'GROUP BY time($__interval), "host", "model" fill(null)'
     )
 
 
@@ -89,7 +91,6 @@ def test_a_dashboards_variables_are_put_in_and_grafanas_own_left() -> None:
     ("query", "selected"),
     [
         (rate_of_deltas(ASKED, "f"), 'sum("f") * 1000 / $__interval_ms'),
-        (rate_of_counts(ASKED, "f"), 'non_negative_derivative(last("f"), 1s)'),
         (level(ASKED, "f"), 'last("f")'),
         (highest(ASKED, "f"), 'max("f")'),
         (mean_time(ASKED), 'sum("sum") / sum("count")'),
@@ -99,14 +100,47 @@ def test_each_query_selects_what_it_is_named_after(query: str, selected: str) ->
     assert query == (
         f'SELECT {selected} FROM "m" '
         'WHERE "host" =~ /^${host:regex}$/ AND "model" =~ /^${model:regex}$/ AND $timeFilter '
-        'GROUP BY time($__interval), "host", "model" fill(none)'
+        'GROUP BY time($__interval), "host", "model" fill(null)'
     )
+
+
+def test_a_rate_of_counts_is_laid_into_the_intervals_once_more() -> None:
+    groups = 'GROUP BY time($__interval), "host", "model"'
+    assert rate_of_counts(ASKED, "f", " / 1000") == (
+        'SELECT last("rate") / 1000 FROM (SELECT non_negative_derivative(last("f"), 1s) AS "rate" '
+        'FROM "m" WHERE "host" =~ /^${host:regex}$/ AND "model" =~ /^${model:regex}$/ '
+        f"AND $timeFilter {groups}) WHERE $timeFilter {groups} fill(null)"
+    )
+
+
+def test_what_is_so_now_is_what_a_condition_is_about(catalogs: Catalogs) -> None:
+    def judged_of(app: str, name: str) -> str:
+        catalog = catalogs[app]
+        metric = next(metric for metric in catalog.metrics if metric.name == name)
+        return judged(catalog, metric, "TIME")
+
+    assert judged_of("realm", "authentication.failed") == (
+        'SELECT sum("value") AS "value" FROM "realm_authentication_failed" '
+        'WHERE TIME GROUP BY "host", "hostname"'
+    )
+    assert judged_of("host", "mem.used_percent").startswith('SELECT last("used_percent") AS')
+    assert judged_of("tinybird-jobs", "total").startswith('SELECT sum("sum") / sum("count") AS')
+    assert judged_of("pipeline", "internal_agent.metrics_dropped") == (
+        'SELECT sum("increase") AS "value" FROM (SELECT '
+        'non_negative_difference("metrics_dropped") AS "increase" FROM "internal_agent" '
+        'WHERE TIME GROUP BY *) GROUP BY "host"'
+    )
+    realm = catalogs["realm"]
+    query = now(realm, realm.metrics[0], "max", ("host",))
+    assert query.startswith('SELECT max("value") AS "value" FROM (SELECT sum("value")')
+    expanded = expand(query, start=1000, end=900_000, interval=10, values={})
+    assert "time > 900000ms - 300s AND time <= 900000ms" in expanded
 
 
 def test_what_nothing_is_chosen_by_is_asked_for_its_time_alone() -> None:
     asked = Asked(("a", "b"), (), ())
     assert level(asked, "f") == (
-        'SELECT last("f") FROM "a", "b" WHERE $timeFilter GROUP BY time($__interval) fill(none)'
+        'SELECT last("f") FROM "a", "b" WHERE $timeFilter GROUP BY time($__interval) fill(null)'
     )
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from provision.alerts.rules import build_rules, rule_uid
 from provision.catalog.load import load_catalogs
-from provision.dashboards.build import dashboard_uid
+from provision.dashboards.panels import dashboard_uid
 from provision.paths import CATALOGS
 from provision.secrets import write_secrets
 from tests.e2e.conftest import ENGINES, GRAFANA_PACKAGES, StageSetter, needs_grafana

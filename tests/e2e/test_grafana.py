@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from provision.dashboards.build import DATASOURCE_UID, build_dashboard
+from provision.dashboards.fleet import all_dashboards
+from provision.dashboards.render import DATASOURCE_UID
 from provision.services import viewer
 from provision.verify.panels import check_panels_in_grafana
 from tests.e2e.conftest import ENGINES, GRAFANA_PACKAGES, StageSetter, needs_grafana
@@ -80,13 +81,14 @@ def test_the_datasource_answers_and_can_only_read(site: Site) -> None:
 def test_the_dashboards_are_loaded_and_nothing_is_complained_of(site: Site) -> None:
     catalogs = site.stage.fleet.site.catalogs
     assert {catalog.app for catalog in catalogs} == {"host", "pipeline", "realm"}
-    for catalog in catalogs:
-        status, answer = as_admin(site, f"/api/dashboards/uid/{build_dashboard(catalog).uid}")
-        assert status == 200
+    for name, built in all_dashboards(catalogs).items():
+        status, answer = as_admin(site, f"/api/dashboards/uid/{built.uid}")
+        assert status == 200, name
         dashboard = json.loads(answer)
         assert dashboard["meta"]["provisioned"]
-        shown = [panel for panel in dashboard["dashboard"]["panels"] if panel["type"] != "row"]
-        assert len(shown) >= len(catalog.metrics)
+        panels = dashboard["dashboard"]["panels"]
+        shown = [p for row in panels for p in (row, *row.get("panels", ())) if p["type"] != "row"]
+        assert len(shown) == len(built.panels)
         assert all(panel.get("description") for panel in shown)
     log = site.on(
         site.monitor,

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, pushadd_to_gate
 from statsd import StatsClient, TCPStatsClient
 
 from provision.catalog.load import load_catalogs
-from provision.dashboards.build import build_queries
+from provision.dashboards.panels import graph
 from provision.dashboards.queries import expand
 from provision.influx import InfluxDB
 from provision.verify.findings import Status
@@ -471,7 +471,7 @@ def test_a_restart_of_the_application_is_no_spike_in_its_panel(
 ) -> None:
     catalog = load_catalogs()["dataclay"]
     (metric,) = (m for m in catalog.metrics if m.name == "dataclay_inmemory_misses_total")
-    (query,) = build_queries(catalog, metric)
+    (query,) = graph(catalog, [metric]).queries
     reader = database.reader()
     scraped, gateway = ports(scraping)[0], scraping.host.settings.pushgateway_port
     wheres = [

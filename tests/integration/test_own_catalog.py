@@ -7,7 +7,7 @@ from pathlib import Path
 
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Transport
-from provision.dashboards.build import build_queries
+from provision.dashboards.panels import graph
 from provision.dashboards.queries import expand
 from provision.traffic import documented_traffic
 from provision.verify.arrival import Sent, check_metrics
@@ -93,7 +93,7 @@ def test_the_past_under_a_former_name_is_on_the_panel(database: Database, tmp_pa
         f"shop_orders_total,host=past,region=eu value=5i {now - 30}",
         f"shop_orders_placed,host=past,region=eu value=9i {now - 10}",
     )
-    (query,) = build_queries(shop, orders)
+    (query,) = graph(shop, [orders]).queries
     text = expand(
         query.text,
         start=(now - 60) * 1000,

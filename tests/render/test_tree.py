@@ -80,7 +80,7 @@ def test_every_application_has_a_dashboard(fleet_of: Make, tmp_path: Path) -> No
     files = tree(fleet_of(FLEET), tmp_path / "tree")
     found = {Path(path).stem for path in files if "/dashboards/provision/" in path}
     applications = {"realm", "django-clickhouse", "tinybird-jobs", "dataclay"}
-    assert found == applications | {"host", "pipeline"}
+    assert found == applications | {"host", "pipeline", "overview"}
 
 
 def test_the_inputs_are_those_of_the_ways_in(fleet_of: Make, tmp_path: Path) -> None:

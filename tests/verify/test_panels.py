@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from provision.catalog.model import Catalog
-from provision.dashboards.build import DATASOURCE_UID, build_dashboard, provisioned_dashboard
+from provision.dashboards.fleet import all_dashboards
+from provision.dashboards.render import DATASOURCE_UID, rendered_dashboards
 from provision.errors import ProvisionError
 from provision.grafana import Grafana
 from provision.influx import Answer, Series
@@ -47,21 +47,29 @@ def points(*counts: int) -> Answer:
 
 
 def loaded(catalog: Catalog) -> dict[str, Any]:
-    dashboard: dict[str, Any] = json.loads(provisioned_dashboard(catalog))
-    return {build_dashboard(catalog).uid: dashboard}
+    """The dashboards of a catalog, by uid: its own, and the overview."""
+    return rendered_dashboards([catalog], DATASOURCE_UID)
+
+
+def every_panel(*catalogs: Catalog) -> list[tuple[str, str, str]]:
+    """All panels that ask, in their order: dashboard, kind, title."""
+    return [
+        (name, panel.kind.value, panel.title)
+        for name, dashboard in all_dashboards(catalogs).items()
+        for panel in dashboard.panels
+        if panel.queries
+    ]
 
 
 def test_every_panel_of_every_catalog_is_asked(catalogs: Catalogs) -> None:
     database = Told(lambda _: points(2, 3))
     outcomes = check_panels(database, list(catalogs.values()), 1000, 2000)
-    assert [(o.app, o.panel.metric) for o in outcomes] == [
-        (catalog.app, panel.metric)
-        for catalog in catalogs.values()
-        for panel in build_dashboard(catalog).panels
-    ]
+    asked = [(o.dashboard, o.panel.kind.value, o.panel.title) for o in outcomes]
+    assert asked == every_panel(*catalogs.values())
+    assert {"overview", *catalogs} == {dashboard for dashboard, _, _ in asked}
     assert all(o.ok and o.points == 5 for o in outcomes)
     assert not any("$" in statement.replace("$/", "") for statement in database.statements)
-    assert "time >= 1000ms AND time <= 2000ms" in database.statements[0]
+    assert any("time >= 1000ms AND time <= 2000ms" in each for each in database.statements)
     # A timer's panel has several queries, and counts the series of all of them.
     (timer,) = [o for o in outcomes if o.panel.title == "Step time"]
     assert len(timer.panel.queries) == 4
@@ -86,7 +94,13 @@ def test_an_error_is_told_and_no_panel_is_fine_with_one(realm: Catalog) -> None:
         return answer(Series("m", {}, ({"v": 1},)), error="type conflict" if wrong else None)
 
     outcomes = check_panels(Told(tell), [realm], 0, 1)
-    assert [o.error for o in outcomes if not o.ok] == ["type conflict"]
+    # Its graph, and its number on both dashboards.
+    assert {o.error for o in outcomes if not o.ok} == {"type conflict"}
+    assert [(o.dashboard, o.panel.kind.value) for o in outcomes if not o.ok] == [
+        ("realm", "stat"),
+        ("realm", "timeseries"),
+        ("overview", "stat"),
+    ]
 
 
 def test_an_error_of_any_query_is_the_panels(catalogs: Catalogs) -> None:
@@ -102,43 +116,51 @@ def test_an_error_of_any_query_is_the_panels(catalogs: Catalogs) -> None:
 
 def test_no_data_is_no_answer(realm: Catalog) -> None:
     outcomes = check_panels(Told(nothing), [realm], 0, 1)
-    assert len(outcomes) == 18
+    assert len(outcomes) == len(every_panel(realm)) > 18
     assert not any(o.ok for o in outcomes)
     assert check_panels(Told(nothing), [], 0, 1) == []
 
 
+def test_what_is_empty_is_no_point(realm: Catalog) -> None:
+    def tell(_: str) -> Answer:
+        return answer(Series("m", {}, ({"time": 1, "v": None}, {"time": 2, "v": None})))
+
+    outcomes = check_panels(Told(tell), [realm], 0, 1)
+    assert {(o.series > 0, o.points, o.ok) for o in outcomes} == {(True, 0, False)}
+
+
 def test_grafana_is_asked_what_stands_on_its_own_dashboard(realm: Catalog) -> None:
     dashboards = loaded(realm)
-    (dashboard,) = dashboards.values()
-    target = dashboard["panels"][1]["targets"][0]
+    target = dashboards["provision-realm"]["panels"][1]["targets"][0]
     target["query"] = 'SELECT 1 FROM "by_hand" WHERE "host" =~ /^${host:regex}$/ AND $timeFilter'
-    results = {"by_hand": (0, 0, "by hand it is wrong"), "realm_session_online": (0, 0, None)}
+    results = {"by_hand": (0, 0, "by hand it is wrong"), "realm_realms_open": (0, 0, None)}
     grafana = Showing(dashboards, results)
     outcomes = check_panels_in_grafana(grafana, [realm], 1000, 2000)
     assert grafana.asked[0] == ('SELECT 1 FROM "by_hand" WHERE "host" =~ /^.*$/ AND $timeFilter')
     assert outcomes[0].error == "by hand it is wrong"
-    assert [o.panel.measurement for o in outcomes if not o.ok] == [
-        outcomes[0].panel.measurement,
-        "realm_session_online",
+    assert [o.panel.title for o in outcomes if not o.ok] == [
+        outcomes[0].panel.title,
+        "Realms open",
     ]
-    assert sum(o.ok for o in outcomes) == 16
+    assert len(outcomes) == len(every_panel(realm))
 
 
 def test_a_panel_that_is_not_there_is_a_fault_and_no_bug(realm: Catalog) -> None:
     dashboards = loaded(realm)
-    (dashboard,) = dashboards.values()
+    dashboard = dashboards["provision-realm"]
     removed, emptied = [p for p in dashboard["panels"] if p["type"] == "timeseries"][:2]
     dashboard["panels"].remove(removed)
     emptied["targets"] = []
     dashboard["panels"].append({"id": 999, "type": "text"})
-    dashboard["panels"][-2]["targets"].append({"refId": "Z", "expr": "up"})
+    other = next(p for p in reversed(dashboard["panels"]) if p["type"] == "timeseries")
+    other["targets"].append({"refId": "Z", "expr": "up"})
     outcomes = check_panels_in_grafana(Showing(dashboards, {}), [realm], 1000, 2000)
     missing = {o.panel.title: o.error for o in outcomes if not o.ok}
     assert missing == dict.fromkeys(
         (removed["title"], emptied["title"]), "not on the dashboard that Grafana has"
     )
     # What is there got its own answers.
-    assert sum(o.points == 2 for o in outcomes) == 16
+    assert sum(o.points == 2 for o in outcomes) == len(every_panel(realm)) - 2
 
 
 def test_a_dashboard_that_is_not_there_is_told(catalogs: Catalogs) -> None:

@@ -1,0 +1,282 @@
+"""The panels of a metric: a number for now, coloured as its alert, and a graph with its line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from provision.catalog.model import (
+    Catalog,
+    Input,
+    Metric,
+    MetricType,
+    Severity,
+    Signal,
+    percentile,
+)
+from provision.catalog.reference import worry
+from provision.catalog.units import TIMES, Unit, grafana_unit, seconds_in
+from provision.dashboards.layout import identity
+from provision.dashboards.model import (
+    GRAPH,
+    NEUTRAL,
+    NUMBER,
+    OK,
+    Kind,
+    Link,
+    Panel,
+    Query,
+    Step,
+    Style,
+)
+from provision.dashboards.queries import (
+    WINDOW,
+    asked_of,
+    highest,
+    level,
+    mean_is_kept,
+    mean_time,
+    now,
+    rate_of_counts,
+    rate_of_deltas,
+    reports,
+    variable_tags,
+)
+from provision.values import seconds
+
+COLOURS = {Severity.INFO: "blue", Severity.WARNING: "orange", Severity.CRITICAL: "red"}
+# A threshold counts from its value on, a condition above it: nothing countable is between the two.
+JUST_ABOVE_ZERO = 1e-6
+_MOST = {Unit.PERCENT: 100.0, Unit.RATIO: 1.0}
+
+
+def graph(catalog: Catalog, metrics: Sequence[Metric]) -> Panel:
+    """The graph of a metric, or of several that are read together."""
+    first = metrics[0]
+    title = first.family or first.title
+    texts = [
+        (text, _plain(f"{metric.title} {name}" if len(metrics) > 1 else name))
+        for metric in metrics
+        for text, name in _asked(catalog, metric)
+    ]
+    return Panel(
+        id=graph_id(first),
+        kind=Kind.GRAPH,
+        size=GRAPH,
+        title=title,
+        description="\n\n".join(describe(catalog, metric) for metric in metrics),
+        unit=graph_unit(first),
+        queries=_queries(texts),
+        metrics=tuple(metrics),
+        steps=steps(first, scale(first)),
+        style=_style(catalog, first),
+        links=(
+            Link(
+                "Host ${__field.labels.host}",
+                "/d/provision-host?${__url_time_range}&${datasource:queryparam}"
+                "&var-host=${__field.labels.host}",
+            ),
+        ),
+    )
+
+
+def number(catalog: Catalog, metric: Metric, chosen: Sequence[str]) -> Panel:
+    """What a metric is now, as one number over all series: the worst, where it has a condition."""
+    if silent(metric):
+        return silent_hosts(catalog, metric)
+    counter = metric.type is MetricType.COUNTER
+    return Panel(
+        id=identity("now", metric.name, metric.type),
+        kind=Kind.STAT,
+        size=NUMBER,
+        title=metric.title,
+        description=f"{_number_is(catalog, metric)}\n\n{describe(catalog, metric)}",
+        unit=grafana_unit(metric.unit),
+        queries=(Query("A", now(catalog, metric, function(metric), chosen), metric.title),),
+        metrics=(metric,),
+        steps=steps(metric),
+        # Where no event came, there were none.
+        nothing="0" if counter and catalog.input is Input.STATSD else None,
+        links=(_to_graph(catalog, metric),),
+    )
+
+
+def silent_hosts(catalog: Catalog, metric: Metric) -> Panel:
+    """How many of the hosts that were seen in the last day say nothing now.
+
+    The series of all hosts become rows, those that still report are left out, the rest is counted.
+    """
+    window = round(seconds(silent(metric) or "0s"))
+    asked = asked_of(catalog, metric)
+    last = "Last *"
+    return Panel(
+        id=identity("silent", metric.name),
+        kind=Kind.STAT,
+        size=NUMBER,
+        title="Silent hosts",
+        description=f"Hosts of the last day from which nothing came in the last {silent(metric)}."
+        f"\n\n{describe(catalog, metric)}",
+        unit=grafana_unit(Unit.COUNT),
+        queries=(Query("A", reports(asked, catalog.field(metric), window), "$tag_host"),),
+        metrics=(metric,),
+        steps=(Step(OK), Step(COLOURS[Severity.CRITICAL], 1)),
+        nothing="0",
+        calculation="count",
+        transformations=(
+            {"id": "reduce", "options": {"reducers": ["lastNotNull"], "mode": "seriesToRows"}},
+            {
+                "id": "filterByValue",
+                "options": {
+                    "type": "include",
+                    "match": "all",
+                    "filters": [
+                        {"fieldName": last, "config": {"id": "lower", "options": {"value": 1}}}
+                    ],
+                },
+            },
+        ),
+        links=(_to_graph(catalog, metric),),
+    )
+
+
+def silent(metric: Metric) -> str | None:
+    """How long nothing may come of a metric, where its condition is about that."""
+    return metric.condition.silent if metric.condition else None
+
+
+def graph_id(metric: Metric) -> int:
+    """The id that the graph of a metric has, if no other has it before."""
+    return identity("graph", metric.family or f"{metric.name} {metric.type}")
+
+
+def function(metric: Metric) -> str:
+    """How the series of a metric become one number."""
+    if metric.condition and metric.condition.bound is not None:
+        return "max" if metric.condition.above is not None else "min"
+    # Shares and times of several series have no sum.
+    return "max" if metric.unit in _MOST or metric.type is MetricType.TIMER else "sum"
+
+
+def steps(metric: Metric, scale: float = 1) -> tuple[Step, ...]:
+    """The colours of a metric's condition: green is fine, the severity's own colour is not.
+
+    scale is what one of the condition's numbers is on the panel.
+    """
+    condition = metric.condition
+    if condition is None or condition.bound is None:
+        return (Step(NEUTRAL),)
+    bad, bound = COLOURS[condition.severity], condition.bound * scale
+    if condition.above is None:
+        return Step(bad), Step(OK, bound)
+    return Step(OK), Step(bad, bound or JUST_ABOVE_ZERO)
+
+
+def scale(metric: Metric) -> float:
+    """What one of a condition's numbers is on a graph, which shows of a counter a second's."""
+    return 1 / WINDOW / _per_second(metric) if metric.type is MetricType.COUNTER else 1
+
+
+def graph_unit(metric: Metric) -> str:
+    """Grafana's unit of a graph: of a counter a second's; time in a second is a share."""
+    if metric.type is MetricType.COUNTER:
+        if metric.unit in TIMES:
+            return grafana_unit(Unit.RATIO)
+        return grafana_unit(metric.unit, per_second=True)
+    return grafana_unit(metric.unit)
+
+
+def _per_second(metric: Metric) -> float:
+    """How much of a counter's unit a second has, where it counts time."""
+    return seconds_in(metric.unit) if metric.unit in TIMES else 1.0
+
+
+def _asked(catalog: Catalog, metric: Metric) -> list[tuple[str, str]]:
+    """What a graph asks of a metric, each with what its series are called."""
+    asked = asked_of(catalog, metric)
+    # A label that has one value tells nothing apart.
+    tags = [tag for tag in catalog.tags(metric) if len(metric.labels.get(tag) or ()) != 1]
+    name = " ".join(f"$tag_{tag}" for tag in ("host", *tags))
+    field = catalog.field(metric)
+    if metric.type is MetricType.TIMER:
+        texts = [(highest(asked, percentile(p)), f"p{p:g} {name}") for p in metric.percentiles]
+        if mean_is_kept(metric):
+            texts.append((mean_time(asked), f"mean {name}"))
+        # Of its fields the catalog may keep only such as say little by themselves.
+        return texts or [(level(asked, field), f"{field} {name}")]
+    if metric.type is not MetricType.COUNTER:
+        return [(level(asked, field), name)]
+    if catalog.cumulative:
+        share = _per_second(metric)
+        return [(rate_of_counts(asked, field, "" if share == 1 else f" / {share:.0f}"), name)]
+    return [(rate_of_deltas(asked, field), name)]
+
+
+def _queries(texts: Sequence[tuple[str, str]]) -> tuple[Query, ...]:
+    return tuple(Query(reference(i), *each) for i, each in enumerate(texts))
+
+
+def reference(index: int) -> str:
+    """The refId of a query: A to Z, then A1 and so on."""
+    round_, letter = divmod(index, 26)
+    return chr(ord("A") + letter) + (str(round_) if round_ else "")
+
+
+def _style(catalog: Catalog, metric: Metric) -> Style:
+    """Errors are red bars on top of each other, everything else a line for each series."""
+    errors = metric.says is Signal.ERRORS
+    counter = metric.type is MetricType.COUNTER
+    colour = COLOURS[metric.condition.severity] if metric.condition else "red"
+    return Style(
+        sparse=catalog.input is Input.STATSD and metric.type is not MetricType.GAUGE,
+        stacked=errors and counter and not metric.family,
+        line=metric.condition is not None and not silent(metric),
+        colour=colour if errors and not metric.family else None,
+        most=_MOST.get(metric.unit),
+    )
+
+
+def _to_graph(catalog: Catalog, metric: Metric) -> Link:
+    return Link(
+        f"Graph of {_plain(metric.family or metric.title)}",
+        f"/d/{dashboard_uid(catalog)}?${{__url_time_range}}&${{__all_variables}}"
+        f"&viewPanel={graph_id(metric)}",
+    )
+
+
+def dashboard_uid(catalog: Catalog) -> str:
+    """The uid of an application's dashboard; Grafana takes 40 characters."""
+    return f"provision-{catalog.app}"[:40]
+
+
+def chosen_by(catalog: Catalog, metric: Metric) -> tuple[str, ...]:
+    """The variables of an application's dashboard that a metric is chosen by."""
+    variables = {"host", *variable_tags(catalog)}
+    return tuple(tag for tag in ("host", *catalog.tags(metric)) if tag in variables)
+
+
+def _number_is(catalog: Catalog, metric: Metric) -> str:
+    """What the one number is."""
+    what = {
+        MetricType.COUNTER: "Increase in the last 5 minutes",
+        MetricType.TIMER: "Mean of the last 5 minutes",
+    }.get(metric.type, "Last value")
+    over = {"max": "the highest of all series", "min": "the lowest of all series"}
+    return f"{what}, {over.get(function(metric), 'all series together')}."
+
+
+def describe(catalog: Catalog, metric: Metric) -> str:
+    """What a panel says of its metric: meaning, bucket as documented, type, when to worry."""
+    kind = {Input.STATSD: "Bucket", Input.PROMETHEUS: "Metric", Input.TELEGRAF: "Field"}
+    name = f"{kind[catalog.input]}: `{catalog.bucket(metric)}` ({metric.type})."
+    parts = [metric.description, name]
+    if metric.deprecated:
+        parts.append(f"Deprecated: {metric.deprecated}")
+    if condition := metric.condition:
+        when = worry(catalog, metric, condition)
+        parts.append(f"To worry about ({condition.severity}) when {when}. {condition.advice}")
+    return "\n\n".join(parts)
+
+
+def _plain(text: str) -> str:
+    """A name of series in which Grafana finds no variable but its `$tag_…`."""
+    return re.sub(r"\$(?!tag_)|\[\[", " ", text)

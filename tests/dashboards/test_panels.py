@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from provision.catalog.model import Catalog, Condition, Former, Metric, Severity, TimerField
+from provision.dashboards.build import build_dashboard
+from provision.dashboards.model import NEUTRAL, Kind, Panel, Step
+from provision.dashboards.panels import describe, graph, number, reference, steps
+from tests.hostile import HOSTILE
+
+Catalogs = Mapping[str, Catalog]
+
+
+def metric_of(catalog: Catalog, title: str) -> Metric:
+    return next(metric for metric in catalog.metrics if metric.title == title)
+
+
+def graph_of(catalog: Catalog, title: str) -> Panel:
+    return graph(catalog, [metric_of(catalog, title)])
+
+
+def with_condition(metric: Metric, **condition: object) -> Metric:
+    made = {"severity": "warning", "advice": "Look."} | condition
+    return metric.model_copy(update={"condition": Condition.model_validate(made)})
+
+
+def test_counters_are_rates_and_gauges_levels(realm: Catalog) -> None:
+    started = graph_of(realm, "Sessions started")
+    assert 'sum("value") * 1000 / $__interval_ms' in started.queries[0].text
+    assert started.unit == "cps"
+    online = graph_of(realm, "Sessions online")
+    assert 'last("value")' in online.queries[0].text
+    assert online.unit == "short"
+    assert graph_of(realm, "Bytes sent since the start").unit == "bytes"
+
+
+def test_counts_since_the_start_are_rates_too(catalogs: Catalogs) -> None:
+    (hits,) = graph_of(catalogs["dataclay"], "Hits in memory").queries
+    assert 'non_negative_derivative(last("value"), 1s)' in hits.text
+    assert 'FROM "dataclay_inmemory_hits_total"' in hits.text
+    assert graph_of(catalogs["host"], "Network received").unit == "Bps"
+
+
+def test_time_in_a_second_is_a_share(catalogs: Catalogs) -> None:
+    busy = graph_of(catalogs["host"], "Disk busy")  # milliseconds since the start
+    assert busy.unit == "percentunit"
+    assert 'last("rate") / 1000 FROM' in busy.queries[0].text
+
+
+def test_what_was_sent_as_timing_in_seconds_is_shown_in_seconds(catalogs: Catalogs) -> None:
+    jobs = catalogs["tinybird-jobs"]
+    assert graph_of(jobs, "Time from creation to end").unit == "s"
+    assert graph_of(catalogs["django-clickhouse"], "Batch time").unit == "ms"
+
+
+def test_a_timer_is_its_percentiles_and_the_mean_of_all_its_times(catalogs: Catalogs) -> None:
+    panel = graph_of(catalogs["django-clickhouse"], "Step time")
+    tags = "$tag_host $tag_prefix $tag_model $tag_step"
+    assert [(query.ref, query.alias) for query in panel.queries] == [
+        ("A", f"p50 {tags}"),
+        ("B", f"p95 {tags}"),
+        ("C", f"p99 {tags}"),
+        ("D", f"mean {tags}"),
+    ]
+    assert [query.text.split(" FROM ")[0] for query in panel.queries] == [
+        'SELECT max("50_percentile")',
+        'SELECT max("95_percentile")',
+        'SELECT max("99_percentile")',
+        'SELECT sum("sum") / sum("count")',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("percentiles", "fields", "asked"),
+    [
+        ((99.9,), (), ['max("99.9_percentile")']),
+        ((), ("sum", "count"), ['sum("sum") / sum("count")']),
+        ((), ("mean", "upper"), ['last("mean")']),
+        ((), ("upper",), ['last("upper")']),
+        ((50,), ("sum",), ['max("50_percentile")']),
+    ],
+)
+def test_a_timer_of_which_little_is_kept_is_on_a_panel_too(
+    catalogs: Catalogs,
+    percentiles: tuple[float, ...],
+    fields: tuple[TimerField, ...],
+    asked: list[str],
+) -> None:
+    catalog = catalogs["django-clickhouse"]
+    kept = metric_of(catalog, "Step time").model_copy(
+        update={"percentiles": percentiles, "fields": tuple(map(TimerField, fields))}
+    )
+    queries = graph(catalog, [kept]).queries
+    assert [q.text.removeprefix("SELECT ").split(" FROM ")[0] for q in queries] == asked
+
+
+def test_what_is_read_together_says_which_is_which(realm: Catalog) -> None:
+    panel = graph(
+        realm, [metric_of(realm, "Sessions started"), metric_of(realm, "Sessions terminated")]
+    )
+    assert panel.title == "Sessions"
+    assert [query.alias for query in panel.queries] == [
+        "Sessions started $tag_host $tag_hostname",
+        "Sessions terminated $tag_host $tag_hostname",
+    ]
+    for metric in panel.metrics:
+        assert metric.description in panel.description
+
+
+def test_a_label_with_one_value_tells_nothing_apart(catalogs: Catalogs) -> None:
+    panel = graph_of(catalogs["host"], "Processor in use")
+    assert panel.queries[0].alias == "$tag_host"
+    assert '"cpu"' in panel.queries[0].text.split("GROUP BY")[1]
+
+
+@pytest.mark.parametrize("title", HOSTILE)
+def test_no_title_names_a_variable_in_the_name_of_a_series(realm: Catalog, title: str) -> None:
+    metric = realm.metrics[0].model_copy(update={"title": title})
+    for query in graph(realm, [metric, metric]).queries:
+        assert set(re.findall(r"\$\w+", query.alias)) == {"$tag_host", "$tag_hostname"}
+        assert "[[" not in query.alias and "${" not in query.alias
+
+
+def test_the_line_of_a_graph_is_where_its_alert_is(realm: Catalog) -> None:
+    counter, gauge = realm.metrics[0], metric_of(realm, "Sessions online")
+    # A counter's condition is about five minutes, its graph about a second.
+    panel = graph(realm, [with_condition(counter, above=30)])
+    assert panel.steps == (Step("green"), Step("orange", 0.1))
+    assert panel.style.line
+    assert graph(realm, [with_condition(gauge, above=30)]).steps[1].value == 30
+    assert not graph(realm, [gauge]).style.line
+
+
+def test_the_number_of_a_counter_is_its_alert_s(realm: Catalog) -> None:
+    panel = number(
+        realm, with_condition(realm.metrics[0], above=30, severity="critical"), ("host",)
+    )
+    assert panel.steps == (Step("green"), Step("red", 30))
+    assert panel.nothing == "0"
+    assert panel.queries[0].text.startswith('SELECT max("value")')
+
+
+def test_what_is_below_its_bound_is_bad_and_what_is_not_is_fine(realm: Catalog) -> None:
+    gauge = with_condition(metric_of(realm, "Sessions online"), below=5)
+    assert steps(gauge) == (Step("orange"), Step("green", 5))
+    assert number(realm, gauge, ()).queries[0].text.startswith('SELECT min("value")')
+
+
+def test_none_is_fine_where_none_should_be(realm: Catalog) -> None:
+    fine, bad = steps(with_condition(realm.metrics[0], above=0))
+    assert fine.colour == "green"
+    # Grafana takes the colour of a step from its value on, and the condition is above 0.
+    assert bad.value is not None and 0 < bad.value < 0.001 and math.isfinite(bad.value)
+
+
+def test_what_nobody_worries_about_has_no_colour(realm: Catalog) -> None:
+    metric = metric_of(realm, "Sessions online")
+    assert steps(metric) == (Step(NEUTRAL),)
+    assert number(realm, metric, ()).queries[0].text.startswith('SELECT sum("value")')
+
+
+def test_shares_and_times_are_not_added_up(catalogs: Catalogs) -> None:
+    for app, title in (("host", "Swap in use"), ("tinybird-jobs", "Time from start to end")):
+        catalog = catalogs[app]
+        panel = number(catalog, metric_of(catalog, title), ())
+        assert panel.queries[0].text.startswith('SELECT max("value")')
+
+
+def test_silent_hosts_are_counted(catalogs: Catalogs) -> None:
+    host = catalogs["host"]
+    uptime = metric_of(host, "Up for")
+    panel = number(host, uptime, ("host",))
+    assert panel.title == "Silent hosts"
+    assert panel.steps == (Step("green"), Step("red", 1))
+    (query,) = panel.queries
+    assert 'GROUP BY time(300s, now()), "host" fill(0)' in query.text
+    assert uptime.condition and uptime.condition.advice in panel.description
+
+
+def test_errors_are_red_and_other_series_have_colours_of_their_own(realm: Catalog) -> None:
+    assert graph_of(realm, "Authentications failed").style.colour == "orange"
+    assert graph_of(realm, "Sessions online").style.colour is None
+    critical = with_condition(realm.metrics[0], above=0, severity="critical")
+    assert graph(realm, [critical]).style.colour == "red"
+
+
+def test_a_panel_says_when_to_worry_and_what_goes_away(realm: Catalog) -> None:
+    metric = realm.metrics[0].model_copy(
+        update={
+            "condition": Condition(below=2.5, severity=Severity.WARNING, advice="Look."),
+            "deprecated": "See another.",
+        }
+    )
+    text = describe(realm, metric)
+    assert "when it increases by less than 2.5 in 5 minutes. Look." in text
+    assert "Deprecated: See another." in text
+    assert f"Bucket: `{realm.bucket(metric)}` ({metric.type})." in text
+
+
+def test_former_names_of_a_metric_are_asked_as_well(realm: Catalog) -> None:
+    metric = realm.metrics[0].model_copy(update={"formerly": (Former(name="session.begun"),)})
+    for panel in (graph(realm, [metric]), number(realm, metric, ())):
+        assert f'FROM "{realm.measurement(metric)}", "realm_session_begun" WHERE' in (
+            panel.queries[0].text
+        )
+
+
+def test_only_points_that_stand_alone_are_drawn_as_points(catalogs: Catalogs) -> None:
+    sparse = {
+        (catalog.app, panel.metrics[0].type.value, panel.style.sparse)
+        for catalog in catalogs.values()
+        for panel in build_dashboard(catalog).panels
+        if panel.kind is Kind.GRAPH
+    }
+    assert ("realm", "counter", True) in sparse
+    assert ("realm", "gauge", False) in sparse
+    assert ("django-clickhouse", "timer", True) in sparse
+    assert ("dataclay", "counter", False) in sparse
+    assert len(sparse) == len({(app, kind) for app, kind, _ in sparse})
+
+
+def test_queries_beyond_the_alphabet_have_names_too() -> None:
+    names = [reference(index) for index in range(60)]
+    assert names[:2] == ["A", "B"] and names[26] == "A1" and names[52] == "A2"
+    assert len(set(names)) == 60
