@@ -150,7 +150,7 @@ def assert_given(fleet: Fleet) -> None:
     if missing := [name for name in wanted if name not in known]:
         raise ProvisionError(
             f"{fleet.secrets_file}: no {' and no '.join(missing)}, with which alerts are sent",
-            remedy=f"write it under {KEY}: in that file (mode 0600); README says what it is",
+            remedy=f"write it under {KEY}: in that file (0600); docs/alerts.md says what it is",
         )
 
 

@@ -62,3 +62,26 @@ def test_nothing_is_fetched_where_no_host_installs_anything_from_debian(
 ) -> None:
     assert hand_out(fleet_of(), tmp_path) == []
     assert asked == []
+
+
+def test_a_rehearsal_of_a_site_tells_nobody_of_alerts(
+    fleet_of: Callable[..., Fleet], tmp_path: Path
+) -> None:
+    settings = "grafana_smtp_user: me, grafana_contacts: {chat: {type: slack}}"
+    text = (
+        f"monitor: {{hosts: {{m: }}, vars: {{{settings}}}}}\n"
+        "workers: {hosts: {w: }, vars: {apps: [realm]}}\n"
+    )
+    assert len(fleet_of(text).site.given_secrets) == 2
+    addresses = {"m": "192.0.2.9", "w": "192.0.2.10"}
+    rehearsal: Any = SimpleNamespace(
+        hosts=[SimpleNamespace(name=name, address=each) for name, each in addresses.items()],
+        directory=tmp_path / "rehearsal",
+        ssh_key=tmp_path / "key",
+        known_hosts=tmp_path / "known",
+    )
+    rehearsal.directory.mkdir()
+    overlay = stage.write_overlay(rehearsal, stage.Source(2, True, {}), "m", {}, {})
+    site = fleet_of(text, "-i", str(overlay)).site
+    assert site.monitor.settings.grafana_contacts == {}
+    assert site.given_secrets == ()

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+from concurrent import futures
 from typing import Any, Dict, Iterator, List
 
 from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
@@ -61,8 +62,10 @@ class Alerting:
                 )
 
     def _look(self) -> Dict[str, Any]:
-        rules = {rule["uid"]: rule for rule in self._ask("alert-rules")}
-        contacts = self._ask("contact-points")
+        # At once: Grafana takes its time to check a password, for each question anew.
+        with futures.ThreadPoolExecutor() as pool:
+            found, contacts = pool.map(self._ask, ("alert-rules", "contact-points"))
+        rules = {rule["uid"]: rule for rule in found}
         ours = [uid for uid, rule in rules.items() if _is_ours(uid, rule)]
         left = [
             contact["uid"]
