@@ -168,7 +168,7 @@ def write_overlay(
     (directory / "host_vars").mkdir(exist_ok=True)
     for host in rehearsal.hosts:
         # Nobody is told of what happens in a rehearsal of a site.
-        quiet = {"grafana_contacts": {}, "grafana_smtp_user": None}
+        quiet: dict[str, Any] = {"grafana_contacts": {}, "grafana_smtp_user": None}
         values = {**({} if workers else quiet), **common, "ansible_host": host.address}
         if host.name == monitor:
             values["influxdb_engine"] = source.engine
