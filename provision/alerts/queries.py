@@ -11,11 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from provision.catalog.model import Catalog, Input, Metric, MetricType, TimerField
-from provision.dashboards.queries import identifier
+from provision.catalog.model import Catalog, Input, Metric, MetricType
+from provision.dashboards.queries import WINDOW, asked_of, identifier, judged
 
-# A counter's condition is about its increase in this time, in seconds; other values are the last.
-WINDOW = 300
 # How long a series is remembered of which nothing comes: until its alert is seen to be over, and
 # where silence is the fault, until a host is taken for gone.
 REMEMBERED, REMEMBERED_SILENT = 3600, 86_400
@@ -29,21 +27,17 @@ def chain(catalog: Catalog, metric: Metric, silent: int | None, interval: int) -
     silent is the condition's silence, or None where a value is compared; interval is Telegraf's.
     """
     window = max(silent or WINDOW, INTERVALS * interval)
-    source = identifier(catalog.measurement(metric))
+    asked = asked_of(catalog, metric)
     field = identifier(catalog.field(metric))
     if silent is not None:
         by = _groups(("host",))
-        return _union(f"count({field})", field, source, by, window), REMEMBERED_SILENT
-    by = _groups(("host", *catalog.tags(metric)))
+        return _union(f"count({field})", field, asked.source, by, window), REMEMBERED_SILENT
     if metric.type is MetricType.COUNTER and catalog.input is Input.STATSD:
         below = metric.condition is not None and metric.condition.below is not None
         remembered = REMEMBERED_SILENT if below else max(REMEMBERED, 2 * window)
-        return _union(f"sum({field})", field, source, by, window), remembered
-    if metric.type is MetricType.COUNTER:
-        return _increase(field, source, by), window
-    if metric.type is MetricType.TIMER:
-        return f"SELECT {_mean(metric, field)} FROM {source} WHERE $timeFilter {by}", window
-    return f"SELECT last({field}) FROM {source} WHERE $timeFilter {by}", window
+        by = _groups(asked.by)
+        return _union(f"sum({field})", field, asked.source, by, window), remembered
+    return judged(catalog, metric, "$timeFilter"), window
 
 
 def _union(asked: str, field: str, source: str, by: str, window: int) -> str:
@@ -53,24 +47,6 @@ def _union(asked: str, field: str, source: str, by: str, window: int) -> str:
         f'WHERE $timeFilter {by}), (SELECT {asked} * 1.0 AS "value" FROM {source} '
         f"WHERE time > now() - {window}s {by}) WHERE $timeFilter {by}"
     )
-
-
-def _increase(field: str, source: str, by: str) -> str:
-    """How much counts since the start have grown: where one starts anew, nothing is taken off.
-
-    Each series by itself, whatever other tags tell it from the next, and then their sum.
-    """
-    return (
-        f'SELECT sum("value") FROM (SELECT non_negative_difference({field}) AS "value" '
-        f"FROM {source} WHERE $timeFilter GROUP BY *) WHERE $timeFilter {by}"
-    )
-
-
-def _mean(metric: Metric, field: str) -> str:
-    """A timer's mean: all times over all events, where the catalog keeps both."""
-    if {TimerField.SUM, TimerField.COUNT} <= set(metric.fields):
-        return 'sum("sum") / sum("count")'
-    return f"mean({field})"
 
 
 def _groups(tags: Sequence[str]) -> str:
