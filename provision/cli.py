@@ -14,6 +14,7 @@ from typing import Any, Literal
 import click
 
 from provision import __version__
+from provision.cli_catalog import catalog
 from provision.cli_dashboards import dashboards
 from provision.errors import (
     EXIT_BUG,
@@ -23,8 +24,10 @@ from provision.errors import (
     ProvisionError,
 )
 from provision.options import (
+    ENGINE,
     INVENTORY_OPTIONS,
     LISTS,
+    PACKAGES,
     RUN_OPTIONS,
     ansible_options,
     split_words,
@@ -182,118 +185,12 @@ def tunnel(
 
 
 cli.add_command(dashboards)
-
-
-@dashboards.command("check")
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
-)
-@click.option(
-    "--catalogs",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A directory with catalogs of your own, beside the built-in ones"
-    " (by default catalogs/, where an inventory.yml stands here).",
-)
-@click.option(
-    "--exclusions",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="What is so on purpose, with reasons (by default .dashboard-lint.yml beside a FILE).",
-)
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
-def check_dashboards(
-    files: tuple[Path, ...], catalogs: Path | None, exclusions: Path | None, form: str
-) -> int:
-    """Say what is wrong with dashboards, and why: any of Grafana's that ask in InfluxQL.
-
-    Each is held against the catalog of its application, if its tags are `provision` and an
-    application. A directory stands for the *.json in it.
-    """
-    from provision.commands import dashboards_check as command
-
-    return command.check(
-        files=files, catalogs=catalogs, exclusions=exclusions, as_json=form == "json"
-    )
-
-
-@cli.group()
-def catalog() -> None:
-    """What applications document of their metrics."""
-
-
-_CATALOGS = click.option(
-    "--catalogs",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A directory with catalogs of your own, beside the built-in ones"
-    " (by default catalogs/, where an inventory.yml stands here).",
-)
-_FORMAT = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
-
-
-@catalog.command("list")
-@_CATALOGS
-@_FORMAT
-def list_(catalogs: Path | None, form: str) -> int:
-    """The known applications."""
-    from provision.commands import catalog as command
-
-    return command.list_catalogs(catalogs=catalogs, as_json=form == "json")
-
-
-@catalog.command()
-@click.argument("app")
-@_CATALOGS
-@_FORMAT
-def show(app: str, catalogs: Path | None, form: str) -> int:
-    """The metrics of one application."""
-    from provision.commands import catalog as command
-
-    return command.show_catalog(app=app, catalogs=catalogs, as_json=form == "json")
-
-
-@catalog.command()
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
-@_CATALOGS
-@_FORMAT
-def check(files: tuple[Path, ...], catalogs: Path | None, form: str) -> int:
-    """Say what is wrong with catalogs, and why.
-
-    Each is looked at by itself, and all of them as they would stand on one host. Without a FILE:
-    the built-in ones and your own.
-    """
-    from provision.commands import catalog_check as command
-
-    return command.check(files=files, catalogs=catalogs, as_json=form == "json")
-
-
-@catalog.command()
-@click.argument("app")
-@_CATALOGS
-def docs(app: str, catalogs: Path | None) -> int:
-    """A page of reference of one application, in Markdown."""
-    from provision.commands import catalog as command
-
-    return command.show_reference(app=app, catalogs=catalogs)
-
-
-@catalog.command()
-def schema() -> int:
-    """The JSON Schema of catalogs, for editors."""
-    from provision.commands import catalog as command
-
-    return command.show_schema()
+cli.add_command(catalog)
 
 
 @cli.command()
-@click.option("--engine", type=click.Choice(["1", "2"]), help="InfluxDB 1 or 2.")
-@click.option(
-    "--packages",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder of .deb files to take packages from, before all else.",
-)
+@ENGINE
+@PACKAGES
 @click.option("--require", multiple=True, type=click.Choice(["grafana"]), help="Fail without it.")
 @click.option("--keep", is_flag=True, help="Leave the hosts standing at the end.")
 @click.option("--down", is_flag=True, help="Remove the hosts of an earlier rehearsal.")

@@ -8,15 +8,9 @@ from typing import Any
 import click
 
 from provision.grafana_options import GRAFANA_OPTIONS, connect, secret
-from provision.options import with_options
+from provision.options import CATALOGS, ENGINE, FORMAT, PACKAGES, with_options
 
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
-_CATALOGS = click.option(
-    "--catalogs",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A directory with catalogs of your own, beside the built-in ones"
-    " (by default catalogs/, where an inventory.yml stands here).",
-)
 _BACKUPS = click.option(
     "--backups",
     type=_DIRECTORY,
@@ -43,7 +37,7 @@ def dashboards() -> None:
 @click.option(
     "--output", type=click.Path(path_type=Path), default=Path("dashboards"), show_default=True
 )
-@_CATALOGS
+@CATALOGS
 def generate(output: Path, catalogs: Path | None) -> int:
     """Write dashboards that any Grafana can import."""
     from provision.commands import dashboards as command
@@ -83,7 +77,7 @@ def generate(output: Path, catalogs: Path | None) -> int:
 @click.option("--overwrite", is_flag=True, help="Replace what people have changed, too.")
 @_DRY_RUN
 @_BACKUPS
-@_CATALOGS
+@CATALOGS
 @_APPS
 def import_(apps: tuple[str, ...], **options: Any) -> int:
     """Put the dashboards into a running Grafana: what is new or changed, and nothing else.
@@ -132,7 +126,7 @@ def _wanted(options: dict[str, Any]) -> Any:
 @with_options(GRAFANA_OPTIONS)
 @click.option("--output", type=_DIRECTORY, required=True, help="The directory for the files.")
 @click.option("--all", "everything", is_flag=True, help="Every dashboard that this Grafana has.")
-@_CATALOGS
+@CATALOGS
 @click.argument("names", nargs=-1, metavar="[APP|UID...]")
 def export(names: tuple[str, ...], **options: Any) -> int:
     """Write what a running Grafana has to files that any Grafana can import.
@@ -149,10 +143,8 @@ def export(names: tuple[str, ...], **options: Any) -> int:
 
 @dashboards.command()
 @with_options(GRAFANA_OPTIONS)
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
-@_CATALOGS
+@FORMAT
+@CATALOGS
 @_APPS
 def diff(apps: tuple[str, ...], form: str, **options: Any) -> int:
     """Say what a running Grafana has otherwise than it would be generated, panel by panel.
@@ -172,7 +164,7 @@ def diff(apps: tuple[str, ...], form: str, **options: Any) -> int:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_DRY_RUN
 @_BACKUPS
-@_CATALOGS
+@CATALOGS
 @_APPS
 def prune(apps: tuple[str, ...], **options: Any) -> int:
     """Remove dashboards that provision wrote and whose catalog is gone; those of people never.
@@ -190,12 +182,8 @@ def prune(apps: tuple[str, ...], **options: Any) -> int:
 @click.option(
     "--output", type=_DIRECTORY, default=Path("previews"), show_default=True, help="For pictures."
 )
-@click.option("--engine", type=click.Choice(["1", "2"]), help="InfluxDB 1 or 2.")
-@click.option(
-    "--packages",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder of .deb files to take packages from, before all else.",
-)
+@ENGINE
+@PACKAGES
 @click.option("-i", "--inventory", type=click.Path(path_type=Path), help="Preview this site.")
 @click.option("--for", "span", default="10m", show_default=True, help="How long to send before.")
 @click.option(
@@ -224,3 +212,29 @@ def preview(engine: str | None, **options: Any) -> int:
 
     number: Any = None if engine is None else int(engine)
     return command.preview(engine=number, **options)
+
+
+@dashboards.command("check")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
+)
+@CATALOGS
+@click.option(
+    "--exclusions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What is so on purpose, with reasons (by default .dashboard-lint.yml beside a FILE).",
+)
+@FORMAT
+def check(
+    files: tuple[Path, ...], catalogs: Path | None, exclusions: Path | None, form: str
+) -> int:
+    """Say what is wrong with dashboards, and why: any of Grafana's that ask in InfluxQL.
+
+    Each is held against the catalog of its application, if its tags are `provision` and an
+    application. A directory stands for the *.json in it.
+    """
+    from provision.commands import dashboards_check as command
+
+    return command.check(
+        files=files, catalogs=catalogs, exclusions=exclusions, as_json=form == "json"
+    )

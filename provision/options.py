@@ -1,11 +1,13 @@
-"""ansible-playbook's options, for every command that runs it or reads an inventory.
+"""Options that several commands share.
 
-One table, by their own names (ansible-playbook --help). All others can follow `--`.
+Those of ansible-playbook are one table, by their own names (ansible-playbook --help), for every
+command that runs it or reads an inventory. All others can follow `--`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -31,6 +33,22 @@ RUN_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("-D", "--diff"), {"is_flag": True, "help": "Show the differences of files."}),
     (("-v", "--verbose"), {"count": True, "help": "Show Ansible's own output; -vvv for more."}),
 )
+
+CATALOGS = click.option(
+    "--catalogs",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A directory with catalogs of your own, beside the built-in ones"
+    " (by default catalogs/, where an inventory.yml stands here).",
+)
+FORMAT = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+PACKAGES = click.option(
+    "--packages",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of .deb files to take packages from, before all else.",
+)
+ENGINE = click.option("--engine", type=click.Choice(["1", "2"]), help="InfluxDB 1 or 2.")
 
 
 def with_options(
