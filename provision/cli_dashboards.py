@@ -110,7 +110,7 @@ def _wanted(options: dict[str, Any]) -> Any:
         raise click.UsageError("--datasource takes one that is there; or --create-datasource")
     if not url or not database:
         raise click.UsageError("--create-datasource goes with --influxdb-url and --database")
-    from provision.dashboards.datasource import Wanted
+    from provision.dashboards.exchange.datasource import Wanted
 
     token = None if password_file else secret("INFLUXDB_TOKEN", token_file)
     password = None if token else secret("INFLUXDB_PASSWORD", password_file)

@@ -13,8 +13,8 @@ from provision.commands.dashboards_running import (
     look_up,
     show_differences,
 )
-from provision.dashboards.differences import Difference, differences
-from provision.dashboards.exchange import Action, Step, decide, running_datasource
+from provision.dashboards.exchange.differences import Difference, differences
+from provision.dashboards.exchange.plan import Action, Step, decide, running_datasource
 from provision.dashboards.render import DATASOURCE_UID
 from provision.errors import EXIT_ERROR, EXIT_OK
 from provision.grafana import Grafana

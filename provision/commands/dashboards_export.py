@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from provision.commands.dashboards_running import OVERVIEW_APP, Generated
-from provision.dashboards.canonical import same
-from provision.dashboards.exchange import running_datasource
-from provision.dashboards.portable import file_name, plain, portable
+from provision.dashboards.exchange.canonical import same
+from provision.dashboards.exchange.plan import running_datasource
+from provision.dashboards.exchange.portable import file_name, plain, portable
 from provision.dashboards.render import DATASOURCE_UID
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.grafana import Grafana, Stored

@@ -16,9 +16,9 @@ from provision.commands.dashboards_running import (
     read_only,
     show_differences,
 )
-from provision.dashboards import datasource as sources
-from provision.dashboards.exchange import Action, Step, decide, message_for
-from provision.dashboards.portable import keep, read_dashboard, resolved
+from provision.dashboards.exchange import datasource as sources
+from provision.dashboards.exchange.plan import Action, Step, decide, message_for
+from provision.dashboards.exchange.portable import keep, read_dashboard, resolved
 from provision.dashboards.render import DATASOURCE_UID, FOLDER
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.grafana import Grafana, GrafanaRefused

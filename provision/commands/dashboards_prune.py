@@ -16,8 +16,8 @@ from provision.commands.dashboards_running import (
     read_only,
     show_differences,
 )
-from provision.dashboards.exchange import OURS, Action, Step, decide_prune
-from provision.dashboards.portable import keep
+from provision.dashboards.exchange.plan import OURS, Action, Step, decide_prune
+from provision.dashboards.exchange.portable import keep
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.grafana import Grafana, GrafanaRefused
 from provision.output import out, show_error, shown

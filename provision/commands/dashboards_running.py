@@ -10,8 +10,8 @@ from typing import Any
 from provision.catalog.load import load_catalogs, unknown_app
 from provision.catalog.model import Catalog
 from provision.commands.catalog import own_directory
-from provision.dashboards.differences import Difference
-from provision.dashboards.exchange import OVERVIEW, History, Step, history
+from provision.dashboards.exchange.differences import Difference
+from provision.dashboards.exchange.plan import OVERVIEW, History, Step, history
 from provision.dashboards.render import DATASOURCE_UID, rendered_dashboards
 from provision.errors import ProvisionError
 from provision.grafana import Grafana, GrafanaRefused, Stored

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from provision.catalog.model import Catalog
-from provision.dashboards.canonical import canonical, fingerprint, same
-from provision.dashboards.differences import differences
+from provision.dashboards.exchange.canonical import canonical, fingerprint, same
+from provision.dashboards.exchange.differences import differences
 from provision.dashboards.render import rendered_dashboards
 
 Dashboard = dict[str, Any]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from provision.dashboards.exchange import OURS
+from provision.dashboards.exchange.plan import OURS
 from provision.errors import ProvisionError
 from provision.grafana import Stored
 from provision.secrets import replace_file

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from provision.dashboards.datasource import Wanted, choose, described, existing
+from provision.dashboards.exchange.datasource import Wanted, choose, described, existing
 from provision.errors import ProvisionError
 
 URL = "http://grafana"

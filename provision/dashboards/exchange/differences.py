@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from provision.dashboards.canonical import canonical
+from provision.dashboards.exchange.canonical import canonical
 
 _MISSING = object()
 _SHORT = 100

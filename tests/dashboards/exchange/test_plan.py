@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from provision.dashboards.exchange import (
+from provision.dashboards.exchange.plan import (
     Action,
     History,
     decide,

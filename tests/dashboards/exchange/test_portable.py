@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from provision.catalog.model import Catalog
-from provision.dashboards.portable import file_name, keep, portable, resolved
+from provision.dashboards.exchange.portable import file_name, keep, portable, resolved
 from provision.dashboards.render import rendered_dashboards
 from provision.errors import ProvisionError
 from provision.grafana import Stored

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from provision.dashboards.canonical import fingerprint, same
-from provision.dashboards.differences import Difference, differences
+from provision.dashboards.exchange.canonical import fingerprint, same
+from provision.dashboards.exchange.differences import Difference, differences
 from provision.grafana import Revision, Stored
 
 # The dashboard over all applications; there is no application of that name.
