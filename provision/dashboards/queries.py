@@ -99,13 +99,14 @@ def rate_of_deltas(asked: Asked, field: str) -> str:
 def rate_of_counts(asked: Asked, field: str, factor: str = "") -> str:
     """A count since the start as a rate a second; where it starts anew nothing is drawn.
 
-    A derivative leaves out what is empty, so it is laid into the intervals once more. factor is
-    put behind the rate, as ` / 1000`.
+    Each series by itself, whatever other tags tell it from the next, and then their sum. A
+    derivative leaves out what is empty, so it is laid into the intervals once more. factor is put
+    behind the rate, as ` / 1000`.
     """
     return (
-        f'SELECT last("rate"){factor} FROM (SELECT non_negative_derivative('
+        f'SELECT sum("rate"){factor} FROM (SELECT non_negative_derivative('
         f'last({identifier(field)}), 1s) AS "rate" FROM {asked.source} '
-        f"WHERE {asked.condition} GROUP BY {asked.groups}) "
+        f"WHERE {asked.condition} GROUP BY time($__interval), *) "
         f"WHERE $timeFilter GROUP BY {asked.groups} fill(null)"
     )
 

@@ -48,7 +48,7 @@ def test_counts_since_the_start_are_rates_too(catalogs: Catalogs) -> None:
 def test_time_in_a_second_is_a_share(catalogs: Catalogs) -> None:
     busy = graph_of(catalogs["host"], "Disk busy")  # milliseconds since the start
     assert busy.unit == "percentunit"
-    assert 'last("rate") / 1000 FROM' in busy.queries[0].text
+    assert 'sum("rate") / 1000 FROM' in busy.queries[0].text
 
 
 def test_what_was_sent_as_timing_in_seconds_is_shown_in_seconds(catalogs: Catalogs) -> None:
