@@ -107,7 +107,6 @@ def silent_hosts(catalog: Catalog, metric: Metric) -> Panel:
     The series of all hosts become rows, those that still report are left out, the rest is counted.
     """
     window = round(seconds(silent(metric) or "0s"))
-    asked = asked_of(catalog, metric)
     last = "Last *"
     return Panel(
         id=identity("silent", metric.name),
@@ -117,7 +116,7 @@ def silent_hosts(catalog: Catalog, metric: Metric) -> Panel:
         description=f"Hosts of the last day from which nothing came in the last {silent(metric)}."
         f"\n\n{describe(catalog, metric)}",
         unit=grafana_unit(Unit.COUNT),
-        queries=(Query("A", reports(asked, catalog.field(metric), window), "$tag_host"),),
+        queries=(Query("A", reports(catalog, metric, window), "$tag_host"),),
         metrics=(metric,),
         steps=(Step(OK), Step(COLOURS[Severity.CRITICAL], 1)),
         nothing="0",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provision.catalog.model import Catalog
+from provision.catalog.model import Catalog, Former
 from provision.dashboards.queries import (
     Asked,
     asked_of,
@@ -22,6 +22,7 @@ from provision.dashboards.queries import (
     now,
     rate_of_counts,
     rate_of_deltas,
+    reports,
     tag_values,
     text,
     variable_tags,
@@ -137,6 +138,29 @@ def test_what_is_so_now_is_what_a_condition_is_about(catalogs: Catalogs) -> None
     assert query.startswith('SELECT max("value") AS "value" FROM (SELECT sum("value")')
     expanded = expand(query, start=1000, end=900_000, interval=10, values={})
     assert "time > 900000ms - 300s AND time <= 900000ms" in expanded
+
+
+def test_silence_is_nothing_in_the_last_seconds_of_what_was_there_in_the_last_day(
+    catalogs: Catalogs,
+) -> None:
+    """No interval of the clock is in it: one of 7 minutes would not end now."""
+    host = catalogs["host"]
+    assert reports(
+        host, next(each for each in host.metrics if each.name == "system.uptime"), 420
+    ) == (
+        'SELECT sum("value") AS "value" FROM '
+        '(SELECT last("uptime") * 0.0 AS "value" FROM "system" '
+        'WHERE "host" =~ /^${host:regex}$/ AND time > now() - 86400s GROUP BY "host"), '
+        '(SELECT count("uptime") * 1.0 AS "value" FROM "system" '
+        'WHERE "host" =~ /^${host:regex}$/ AND time > now() - 420s GROUP BY "host") '
+        'WHERE time > now() - 86400s GROUP BY "host"'
+    )
+
+
+def test_a_host_is_not_silent_under_a_former_name(realm: Catalog) -> None:
+    renamed = realm.metrics[0].model_copy(update={"formerly": (Former(name="older"),)})
+    assert "older" in judged(realm, renamed, "TIME")
+    assert "older" not in reports(realm, renamed, 300)
 
 
 def test_what_nothing_is_chosen_by_is_asked_for_its_time_alone() -> None:
