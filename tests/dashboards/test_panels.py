@@ -181,6 +181,38 @@ def test_silent_hosts_are_counted(catalogs: Catalogs) -> None:
     assert uptime.condition and uptime.condition.advice in panel.description
 
 
+def test_a_number_is_one_whatever_the_metric_was_called(realm: Catalog) -> None:
+    """A query gives a series for each measurement, and a panel would show as many numbers."""
+    for title, calculation in (("Sessions online", "sum"), ("Authentications failed", "max")):
+        metric = metric_of(realm, title)
+        assert number(realm, metric, ()).calculation == "lastNotNull"
+        renamed = metric.model_copy(update={"formerly": (Former(name="older"),)})
+        panel = number(realm, renamed, ())
+        assert panel.calculation == calculation
+        assert [each["id"] for each in panel.transformations] == ["reduce"]
+        kept = metric.model_copy(
+            update={"formerly": (Former(name="older", measurement=metric.default_measurement),)}
+        )
+        assert number(realm, kept, ()).calculation == "lastNotNull"
+
+
+def test_a_line_under_a_former_name_has_a_name_of_its_own(realm: Catalog) -> None:
+    metric = metric_of(realm, "Sessions online")
+    (query,) = graph(realm, [metric]).queries
+    assert query.alias == "$tag_host $tag_hostname"
+    renamed = metric.model_copy(update={"formerly": (Former(name="older"),)})
+    (query,) = graph(realm, [renamed]).queries
+    assert query.alias == "$tag_host $tag_hostname $tag_former_name"
+
+
+def test_of_a_timer_without_sum_and_count_the_last_value_is_shown(catalogs: Catalogs) -> None:
+    jobs = catalogs["tinybird-jobs"]
+    timer = metric_of(jobs, "Time from start to end")
+    assert number(jobs, timer, ()).description.startswith("Mean of the last 5 minutes, ")
+    brief = timer.model_copy(update={"fields": (TimerField.MEAN,)})
+    assert number(jobs, brief, ()).description.startswith("Last value, the highest of all series.")
+
+
 def test_errors_are_red_and_other_series_have_colours_of_their_own(realm: Catalog) -> None:
     assert graph_of(realm, "Authentications failed").style.colour == "orange"
     assert graph_of(realm, "Sessions online").style.colour is None
