@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from provision.catalog.model import (
+    FORMER_NAME,
     Catalog,
     Input,
     Metric,
@@ -47,6 +49,11 @@ from provision.values import seconds
 COLOURS = {Severity.INFO: "blue", Severity.WARNING: "orange", Severity.CRITICAL: "red"}
 # A threshold counts from its value on, a condition above it: nothing countable is between the two.
 JUST_ABOVE_ZERO = 1e-6
+# A table with a row for each series, and its last value.
+SERIES_TO_ROWS: Mapping[str, Any] = {
+    "id": "reduce",
+    "options": {"reducers": ["lastNotNull"], "mode": "seriesToRows"},
+}
 _MOST = {Unit.PERCENT: 100.0, Unit.RATIO: 1.0}
 
 
@@ -86,6 +93,8 @@ def number(catalog: Catalog, metric: Metric, chosen: Sequence[str]) -> Panel:
     if silent(metric):
         return silent_hosts(catalog, metric)
     counter = metric.type is MetricType.COUNTER
+    # Each measurement gives a series, and under former names there are several.
+    renamed = len(catalog.measurements(metric)) > 1
     return Panel(
         id=identity("now", metric.name, metric.type),
         kind=Kind.STAT,
@@ -98,6 +107,8 @@ def number(catalog: Catalog, metric: Metric, chosen: Sequence[str]) -> Panel:
         steps=steps(metric),
         # Where no event came, there were none.
         nothing="0" if counter and catalog.input is Input.STATSD else None,
+        calculation=function(metric) if renamed else "lastNotNull",
+        transformations=(SERIES_TO_ROWS,) if renamed else (),
         links=(_to_graph(catalog, metric),),
     )
 
@@ -108,7 +119,6 @@ def silent_hosts(catalog: Catalog, metric: Metric) -> Panel:
     The series of all hosts become rows, those that still report are left out, the rest is counted.
     """
     window = round(seconds(silent(metric) or "0s"))
-    asked = asked_of(catalog, metric)
     last = "Last *"
     return Panel(
         id=identity("silent", metric.name),
@@ -118,13 +128,13 @@ def silent_hosts(catalog: Catalog, metric: Metric) -> Panel:
         description=f"Hosts of the last day from which nothing came in the last {silent(metric)}."
         f"\n\n{describe(catalog, metric)}",
         unit=grafana_unit(Unit.COUNT),
-        queries=(Query("A", reports(asked, catalog.field(metric), window), "$tag_host"),),
+        queries=(Query("A", reports(catalog, metric, window), "$tag_host"),),
         metrics=(metric,),
         steps=(Step(OK), Step(COLOURS[Severity.CRITICAL], 1)),
         nothing="0",
         calculation="count",
         transformations=(
-            {"id": "reduce", "options": {"reducers": ["lastNotNull"], "mode": "seriesToRows"}},
+            SERIES_TO_ROWS,
             {
                 "id": "filterByValue",
                 "options": {
@@ -196,7 +206,8 @@ def _asked(catalog: Catalog, metric: Metric) -> list[tuple[str, str]]:
     asked = asked_of(catalog, metric)
     # A label that has one value tells nothing apart.
     tags = [tag for tag in catalog.tags(metric) if len(metric.labels.get(tag) or ()) != 1]
-    name = " ".join(f"$tag_{tag}" for tag in ("host", *tags))
+    former = [FORMER_NAME] if metric.formerly else []
+    name = " ".join(f"$tag_{tag}" for tag in ("host", *tags, *former))
     field = catalog.field(metric)
     if metric.type is MetricType.TIMER:
         texts = [(highest(asked, percentile(p)), f"p{p:g} {name}") for p in metric.percentiles]
@@ -262,10 +273,11 @@ def chosen_by(catalog: Catalog, metric: Metric) -> tuple[str, ...]:
 
 def _number_is(catalog: Catalog, metric: Metric) -> str:
     """What the one number is."""
-    what = {
-        MetricType.COUNTER: "Increase in the last 5 minutes",
-        MetricType.TIMER: "Mean of the last 5 minutes",
-    }.get(metric.type, "Last value")
+    what = "Last value"
+    if metric.type is MetricType.COUNTER:
+        what = "Increase in the last 5 minutes"
+    elif metric.type is MetricType.TIMER and mean_is_kept(metric):
+        what = "Mean of the last 5 minutes"
     over = {"max": "the highest of all series", "min": "the lowest of all series"}
     return f"{what}, {over.get(function(metric), 'all series together')}."
 

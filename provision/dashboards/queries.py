@@ -99,13 +99,14 @@ def rate_of_deltas(asked: Asked, field: str) -> str:
 def rate_of_counts(asked: Asked, field: str, factor: str = "") -> str:
     """A count since the start as a rate a second; where it starts anew nothing is drawn.
 
-    A derivative leaves out what is empty, so it is laid into the intervals once more. factor is
-    put behind the rate, as ` / 1000`.
+    Each series by itself, whatever other tags tell it from the next, and then their sum. A
+    derivative leaves out what is empty, so it is laid into the intervals once more. factor is put
+    behind the rate, as ` / 1000`.
     """
     return (
-        f'SELECT last("rate"){factor} FROM (SELECT non_negative_derivative('
+        f'SELECT sum("rate"){factor} FROM (SELECT non_negative_derivative('
         f'last({identifier(field)}), 1s) AS "rate" FROM {asked.source} '
-        f"WHERE {asked.condition} GROUP BY {asked.groups}) "
+        f"WHERE {asked.condition} GROUP BY time($__interval), *) "
         f"WHERE $timeFilter GROUP BY {asked.groups} fill(null)"
     )
 
@@ -193,14 +194,22 @@ def last_by_host(asked: Asked, field: str) -> str:
     )
 
 
-def reports(asked: Asked, field: str, window: int) -> str:
-    """How many points came in each stretch of window seconds, the last ending now, for each host
-    that was seen in the last day.
+def reports(catalog: Catalog, metric: Metric, window: int) -> str:
+    """How many points came in the last seconds, for each host that was seen in the last day.
+
+    Where an interval of GROUP BY time() begins depends on the clock, whatever its offset; a union
+    with zero for each host does not. Former names are the past: who reports under one is stored
+    under the new one.
     """
-    chosen = (where(["host"]), f"time > now() - {REMEMBERED}s", "time < now()")
+    field, source = identifier(catalog.field(metric)), identifier(catalog.measurement(metric))
+    seen = f"time > now() - {REMEMBERED}s"
     return (
-        f'SELECT count({identifier(field)}) AS "value" FROM {asked.source} '
-        f'WHERE {" AND ".join(chosen)} GROUP BY time({window}s, now()), "host" fill(0)'
+        f'SELECT sum("value") AS "value" FROM '
+        f'(SELECT last({field}) * 0.0 AS "value" FROM {source} '
+        f'WHERE {where(["host"])} AND {seen} GROUP BY "host"), '
+        f'(SELECT count({field}) * 1.0 AS "value" FROM {source} '
+        f'WHERE {where(["host"])} AND time > now() - {window}s GROUP BY "host") '
+        f'WHERE {seen} GROUP BY "host"'
     )
 
 

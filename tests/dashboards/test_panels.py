@@ -48,7 +48,7 @@ def test_counts_since_the_start_are_rates_too(catalogs: Catalogs) -> None:
 def test_time_in_a_second_is_a_share(catalogs: Catalogs) -> None:
     busy = graph_of(catalogs["host"], "Disk busy")  # milliseconds since the start
     assert busy.unit == "percentunit"
-    assert 'last("rate") / 1000 FROM' in busy.queries[0].text
+    assert 'sum("rate") / 1000 FROM' in busy.queries[0].text
 
 
 def test_what_was_sent_as_timing_in_seconds_is_shown_in_seconds(catalogs: Catalogs) -> None:
@@ -177,8 +177,40 @@ def test_silent_hosts_are_counted(catalogs: Catalogs) -> None:
     assert panel.title == "Silent hosts"
     assert panel.steps == (Step("green"), Step("red", 1))
     (query,) = panel.queries
-    assert 'GROUP BY time(300s, now()), "host" fill(0)' in query.text
+    assert query.text.startswith('SELECT sum("value") AS "value" FROM (SELECT last("uptime") * 0.0')
     assert uptime.condition and uptime.condition.advice in panel.description
+
+
+def test_a_number_is_one_whatever_the_metric_was_called(realm: Catalog) -> None:
+    """A query gives a series for each measurement, and a panel would show as many numbers."""
+    for title, calculation in (("Sessions online", "sum"), ("Authentications failed", "max")):
+        metric = metric_of(realm, title)
+        assert number(realm, metric, ()).calculation == "lastNotNull"
+        renamed = metric.model_copy(update={"formerly": (Former(name="older"),)})
+        panel = number(realm, renamed, ())
+        assert panel.calculation == calculation
+        assert [each["id"] for each in panel.transformations] == ["reduce"]
+        kept = metric.model_copy(
+            update={"formerly": (Former(name="older", measurement=metric.default_measurement),)}
+        )
+        assert number(realm, kept, ()).calculation == "lastNotNull"
+
+
+def test_a_line_under_a_former_name_has_a_name_of_its_own(realm: Catalog) -> None:
+    metric = metric_of(realm, "Sessions online")
+    (query,) = graph(realm, [metric]).queries
+    assert query.alias == "$tag_host $tag_hostname"
+    renamed = metric.model_copy(update={"formerly": (Former(name="older"),)})
+    (query,) = graph(realm, [renamed]).queries
+    assert query.alias == "$tag_host $tag_hostname $tag_former_name"
+
+
+def test_of_a_timer_without_sum_and_count_the_last_value_is_shown(catalogs: Catalogs) -> None:
+    jobs = catalogs["tinybird-jobs"]
+    timer = metric_of(jobs, "Time from start to end")
+    assert number(jobs, timer, ()).description.startswith("Mean of the last 5 minutes, ")
+    brief = timer.model_copy(update={"fields": (TimerField.MEAN,)})
+    assert number(jobs, brief, ()).description.startswith("Last value, the highest of all series.")
 
 
 def test_errors_are_red_and_other_series_have_colours_of_their_own(realm: Catalog) -> None:

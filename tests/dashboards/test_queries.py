@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provision.catalog.model import Catalog
+from provision.catalog.model import Catalog, Former
 from provision.dashboards.queries import (
     Asked,
     asked_of,
@@ -22,6 +22,7 @@ from provision.dashboards.queries import (
     now,
     rate_of_counts,
     rate_of_deltas,
+    reports,
     tag_values,
     text,
     variable_tags,
@@ -63,8 +64,9 @@ def test_no_name_becomes_code_in_a_query(name: str) -> None:
     assert unquoted(quoted, '"') == name
     for query in (level(hostile, name), rate_of_counts(hostile, name), highest(hostile, name)):
         rest = query.replace(quoted, "NAME")
-        assert rest.count("NAME") == (5 if "rate" in rest else 4)
-        assert "FROM NAME, NAME WHERE $timeFilter GROUP BY time($__interval), NAME" in rest
+        assert rest.count("NAME") == 4
+        assert "FROM NAME, NAME WHERE $timeFilter GROUP BY time($__interval), " in rest
+        assert "GROUP BY time($__interval), NAME" in rest
 
 
 def test_grafanas_variables_are_put_in() -> None:
@@ -105,11 +107,12 @@ def test_each_query_selects_what_it_is_named_after(query: str, selected: str) ->
 
 
 def test_a_rate_of_counts_is_laid_into_the_intervals_once_more() -> None:
-    groups = 'GROUP BY time($__interval), "host", "model"'
+    """Each count by itself, whatever tags a client has put to it, and then their sum."""
     assert rate_of_counts(ASKED, "f", " / 1000") == (
-        'SELECT last("rate") / 1000 FROM (SELECT non_negative_derivative(last("f"), 1s) AS "rate" '
+        'SELECT sum("rate") / 1000 FROM (SELECT non_negative_derivative(last("f"), 1s) AS "rate" '
         'FROM "m" WHERE "host" =~ /^${host:regex}$/ AND "model" =~ /^${model:regex}$/ '
-        f"AND $timeFilter {groups}) WHERE $timeFilter {groups} fill(null)"
+        "AND $timeFilter GROUP BY time($__interval), *) "
+        'WHERE $timeFilter GROUP BY time($__interval), "host", "model" fill(null)'
     )
 
 
@@ -135,6 +138,29 @@ def test_what_is_so_now_is_what_a_condition_is_about(catalogs: Catalogs) -> None
     assert query.startswith('SELECT max("value") AS "value" FROM (SELECT sum("value")')
     expanded = expand(query, start=1000, end=900_000, interval=10, values={})
     assert "time > 900000ms - 300s AND time <= 900000ms" in expanded
+
+
+def test_silence_is_nothing_in_the_last_seconds_of_what_was_there_in_the_last_day(
+    catalogs: Catalogs,
+) -> None:
+    """No interval of the clock is in it: one of 7 minutes would not end now."""
+    host = catalogs["host"]
+    assert reports(
+        host, next(each for each in host.metrics if each.name == "system.uptime"), 420
+    ) == (
+        'SELECT sum("value") AS "value" FROM '
+        '(SELECT last("uptime") * 0.0 AS "value" FROM "system" '
+        'WHERE "host" =~ /^${host:regex}$/ AND time > now() - 86400s GROUP BY "host"), '
+        '(SELECT count("uptime") * 1.0 AS "value" FROM "system" '
+        'WHERE "host" =~ /^${host:regex}$/ AND time > now() - 420s GROUP BY "host") '
+        'WHERE time > now() - 86400s GROUP BY "host"'
+    )
+
+
+def test_a_host_is_not_silent_under_a_former_name(realm: Catalog) -> None:
+    renamed = realm.metrics[0].model_copy(update={"formerly": (Former(name="older"),)})
+    assert "older" in judged(realm, renamed, "TIME")
+    assert "older" not in reports(realm, renamed, 300)
 
 
 def test_what_nothing_is_chosen_by_is_asked_for_its_time_alone() -> None:

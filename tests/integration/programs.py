@@ -119,13 +119,13 @@ class Database:
         password = self.secrets["influxdb_read_password"]
         return InfluxDB(self.url, database, username="grafana", password=password)
 
-    def write(self, *lines: str) -> None:
-        """Write points in line protocol, times in seconds, with the rights that Telegraf has."""
+    def write(self, *lines: str, precision: str = "s") -> None:
+        """Write points in line protocol, times in seconds, as Telegraf may."""
         if self.engine == 2:
-            path = "/api/v2/write?org=provision&bucket=telegraf&precision=s"
+            path = f"/api/v2/write?org=provision&bucket=telegraf&precision={precision}"
             authorization = f"Token {self.secrets['influxdb_write_token']}"
         else:
-            path = "/write?db=telegraf&precision=s"
+            path = f"/write?db=telegraf&precision={precision}"
             pair = f"telegraf:{self.secrets['influxdb_write_password']}"
             authorization = f"Basic {base64.b64encode(pair.encode()).decode()}"
         request = urllib.request.Request(
