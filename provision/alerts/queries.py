@@ -9,14 +9,19 @@ GROUP BY time() begins.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from provision.catalog.model import Catalog, Input, Metric, MetricType
-from provision.dashboards.queries import WINDOW, asked_of, identifier, judged
+from provision.dashboards.queries import (
+    REMEMBERED,
+    WINDOW,
+    asked_of,
+    identifier,
+    judged,
+    or_zero,
+)
 
-# How long a series is remembered of which nothing comes: until its alert is seen to be over, and
-# where silence is the fault, until a host is taken for gone.
-REMEMBERED, REMEMBERED_SILENT = 3600, 86_400
+# How long a series is remembered of which nothing comes, until its alert is seen to be over; where
+# silence is the fault it is remembered for longer.
+UNTIL_OVER = 3600
 # Of how many intervals of Telegraf one may fail without anything being missed.
 INTERVALS = 3
 
@@ -27,27 +32,16 @@ def chain(catalog: Catalog, metric: Metric, silent: int | None, interval: int) -
     silent is the condition's silence, or None where a value is compared; interval is Telegraf's.
     """
     window = max(silent or WINDOW, INTERVALS * interval)
-    asked = asked_of(catalog, metric)
-    field = identifier(catalog.field(metric))
+    field, seen = identifier(catalog.field(metric)), "$timeFilter"
     if silent is not None:
-        by = _groups(("host",))
-        return _union(f"count({field})", field, asked.source, by, window), REMEMBERED_SILENT
+        # Who reports under a former name is stored under the new one.
+        source = identifier(catalog.measurement(metric))
+        asked = or_zero(f"count({field})", field, source, ("host",), window, seen)
+        return asked, REMEMBERED
     if metric.type is MetricType.COUNTER and catalog.input is Input.STATSD:
+        about = asked_of(catalog, metric)
         below = metric.condition is not None and metric.condition.below is not None
-        remembered = REMEMBERED_SILENT if below else max(REMEMBERED, 2 * window)
-        by = _groups(asked.by)
-        return _union(f"sum({field})", field, asked.source, by, window), remembered
-    return judged(catalog, metric, "$timeFilter"), window
-
-
-def _union(asked: str, field: str, source: str, by: str, window: int) -> str:
-    """What is asked of the last seconds, and zero for each series that was seen before."""
-    return (
-        f'SELECT sum("value") FROM (SELECT last({field}) * 0.0 AS "value" FROM {source} '
-        f'WHERE $timeFilter {by}), (SELECT {asked} * 1.0 AS "value" FROM {source} '
-        f"WHERE time > now() - {window}s {by}) WHERE $timeFilter {by}"
-    )
-
-
-def _groups(tags: Sequence[str]) -> str:
-    return f"GROUP BY {', '.join(map(identifier, tags))}"
+        remembered = REMEMBERED if below else max(UNTIL_OVER, 2 * window)
+        asked = or_zero(f"sum({field})", field, about.source, about.by, window, seen)
+        return asked, remembered
+    return judged(catalog, metric, seen), window

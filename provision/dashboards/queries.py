@@ -197,19 +197,34 @@ def last_by_host(asked: Asked, field: str) -> str:
 def reports(catalog: Catalog, metric: Metric, window: int) -> str:
     """How many points came in the last seconds, for each host that was seen in the last day.
 
-    Where an interval of GROUP BY time() begins depends on the clock, whatever its offset; a union
-    with zero for each host does not. Former names are the past: who reports under one is stored
-    under the new one.
+    Former names are the past: who reports under one is stored under the new one.
     """
     field, source = identifier(catalog.field(metric)), identifier(catalog.measurement(metric))
     seen = f"time > now() - {REMEMBERED}s"
+    return or_zero(f"count({field})", field, source, ("host",), window, seen, ["host"])
+
+
+def or_zero(
+    what: str,
+    field: str,
+    source: str,
+    by: Sequence[str],
+    window: int,
+    seen: str,
+    chosen: Sequence[str] = (),
+) -> str:
+    """What is asked of the last seconds, and zero for each series that was seen before.
+
+    Where an interval of GROUP BY time() begins depends on the clock, whatever its offset; a union
+    with zero for each series does not. seen is the condition of when one must have been seen.
+    """
+    of = f"{where(chosen)} AND " if chosen else ""
+    groups = ", ".join(map(identifier, by))
     return (
-        f'SELECT sum("value") AS "value" FROM '
-        f'(SELECT last({field}) * 0.0 AS "value" FROM {source} '
-        f'WHERE {where(["host"])} AND {seen} GROUP BY "host"), '
-        f'(SELECT count({field}) * 1.0 AS "value" FROM {source} '
-        f'WHERE {where(["host"])} AND time > now() - {window}s GROUP BY "host") '
-        f'WHERE {seen} GROUP BY "host"'
+        f'SELECT sum("value") AS "value" FROM (SELECT last({field}) * 0.0 AS "value" '
+        f"FROM {source} WHERE {of}{seen} GROUP BY {groups}), "
+        f'(SELECT {what} * 1.0 AS "value" FROM {source} '
+        f"WHERE {of}time > now() - {window}s GROUP BY {groups}) WHERE {seen} GROUP BY {groups}"
     )
 
 
