@@ -32,9 +32,11 @@ def chain(catalog: Catalog, metric: Metric, silent: int | None, interval: int) -
     silent is the condition's silence, or None where a value is compared; interval is Telegraf's.
     """
     window = max(silent or WINDOW, INTERVALS * interval)
+    # What comes under a former name is stored under the new one, and of two measurements Grafana
+    # would get two series with the same labels, which it refuses.
+    metric = metric.model_copy(update={"formerly": ()})
     field, seen = identifier(catalog.field(metric)), "$timeFilter"
     if silent is not None:
-        # Who reports under a former name is stored under the new one.
         source = identifier(catalog.measurement(metric))
         asked = or_zero(f"count({field})", field, source, ("host",), window, seen)
         return asked, REMEMBERED

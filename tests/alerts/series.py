@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from provision.alerts.rules import AlertRule, build_rules
-from provision.catalog.model import Catalog, Input, Metric, MetricType
+from provision.catalog.model import Catalog, Input, Metric, MetricType, TimerField
 from provision.influx import Answer
 
 FIRING, FINE, ABSENT = "firing", "fine", "absent"
@@ -44,7 +44,8 @@ def expected(catalog: Catalog, metric: Metric) -> dict[str, Fed]:
     assert bound is not None
     above = condition.above is not None
     bad, good = (bound + 1, bound - 1) if above else (bound - 1, bound + 1)
-    if metric.type is MetricType.TIMER:
+    # Of a timer whose sum and count are not kept, no mean of all events can be worked out.
+    if metric.type is MetricType.TIMER and {TimerField.SUM, TimerField.COUNT} <= {*metric.fields}:
         return _times(bad, good)
     if metric.type is not MetricType.COUNTER:
         return _levels(bound, bad, good)
