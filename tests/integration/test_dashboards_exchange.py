@@ -99,7 +99,7 @@ def edited(grafana: GrafanaServer, change: Callable[[dict[str, Any]], None]) -> 
             custom = panel["fieldConfig"]["defaults"]["custom"]
             panel["fieldConfig"]["defaults"]["custom"] = {"axisLabel": "", "pointSize": 5} | custom
             panel["fieldConfig"]["defaults"]["mappings"] = []
-            panel["options"]["legend"]["calcs"] = []
+            panel["options"]["legend"].setdefault("calcs", [])
             for target in panel["targets"]:
                 target |= {"hide": False, "orderByTime": "ASC", "policy": "default", "tags": []}
     change(dashboard)
