@@ -96,3 +96,10 @@ def local_address(address: str) -> str:
 def bracketed(address: str) -> str:
     """An address as it stands before a port: of IPv6 in brackets."""
     return f"[{address}]" if ":" in address else address
+
+
+def local_url(address: str, port: int) -> str:
+    """Where a service that listens on an address (empty: all) is reached on its own host."""
+    # What listens on all of IPv6 listens on IPv4 as well.
+    host = "127.0.0.1" if address == "::" else local_address(address)
+    return f"http://{bracketed(host)}:{port}"

@@ -14,7 +14,7 @@ from provision.render.alerts import alert_state
 from provision.render.targets import ALERTS_LEFT_PATH, DIRECTORIES, TARGETS, RenderedFile
 from provision.settings import Repository, repositories
 from provision.site import Host, Site
-from provision.values import bracketed, local_address
+from provision.values import local_url
 
 
 def manifest(host: Host, site: Site, files: Sequence[RenderedFile]) -> dict[str, Any]:
@@ -203,10 +203,3 @@ def listeners(host: Host) -> list[tuple[str, str, int]]:
 def pushgateway_url(host: Host) -> str:
     """Where a worker's Pushgateway is reached on the worker itself."""
     return local_url(host.settings.pushgateway_address, host.settings.pushgateway_port)
-
-
-def local_url(address: str, port: int) -> str:
-    """Where a service that listens on an address (empty: all) is reached on its own host."""
-    # What listens on all of IPv6 listens on IPv4 as well.
-    host = "127.0.0.1" if address == "::" else local_address(address)
-    return f"http://{bracketed(host)}:{port}"

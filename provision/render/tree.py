@@ -14,7 +14,7 @@ from provision.dashboards.render import DATASOURCE_UID, FOLDER, provisioned_dash
 from provision.errors import ProvisionError
 from provision.render.alerts import alert_values
 from provision.render.environment import environment
-from provision.render.manifest import local_url, manifest, wanted_packages, wanted_repositories
+from provision.render.manifest import manifest, wanted_packages, wanted_repositories
 from provision.render.manifest import wanted_roles as roles_of
 from provision.render.targets import (
     ALERT_RULES_PATH,
@@ -25,7 +25,7 @@ from provision.render.targets import (
 )
 from provision.render.telegraf import telegraf_values
 from provision.site import Host, Site
-from provision.values import bracketed
+from provision.values import bracketed, local_url
 
 MANIFEST = ".manifest.json"
 
