@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,9 @@ class Page:
         """The page in Prometheus' text format, with what client libraries add of themselves."""
         lines = []
         for sample in self.samples:
-            lines += [f"# TYPE {sample.metric.name} {sample.metric.type}", *sample.packets]
+            header = f"# TYPE {sample.metric.name} {sample.metric.type}"
+            # The series of a metric follow each other.
+            lines += [*([] if header in lines else [header]), *sample.packets]
         for name in self.others:
             lines += [f"# TYPE {name} gauge", f"{name} 1"]
         return "\n".join(lines) + "\n"
@@ -190,9 +193,10 @@ def _set(metric: Metric, bucket: str, number: int) -> _Made:
 def _page(catalog: Catalog, target: Target, numbers: Iterator[int]) -> Page:
     labels = dict(target.labels)
     samples = tuple(
-        _shown(catalog, metric, labels, next(numbers))
+        _shown(catalog, metric, labels, own, next(numbers))
         for metric in catalog.metrics
         if has(metric, labels)
+        for own in _own_labels(catalog, metric, labels)
     )
     return Page(target.url, samples, _others(catalog))
 
@@ -208,7 +212,7 @@ def _pushes(catalog: Catalog, numbers: Iterator[int]) -> Iterator[Page]:
             return
         key = {"job": JOB, "instance": f"{INSTANCE}-{client}", **_grouping(catalog, left)}
         samples = tuple(
-            _shown(catalog, metric, key, next(numbers)) for metric in left if has(metric, key)
+            _shown(catalog, metric, key, {}, next(numbers)) for metric in left if has(metric, key)
         )
         left = [metric for metric in left if not has(metric, key)]
         path = "".join(f"/{quote(name)}/{quote(value, safe='')}" for name, value in key.items())
@@ -234,10 +238,30 @@ def has(metric: Metric, labels: Mapping[str, str]) -> bool:
     )
 
 
-def _shown(catalog: Catalog, metric: Metric, labels: Mapping[str, str], number: int) -> Sample:
-    tags = {name: labels.get(name, "") for name in catalog.tags(metric)}
+def _own_labels(
+    catalog: Catalog, metric: Metric, labels: Mapping[str, str]
+) -> Iterator[dict[str, str]]:
+    """All combinations of the labels that the page itself says: those that the target does not."""
+    names = [name for name in metric.labels if name not in labels]
+    values = [catalog.samples(metric, name) for name in names]
+    for combination in itertools.product(*values):
+        yield dict(zip(names, combination, strict=True))
+
+
+def _shown(
+    catalog: Catalog,
+    metric: Metric,
+    labels: Mapping[str, str],
+    own: Mapping[str, str],
+    number: int,
+) -> Sample:
+    said = {**labels, **own}
+    tags = {name: said.get(name, "") for name in catalog.tags(metric)}
+    # Backslashes and quotes are escaped in Prometheus' text format as they are in JSON.
+    pairs = ",".join(f"{name}={json.dumps(own[name], ensure_ascii=False)}" for name in own)
+    series = f"{metric.name}{{{pairs}}}" if pairs else metric.name
     expected = (Expected("last", VALUE, float(number)),)
-    return Sample(catalog, metric, tags, (f"{metric.name} {number}",), expected)
+    return Sample(catalog, metric, tags, (f"{series} {number}",), expected)
 
 
 def _others(catalog: Catalog) -> tuple[str, ...]:

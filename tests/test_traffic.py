@@ -168,6 +168,26 @@ def test_every_documented_metric_is_sent(catalogs: Catalogs) -> None:
     assert {app for app, _, _ in sent - documented} == {"zoo"}
 
 
+def test_a_label_in_a_page_is_written_as_prometheus_does(catalogs: Catalogs) -> None:
+    dataclay = catalogs["dataclay"]
+    odd = 'a "quoted" \\ ü {x}, y=1'
+    service = dataclay.placeholders["service"].model_copy(update={"values": (odd,)})
+    metric = dataclay.metrics[0].model_copy(update={"labels": {"service": None}})
+    catalog = dataclay.model_copy(
+        update={"placeholders": {"service": service}, "metrics": (metric,)}
+    )
+    application, _ = read_application(catalog, {})
+    assert application is not None
+    (page,) = documented_traffic([application]).scraped
+    (family,) = [
+        each
+        for each in text_string_to_metric_families(page.text)
+        if each.name == metric.name.removesuffix("_total")
+    ]
+    assert family.samples[0].labels == {"service": odd}
+    assert page.samples[0].tags["service"] == odd
+
+
 def test_every_value_of_closed_lists_and_every_example_is_sent(catalogs: Catalogs) -> None:
     seen: dict[tuple[str, str, str, str], set[str]] = defaultdict(set)
     for sample in everything(catalogs).samples:
