@@ -18,6 +18,7 @@ from provision.errors import InvalidInput, Problem
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, InventoryHost
 from provision.settings import VARIABLES, Settings
 from provision.values import bracketed, found_text, seconds
+from provision.watched_influxdb import with_influxdb, without_influxdb
 
 # What every worker tells of itself, whatever else is on it.
 EVERY_WORKER = ("host", "pipeline")
@@ -178,7 +179,10 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
             if app not in catalogs:
                 problems.append(Problem(file, f"{entry.name}: apps", unknown_app(app, catalogs)))
                 continue
-            application, wrong = read_application(catalogs[app], entry.variables)
+            assert settings is not None
+            problems += without_influxdb(catalogs[app], entry, settings, monitors, file)
+            given = with_influxdb(catalogs[app], entry, settings, monitors)
+            application, wrong = read_application(catalogs[app], given)
             problems += [Problem(file, f"{entry.name}: {where}", what) for where, what in wrong]
             if application:
                 applications.append(application)

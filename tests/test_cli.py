@@ -46,7 +46,10 @@ def test_errors_are_told_with_a_remedy_and_exit_1(capsys: pytest.CaptureFixture[
 
 def test_an_unknown_application_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["catalog", "show", "relm"]) == 1
-    assert "known are dataclay, django-clickhouse, host, pipeline, realm" in capsys.readouterr().err
+    assert (
+        "known are dataclay, django-clickhouse, host, influxdb, pipeline, realm"
+        in capsys.readouterr().err
+    )
     arguments = ["worker", "w1", "--monitor", "m", "--app", "relm"]
     assert run(arguments) == 1
     assert "did you mean 'realm'" in capsys.readouterr().err

@@ -7,10 +7,17 @@ import re
 import pytest
 
 from provision.catalog.load import load_catalogs
+from provision.render.telegraf import ignored_names
 from tests.conftest import CASES
 
 CATALOGS = load_catalogs()
-NUMBERS = {"realm": 18, "django-clickhouse": 11, "tinybird-jobs": 4, "dataclay": 5}
+NUMBERS = {
+    "realm": 18,
+    "django-clickhouse": 11,
+    "tinybird-jobs": 4,
+    "dataclay": 5,
+    "influxdb": 16,
+}
 
 
 @pytest.mark.parametrize("app", NUMBERS)
@@ -19,6 +26,38 @@ def test_all_that_is_documented_is_in_the_catalog_and_nothing_else(app: str) -> 
     documented = [tuple(line.split("\t")) for line in lines if not line.startswith("#")]
     assert len(documented) == NUMBERS[app]
     assert [(m.name, m.type.value, m.unit.value) for m in CATALOGS[app].metrics] == documented
+
+
+def test_all_that_influxdb_lists_is_watched_or_ignored_with_a_reason() -> None:
+    influxdb = CATALOGS["influxdb"]
+    watched = {metric.name: metric.type.value for metric in influxdb.metrics}
+    ignored = ignored_names(influxdb.ignored)
+    lines = (CASES / "influxdb" / "listed.tsv").read_text().splitlines()
+    listed = [line.split("\t") for line in lines if not line.startswith("#")]
+    assert len(listed) == 139
+    found = set()
+    for name, kind in listed:
+        sums = {f"{name}_sum"} if kind in {"histogram", "summary"} else set()
+        names = {each for each in {name, *sums} if each in watched}
+        found |= names
+        assert all(watched[each] == ("counter" if each in sums else kind) for each in names)
+        left_out = (
+            name in ignored.names
+            or name.startswith(ignored.beginnings)
+            or name.endswith(ignored.ends)
+        )
+        # Telegraf takes a histogram as a whole: what is watched of it says that it is wanted.
+        assert bool(names) is not left_out, name
+    assert set(watched) - found == {
+        "http_write_request_count",
+        "influxql_service_executing_duration_seconds_sum",
+    }
+
+
+def test_nothing_watched_of_influxdb_has_a_series_for_each_client() -> None:
+    """The labels path and user_agent of http_api_* are what a client says."""
+    assert not {"path", "user_agent"} & set(CATALOGS["influxdb"].placeholders)
+    assert "http_api_*" in [each.name for each in CATALOGS["influxdb"].ignored]
 
 
 def test_django_clickhouse_has_one_gauge_four_timers_and_six_counters() -> None:

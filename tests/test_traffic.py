@@ -168,6 +168,25 @@ def test_every_documented_metric_is_sent(catalogs: Catalogs) -> None:
     assert {app for app, _, _ in sent - documented} == {"zoo"}
 
 
+def test_a_page_says_the_labels_that_its_target_does_not(catalogs: Catalogs) -> None:
+    (influxdb,) = applications(catalogs, "influxdb")
+    (page,) = documented_traffic([influxdb]).scraped
+    families = {family.name: family for family in text_string_to_metric_families(page.text)}
+    assert page.text.count("# TYPE http_query_request_count ") == 1
+    shown = [s for s in page.samples if s.metric.name == "http_query_request_count"]
+    assert len(shown) == 2 * 4
+    for sample in shown:
+        said = {name: value for name, value in sample.tags.items() if name in sample.metric.labels}
+        assert set(said) == {"endpoint", "org_id", "status"}
+        assert said["endpoint"] in {"/api/v2/query", "/query"}
+        (value,) = [
+            each.value
+            for each in families["http_query_request_count"].samples
+            if each.labels == said
+        ]
+        assert value == sample.expected[0].value
+
+
 def test_a_label_in_a_page_is_written_as_prometheus_does(catalogs: Catalogs) -> None:
     dataclay = catalogs["dataclay"]
     odd = 'a "quoted" \\ ü {x}, y=1'

@@ -31,8 +31,11 @@ from provision.rehearsal.threads import concurrently
 from provision.render.manifest import wanted_packages
 from provision.secrets import FILE_NAME
 from provision.settings import Settings
+from provision.watched_influxdb import TARGETS
 
 MONITOR = "monitor.rehearsal"
+# InfluxDB's own metrics are played as well, for it may not have all of them yet; beside it.
+INFLUXDB_PLAYED = "127.0.0.1:18086"
 # Every documented application on one host, in several instances, and one application alone.
 WORKERS: dict[str, dict[str, Any]] = {
     "worker-1.rehearsal": {
@@ -174,6 +177,7 @@ def write_overlay(
             values["influxdb_engine"] = source.engine
             # The site's own addresses are those of other machines.
             values |= {"influxdb_url": None, "influxdb_address": "", "grafana_address": ""}
+            values[TARGETS] = [INFLUXDB_PLAYED]
             if not source.grafana:
                 values["grafana_enabled"] = False
         path = directory / "host_vars" / f"{host.name}.yml"

@@ -28,7 +28,10 @@ metrics:
     title: Orders
     description: An order came in.
 """
-BUILT_IN = ["dataclay", "django-clickhouse", "host", "pipeline", "realm", "tinybird-jobs"]
+BUILT_IN = [
+    *("dataclay", "django-clickhouse", "host", "influxdb"),
+    *("pipeline", "realm", "tinybird-jobs"),
+]
 
 
 @pytest.fixture(autouse=True)

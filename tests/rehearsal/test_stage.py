@@ -49,6 +49,19 @@ def hand_out(fleet: Fleet, tmp_path: Path) -> list[str]:
     return [name for name, root in roots.items() if list((root / ARCHIVES).iterdir())]
 
 
+def test_influxdbs_metrics_are_played_beside_the_one_that_runs(
+    fleet_of: Callable[..., Fleet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "connection_variables", lambda _: {})
+    host = SimpleNamespace(name="m", address="192.0.2.9")
+    rehearsal: Any = SimpleNamespace(directory=tmp_path, hosts=[host])
+    source = stage.Source(2, False, {})
+    overlay = stage.write_overlay(rehearsal, source, "m", {}, {})
+    own = "monitor: {hosts: {m: }}\nworkers: {hosts: {m: }, vars: {apps: [influxdb]}}\n"
+    (target,) = fleet_of(own, "-i", str(overlay)).site.monitor.targets
+    assert target.url == "http://127.0.0.1:18086/metrics"
+
+
 def test_hosts_are_given_what_they_install_from_debian(
     fleet_of: Callable[..., Fleet], tmp_path: Path, asked: list[Sequence[str]]
 ) -> None:
