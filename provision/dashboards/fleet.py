@@ -32,9 +32,15 @@ from provision.dashboards.panels import (
 from provision.dashboards.queries import asked_of, last_by_host, now, now_by_host
 
 OVERVIEW = "overview"
-HOST, PIPELINE = "host", "pipeline"
+HOST, PIPELINE, INFLUXDB = "host", "pipeline", "influxdb"
 # What a site's hosts tell of themselves; everything else is an application.
 ON_EVERY_HOST = (HOST, PIPELINE)
+# What says at a glance whether InfluxDB takes what the pipeline brings; the rest is a click away.
+_INFLUXDB_NUMBERS = (
+    "storage_writer_err_points_sum",
+    "storage_cache_inuse_bytes",
+    "influxql_service_executing_duration_seconds_sum",
+)
 _CHOSEN = ("host",)
 
 
@@ -42,7 +48,10 @@ def all_dashboards(catalogs: Sequence[Catalog]) -> dict[str, Dashboard]:
     """A dashboard for each catalog, and the overview, by the names of their files."""
     known = {catalog.app: catalog for catalog in catalogs}
     hosts = known.get(HOST)
-    rows = [Heading("Hosts", [last_reports(hosts)])] if hosts else []
+    rows = [
+        *([Heading("Hosts", [last_reports(hosts)])] if hosts else []),
+        *([Heading("InfluxDB", influxdb_load(known[INFLUXDB]))] if INFLUXDB in known else []),
+    ]
     made = {
         app: build_dashboard(catalog, rows if app == PIPELINE else ())
         for app, catalog in known.items()
@@ -142,6 +151,15 @@ def last_reports(catalog: Catalog) -> Panel:
         ),
         transformations=({"id": "sortBy", "options": {"sort": [{"field": "Time"}]}},),
     )
+
+
+def influxdb_load(catalog: Catalog) -> list[Panel]:
+    """Numbers of the InfluxDB that the hosts write to, where it is watched as an application."""
+    return [
+        number(catalog, metric, _CHOSEN)
+        for metric in catalog.metrics
+        if metric.name in _INFLUXDB_NUMBERS
+    ]
 
 
 def hosts_table(catalogs: Sequence[Catalog]) -> Panel:

@@ -69,6 +69,21 @@ def test_one_application_alone_has_an_overview_too(realm: Catalog) -> None:
     assert list(rows_of([realm])) == ["Alerts", realm.title]
 
 
+def test_the_pipeline_has_influxdbs_load_where_influxdb_is_watched(catalogs: Catalogs) -> None:
+    made = all_dashboards(list(catalogs.values()))
+    rows = {row.title: row.panels for row in made["pipeline"].rows}
+    assert [panel.title for panel in rows["InfluxDB"]] == [
+        *("Points in failed writes", "Time in InfluxQL", "Cache of a shard"),
+    ]
+    for panel in rows["InfluxDB"]:
+        # Each leads to its graph; the pipeline's own choices are of other tags.
+        assert panel.links[0].url.startswith("/d/provision-influxdb?")
+        for query in panel.queries:
+            assert query.text.count(":regex}") == query.text.count("${host:regex}") > 0
+    others = [catalog for app, catalog in catalogs.items() if app != "influxdb"]
+    assert "InfluxDB" not in [row.title for row in all_dashboards(others)["pipeline"].rows]
+
+
 def test_the_pipeline_tells_when_each_host_last_reported(catalogs: Catalogs) -> None:
     made = all_dashboards(list(catalogs.values()))
     titles = [panel.title for panel in made["pipeline"].panels]
