@@ -287,6 +287,7 @@ def _take_down(directory: Path) -> None:
                 if process.alive:
                     os.kill(process.pid, signal.SIGKILL)
             cgroups.kill(state.group)
+            machine.end_booting(directory / "hosts")
             network.tear_down(state.number)
             for host in state.hosts:
                 machine.forget(state.machine(host), directory / "hosts" / host / "root")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -131,6 +133,36 @@ def start(
         )
     _children.append(child)
     return child
+
+
+def end_booting(place: Path, timeout: float = 5) -> None:
+    """Kill what was started for hosts beneath a directory, in whatever cgroup it is.
+
+    Whoever booted them may have been killed before their programs had entered their own. Raises
+    ProvisionError if some do not end within timeout seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while left := _named_in_arguments(f"{place}/"):
+        if time.monotonic() > deadline:
+            raise ProvisionError(f"processes of {place} don't end: {sorted(left)}")
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def _named_in_arguments(text: str) -> set[int]:
+    """Programs of start() whose arguments have a text, this process and zombies left out."""
+    found = set()
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (directory / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:  # it has ended
+            continue
+        booting = any(each.startswith(f"--directory={text}") for each in arguments)
+        if booting and int(directory.name) != os.getpid():
+            found.add(int(directory.name))
+    return found
 
 
 def reap() -> None:

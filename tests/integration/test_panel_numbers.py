@@ -137,12 +137,13 @@ def test_a_graph_shows_what_was_written(data: Data, name: str, choice: Any) -> N
         each = (data.reckoner(name, metric).graph(asking) for metric in panel.metrics)
         names: Counter[tuple[str, str]] = Counter()
         for query, wanted in zip(panel.queries, itertools.chain(*each), strict=True):
-            assert wanted, f"{panel.title}: nothing was written"
+            # Of several metrics, not each has every value of a choice.
+            assert wanted or choice is one_of_each, f"{panel.title}: nothing was written"
             answer = next(answers)
             assert_same_lines(lines(answer), wanted, f"{panel.title} {query.ref}")
             names.update((each.name, legend(query, each)) for each in answer.series)
             assert all(each.tags["host"] in legend(query, each).split() for each in answer.series)
-        assert set(names.values()) == {1}, "two lines of one name"
+        assert set(names.values()) <= {1}, "two lines of one name"
 
 
 def legend(query: Query, series: Series) -> str:
@@ -163,6 +164,9 @@ def test_a_number_is_that_of_the_last_five_minutes(data: Data, name: str, choice
     for panel, answer in zip(panels, answers, strict=True):
         (metric,) = panel.metrics
         wanted = data.reckoner(name, metric).number(asking)
+        if wanted is None and choice is one_of_each:
+            assert lines(answer) == {}, panel.title
+            continue
         assert wanted is not None, f"{panel.title}: nothing was written"
         assert same(shown(panel, answer), wanted), (panel.title, answer, wanted)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import signal
+import subprocess
 from pathlib import Path
 
 from provision.rehearsal import machine
@@ -40,3 +42,20 @@ def test_hosts_may_lock_memory() -> None:
     command = machine.nspawn(Path("/r"), "p0-0", "w1.example.com", "provision0")
     assert "--system-call-filter=@memlock" in command
     assert "--machine=p0-0" in command and "--hostname=w1.example.com" in command
+
+
+def test_what_was_started_for_a_host_is_ended_whatever_cgroup_it_is_in(tmp_path: Path) -> None:
+    """Whoever booted it was killed before the program was in a cgroup of its own."""
+    ours, theirs = (tmp_path / name / "hosts" for name in ("killed", "killed-not"))
+    started = [
+        subprocess.Popen(["sh", "-c", "sleep 60", "sh", f"--directory={place}/k1/root"])
+        for place in (ours, theirs)
+    ]
+    try:
+        machine.end_booting(ours)
+        assert started[0].wait(5) == -signal.SIGKILL
+        assert started[1].poll() is None
+    finally:
+        for each in started:
+            each.kill()
+            each.wait()
