@@ -76,6 +76,15 @@ def test_a_site_of_one_s_own(own_cache: Path, fleet_inventory: Callable[..., Pat
     assert [path.name for path in inventory.parent.iterdir()] == ["inventory.yml"]
 
 
+@pytest.mark.long
+@needs_engine_2
+def test_a_monitoring_host_that_is_watched_itself(own_cache: Path, tmp_path: Path) -> None:
+    inventory = tmp_path / "watched.yml"
+    inventory.write_text("monitor: {hosts: {m: }}\nworkers: {hosts: {m: {apps: [influxdb]}}}\n")
+    said = rehearse(own_cache, "-i", inventory, hosts=1, metrics=16)
+    assert "influxdb: 16 of 16 arrived exactly" in said
+
+
 def test_a_required_grafana_that_is_nowhere_is_an_error(own_cache: Path) -> None:
     directory = own_cache / "rehearsals" / "rehearsal"
     done = execute(
