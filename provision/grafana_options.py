@@ -6,6 +6,7 @@ A secret is never an argument: it comes from the environment, a file, or is type
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -80,6 +81,11 @@ def connect(
     password = None
     if user:
         password = secret("GRAFANA_PASSWORD", password_file)
+        if password is None and not sys.stdin.isatty():
+            raise ProvisionError(
+                f"no password for {user} at {url}",
+                remedy="put it into GRAFANA_PASSWORD or a --password-file",
+            )
         if password is None:
             password = click.prompt(f"{user}'s password", hide_input=True, err=True)
     elif token is None:

@@ -97,6 +97,9 @@ class Requests:
             word, said = str(body.get("status") or ""), body.get("message") or body
         text = " ".join(str(said).split())[:200]
         remedy = self._if_refused if status == 401 else None
+        if text.startswith("<"):
+            text = "a web page, which is no answer of Grafana's API"
+            remedy = remedy or "see whether the address has the path under which Grafana is served"
         return GrafanaRefused(
             f"Grafana at {self.url}{path}: {status} {text}", status, text, word, remedy
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from provision.catalog.model import Catalog, Condition, Metric, MetricType
+from provision.catalog.model import Catalog, Condition, Input, Metric, MetricType
 from provision.catalog.reference import in_words, with_unit
 from provision.catalog.units import Unit
 
@@ -42,7 +42,8 @@ def summary(catalog: Catalog, metric: Metric, condition: Condition) -> str:
     """One line of what is the matter, and where; without a series, that nothing is known."""
     title = plain(metric.title)
     if condition.silent is not None:
-        what = f"Nothing came from {{{{ .Labels.host }}}} for {in_words(condition.silent)}"
+        came = "Nothing" if catalog.input is Input.TELEGRAF else f"Nothing of {title}"
+        what = f"{came} came from {{{{ .Labels.host }}}} for {in_words(condition.silent)}"
         unknown = f"Nothing is known of any host: no data of {title}, or the query failed"
     else:
         where = "{{ .Labels.host }}" + _tags(catalog.tags(metric))

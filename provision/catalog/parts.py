@@ -181,7 +181,9 @@ class Metric(Part):
             return Signal.LATENCY
         if self.type is MetricType.GAUGE:
             return Signal.SATURATION
-        return Signal.ERRORS if self.condition else Signal.TRAFFIC
+        # What should not be more is an error, what should not be less is wanted.
+        wrong = self.condition is not None and self.condition.above is not None
+        return Signal.ERRORS if wrong else Signal.TRAFFIC
 
     @property
     def default_measurement(self) -> str:

@@ -61,12 +61,23 @@ def _orphans(
     if alive := sorted(named & wanted):
         raise ProvisionError(f"{', '.join(alive)}: still has its catalog, and is not removed")
     steps = []
-    for row in grafana.search("dash-db"):
+    there = grafana.search("dash-db")
+    if named and not named & {str(row["uid"]) for row in there}:
+        raise ProvisionError(
+            f"{', '.join(apps)}: no such dashboard at {grafana.url}",
+            remedy="see the names: provision dashboards prune --dry-run",
+        )
+    for row in there:
         uid = str(row["uid"])
         if not uid.startswith(OURS) or uid in wanted or (named and uid not in named):
             continue
         stored = grafana.stored(uid)
         step = decide_prune(stored, look_up(grafana, stored), changed=changed) if stored else None
+        if step is None and grafana.revisions(uid) is None:
+            raise ProvisionError(
+                f"dashboard {row['title']!r} at {grafana.url}: this login may not see who wrote it",
+                remedy="give it the role Editor; nothing was removed",
+            )
         if step is None:
             out.print(f"not ours   {shown(row['title'])} ({shown(uid)}): no version of provision's")
         else:

@@ -183,7 +183,12 @@ def hosts_table(catalogs: Sequence[Catalog]) -> Panel:
         metrics=(),
         steps=(Step(NEUTRAL),),
         overrides=(
-            _override("host", ("displayName", "Host"), ("links", [_host_link()])),
+            _override(
+                "host",
+                ("displayName", "Host"),
+                ("links", [_host_link()]),
+                ("custom.minWidth", 180),
+            ),
             *(_column(metric, index) for index, (_, metric) in enumerate(columns)),
         ),
         transformations=(

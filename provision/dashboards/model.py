@@ -44,8 +44,8 @@ class Size:
     height: int
 
 
-# At 1280 pixels a third of the width is still readable, and a sixth where it holds one number.
-NUMBER, GRAPH, HALF, WHOLE = Size(6, 4), Size(3, 9), Size(2, 8), Size(1, 10)
+# At 1280 pixels half the width has room for the names of series, a sixth for one number.
+NUMBER, GRAPH, HALF, WHOLE = Size(6, 4), Size(2, 8), Size(2, 9), Size(1, 9)
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,8 @@ from provision.dashboards.queries import (
 from provision.values import seconds
 
 COLOURS = {Severity.INFO: "blue", Severity.WARNING: "orange", Severity.CRITICAL: "red"}
-# A threshold counts from its value on, a condition above it: nothing countable is between the two.
-JUST_ABOVE_ZERO = 1e-6
+# A threshold counts from its value on, a condition above it: nothing that counts is in between.
+JUST_ABOVE = 1e-6
 # A table with a row for each series, and its last value.
 SERIES_TO_ROWS: Mapping[str, Any] = {
     "id": "reduce",
@@ -179,7 +179,7 @@ def steps(metric: Metric, scale: float = 1) -> tuple[Step, ...]:
     bad, bound = COLOURS[condition.severity], condition.bound * scale
     if condition.above is None:
         return Step(bad), Step(OK, bound)
-    return Step(OK), Step(bad, bound or JUST_ABOVE_ZERO)
+    return Step(OK), Step(bad, bound + JUST_ABOVE * max(abs(bound), 1))
 
 
 def scale(metric: Metric) -> float:

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from provision.catalog.model import TARGET_LABELS, Catalog, MetricType, TimerField, percentile
+from provision.catalog.model import (
+    TARGET_LABELS,
+    Catalog,
+    MetricType,
+    Signal,
+    TimerField,
+    percentile,
+)
 from tests.catalog.builders import (
     CLOSED,
     DOTTED,
@@ -186,3 +193,18 @@ def test_samples_are_those_of_the_metric_where_it_has_some_only() -> None:
     made = scraped(METRIC | {"labels": labels}, placeholders={"city": CLOSED, "town": PLACE})
     assert made.samples(made.metrics[0], "city") == ("rome",)
     assert made.samples(made.metrics[0], "town") == ("x",)
+
+
+def test_what_a_metric_is_a_signal_of_follows_from_its_type_and_its_condition() -> None:
+    def says(**changes: object) -> Signal:
+        (metric,) = catalog(METRIC | changes).metrics
+        return metric.says
+
+    bad = {"severity": "info", "advice": "Look."}
+    assert says() is Signal.TRAFFIC
+    assert says(condition={"above": 0, **bad}) is Signal.ERRORS
+    assert says(condition={"below": 1, **bad}) is Signal.TRAFFIC
+    assert says(condition={"silent": "5m", **bad}, always=True) is Signal.TRAFFIC
+    assert says(type="gauge") is Signal.SATURATION
+    assert says(type="timer", unit="seconds") is Signal.LATENCY
+    assert says(signal="detail") is Signal.DETAIL

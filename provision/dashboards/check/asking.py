@@ -38,7 +38,7 @@ def _query_quoted(subject: Subject) -> Iterator[Found]:
 def _query_time(subject: Subject) -> Iterator[Found]:
     """A query without the chosen time reads all that was ever stored, or shows another time."""
     for question in subject.questions:
-        if question.selects and not question.variables & _TIMES:
+        if question.selects and not question.variables & _TIMES and not question.about_silence:
             yield Found(
                 f"query {question.target.ref} does not ask for the chosen time",
                 "add $timeFilter, or a window that ends at ${__to}ms, to its WHERE",

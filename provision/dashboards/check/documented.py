@@ -71,7 +71,7 @@ def _query_chosen(subject: Subject) -> Iterator[Found]:
     for each in subject.shown:
         wanted = [t for t in ("host", *subject.known.tags(each.metric)) if t in variables]
         missing = [tag for tag in wanted if tag not in each.question.variables]
-        if missing and missing != ["host"]:
+        if missing and missing != ["host"] and not each.question.about_silence:
             yield Found(
                 f"query {each.question.target.ref} does not follow {', '.join(missing)}",
                 f'add "{missing[-1]}" =~ /^${{{missing[-1]}:regex}}$/ to its WHERE',
@@ -182,7 +182,9 @@ def _plain(text: str) -> str:
 
 
 def _of(subject: Subject, kind: MetricType) -> list[Showing]:
-    return [each for each in subject.shown if each.metric.type is kind]
+    # Whether anything comes at all is neither a rate nor a level.
+    shown = [each for each in subject.shown if not each.question.about_silence]
+    return [each for each in shown if each.metric.type is kind]
 
 
 def _numbers(subject: Subject) -> Iterator[tuple[Panel, Showing]]:

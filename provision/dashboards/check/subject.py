@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -51,6 +52,12 @@ class Question:
     def variables(self) -> set[str]:
         """The variables in it."""
         return variables(self.target.text)
+
+    @property
+    def about_silence(self) -> bool:
+        """Whether it counts what came until now, and has zero for whoever was there before."""
+        text = self.target.text
+        return all(re.search(part, text) for part in (r"\)\s*\*\s*0\.0\b", r"\bnow\(\)\s*-"))
 
 
 @dataclass(frozen=True)
