@@ -80,8 +80,11 @@ def test_a_site_of_one_s_own(own_cache: Path, fleet_inventory: Callable[..., Pat
 @needs_engine_2
 def test_a_monitoring_host_that_is_watched_itself(own_cache: Path, tmp_path: Path) -> None:
     inventory = tmp_path / "watched.yml"
-    inventory.write_text("monitor: {hosts: {m: }}\nworkers: {hosts: {m: {apps: [influxdb]}}}\n")
-    said = rehearse(own_cache, "-i", inventory, hosts=1, metrics=16)
+    inventory.write_text(
+        "monitor: {hosts: {m: }}\n"
+        "workers: {hosts: {m: {apps: [influxdb]}, w: }, vars: {apps: [realm]}}\n"
+    )
+    said = rehearse(own_cache, "-i", inventory, hosts=2, metrics=34)
     assert "influxdb: 16 of 16 arrived exactly" in said
 
 
