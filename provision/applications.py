@@ -27,6 +27,8 @@ from provision.values import check_url, found_text, listed
 
 _BOOLEAN = TypeAdapter(bool)
 _HOST_AND_PORT = re.compile(r"[A-Za-z0-9_.-]+:[0-9]+|\[[0-9A-Fa-f:]+\]:[0-9]+")
+# What every worker tells of itself, whatever else is on it.
+EVERY_WORKER = ("host", "pipeline")
 
 
 @dataclass(frozen=True)

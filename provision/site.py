@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from provision.alerts.contacts import contact_secrets
-from provision.applications import Application, Target, read_application, variables
+from provision.applications import EVERY_WORKER, Application, Target, read_application, variables
 from provision.catalog.lint import lint_together
 from provision.catalog.load import unknown_app
 from provision.catalog.model import Catalog, Input, Transport
@@ -19,9 +19,6 @@ from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, Invento
 from provision.settings import VARIABLES, Settings
 from provision.values import bracketed, found_text, seconds
 from provision.watched_influxdb import with_influxdb, without_influxdb
-
-# What every worker tells of itself, whatever else is on it.
-EVERY_WORKER = ("host", "pipeline")
 
 # It becomes a directory's name and a tag's value.
 HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from provision.applications import EVERY_WORKER
 from provision.catalog.document import written
 from provision.catalog.lint import Finding, findings_together, reason, series
 from provision.catalog.load import Examined, catalog_files, examine, load_catalogs, own_files
@@ -15,7 +16,6 @@ from provision.commands.catalog import own_directory
 from provision.errors import EXIT_ERROR, EXIT_OK
 from provision.output import out, show_table, shown, table
 from provision.paths import CATALOGS
-from provision.site import EVERY_WORKER
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from provision.catalog.model import Catalog, Input, Metric, MetricType, Signal
 from provision.catalog.units import Unit
 from provision.dashboards.layout import Heading, lay_out
 from provision.dashboards.model import Dashboard, Kind, Variable
-from provision.dashboards.panels import chosen_by, dashboard_uid, graph, number
-from provision.dashboards.queries import tag_values, variable_tags
+from provision.dashboards.panels import dashboard_uid, graph, number
+from provision.dashboards.queries import asked_of, tag_values, variable_tags
 
 TAG = "provision"
 # How many numbers a dashboard begins with, where fewer metrics are watched.
@@ -28,7 +28,9 @@ _ROWS: tuple[tuple[str, tuple[Signal, ...], bool], ...] = (
 
 def build_dashboard(catalog: Catalog, extra: Sequence[Heading] = ()) -> Dashboard:
     """The dashboard of an application; extra are rows that come after the first."""
-    numbers = [number(catalog, metric, chosen_by(catalog, metric)) for metric in summary(catalog)]
+    numbers = [
+        number(catalog, metric, asked_of(catalog, metric).chosen) for metric in summary(catalog)
+    ]
     headings = [Heading("Now", numbers), *extra]
     for title, signals, collapsed in _ROWS:
         found = [

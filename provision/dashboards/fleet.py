@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from provision.applications import EVERY_WORKER
 from provision.catalog.model import Catalog, Metric, Severity
 from provision.catalog.units import Unit, grafana_unit
 from provision.dashboards.build import TAG, build_dashboard, build_variables, summary
@@ -32,9 +33,8 @@ from provision.dashboards.panels import (
 from provision.dashboards.queries import asked_of, last_by_host, now, now_by_host
 
 OVERVIEW = "overview"
-HOST, PIPELINE, INFLUXDB = "host", "pipeline", "influxdb"
-# What a site's hosts tell of themselves; everything else is an application.
-ON_EVERY_HOST = (HOST, PIPELINE)
+HOST, PIPELINE = EVERY_WORKER
+INFLUXDB = "influxdb"
 # What says at a glance whether InfluxDB takes what the pipeline brings; the rest is a click away.
 _INFLUXDB_NUMBERS = (
     "storage_writer_err_points_sum",
@@ -62,7 +62,7 @@ def all_dashboards(catalogs: Sequence[Catalog]) -> dict[str, Dashboard]:
 def overview(catalogs: Sequence[Catalog]) -> Dashboard:
     """Every host and application: alerts, hosts and when they reported, the numbers of each."""
     known = {catalog.app: catalog for catalog in catalogs}
-    own = [known[app] for app in ON_EVERY_HOST if app in known]
+    own = [known[app] for app in EVERY_WORKER if app in known]
     hosts = known.get(HOST)
     fleet = [
         *([hosts_reporting(hosts)] if hosts else []),
@@ -75,7 +75,7 @@ def overview(catalogs: Sequence[Catalog]) -> Dashboard:
         *(
             Heading(catalog.title, [number(catalog, m, _CHOSEN) for m in summary(catalog)])
             for catalog in catalogs
-            if catalog.app not in ON_EVERY_HOST
+            if catalog.app not in EVERY_WORKER
         ),
     ]
     first = hosts or catalogs[0]

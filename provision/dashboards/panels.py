@@ -42,7 +42,6 @@ from provision.dashboards.queries import (
     rate_of_counts,
     rate_of_deltas,
     reports,
-    variable_tags,
 )
 from provision.values import seconds
 
@@ -263,12 +262,6 @@ def _to_graph(catalog: Catalog, metric: Metric) -> Link:
 def dashboard_uid(catalog: Catalog) -> str:
     """The uid of an application's dashboard; Grafana takes 40 characters."""
     return f"provision-{catalog.app}"[:40]
-
-
-def chosen_by(catalog: Catalog, metric: Metric) -> tuple[str, ...]:
-    """The variables of an application's dashboard that a metric is chosen by."""
-    variables = {"host", *variable_tags(catalog)}
-    return tuple(tag for tag in ("host", *catalog.tags(metric)) if tag in variables)
 
 
 def _number_is(catalog: Catalog, metric: Metric) -> str:
