@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import subprocess
 import sys
@@ -111,7 +112,10 @@ class DjangoClickhouse:
 
 
 def of(stem: str, reader: InfluxDB, start: int) -> dict[Key, dict[str, float]]:
-    """What is stored of an application: the values of each series that are there."""
+    """What is stored of an application: the values of each series that are there.
+
+    Those of a point that is just being written do not appear all at once.
+    """
     return {
         where: {name: value for name, value in row.items() if value is not None and name != "time"}
         for where, row in stored(reader, start).items()
@@ -163,7 +167,10 @@ def test_django_clickhouses_own_calls_are_stored_under_both_of_its_prefixes(
     def seen() -> dict[Key, float]:
         found = of("django_clickhouse", reader, start)
         kind = {"counter": "sum_value", "timing": "sum_count", "gauge": "last_value"}
-        return {where: row[kind[dict(where[1])["metric_type"]]] for where, row in found.items()}
+        return {
+            where: row.get(kind[dict(where[1])["metric_type"]], math.nan)
+            for where, row in found.items()
+        }
 
     wait_for_equal(seen, expected)
     times = [row for row in of("django_clickhouse", reader, start).values() if "last_mean" in row]
@@ -314,7 +321,7 @@ def test_jobs_told_over_tcp_are_stored_in_whole_seconds(
         }
 
     wait_for_equal(seen, expected)
-    assert stored(reader, start)[gauge]["last_value"] == 3
+    wait_for(lambda: stored(reader, start).get(gauge, {}).get("last_value") == 3, "the gauge")
     assert undocumented(reader, start) == []
     client.close()
 
@@ -442,7 +449,7 @@ def test_dataclays_processes_are_stored_by_scraping_and_by_pushing_at_once(
 
     def seen() -> dict[Key, float]:
         found = of("dataclay", reader, start)
-        return {where: row["last_value"] for where, row in found.items()}
+        return {where: row.get("last_value", math.nan) for where, row in found.items()}
 
     with (
         dataclay("http", first) as one,
