@@ -20,6 +20,8 @@ from provision.paths import PLAYBOOKS
 
 # What was asked once is not asked again.
 ASKS_FOR_VAULT = frozenset({"-J", "--ask-vault-pass", "--ask-vault-password"})
+ASKS_FOR_BECOME = frozenset({"-K", "--ask-become-pass"})
+ASKS_FOR_CONNECTION = frozenset({"-k", "--ask-pass"})
 
 # What Ansible says of a user who may not become root (its become plugin sudo), and what helps.
 _REMEDIES = {
@@ -31,13 +33,17 @@ _REMEDIES = {
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing on a host that is not as rendered (CONTRIBUTING.md, The rendered tree)."""
+    """One thing on a host that is not as rendered (CONTRIBUTING.md, The rendered tree).
+
+    warning is what is lost when it is put right, if anything is.
+    """
 
     role: str
     kind: str
     name: str
     action: str
     why: str
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,12 +55,30 @@ class Diff:
     after: str
 
 
+@dataclass(frozen=True)
+class SecretFile:
+    """A file with secrets in it: their names, its role and the services that read it."""
+
+    path: str
+    role: str
+    names: tuple[str, ...]
+    services: tuple[str, ...]
+
+
 @dataclass
 class HostResult:
-    """What a run did on one host."""
+    """What a run did, or would do, on one host.
+
+    restarts follow from the differences. By path of a file: how many lines come and go, and what is
+    in it that differs (dashboards, alert rules).
+    """
 
     differences: list[Difference] = field(default_factory=list)
+    restarts: list[Difference] = field(default_factory=list)
     diffs: list[Diff] = field(default_factory=list)
+    lines: dict[str, tuple[int, int]] = field(default_factory=dict)
+    inside: dict[str, list[Difference]] = field(default_factory=dict)
+    secrets: list[SecretFile] = field(default_factory=list)
     changed: int = 0
     failed: str | None = None
     remedy: str | None = None
@@ -117,20 +141,29 @@ def run_playbook(
     *,
     secrets: Path,
     vault_secrets: Sequence[tuple[str, bytes]] = (),
+    become_password: str | None = None,
     on_event: Callable[[Mapping[str, Any]], None],
     verbose: bool = False,
 ) -> RunResult:
     """Run a playbook and hand each event on as it comes.
 
     Ansible reads the secrets from their file, decrypting it if it is vaulted; the vault's
-    passwords, which may have been typed in, reach it through memory (memfd_create(2)). With
-    verbose, Ansible's own output goes to the terminal as it comes.
+    passwords, which may have been typed in, reach it through memory (memfd_create(2)), and that of
+    sudo, if it was asked for already, as its standard input. With verbose, Ansible's own output
+    goes to the terminal as it comes.
     """
     held, vault = [], []
+    become = None
+    if become_password:
+        become = _in_memory("become", become_password.encode())
+        os.lseek(become, 0, os.SEEK_SET)
+        held.append(become)
+        vault += ["--become-password-file", "-"]
     for name, password in vault_secrets:
         held.append(_in_memory("vault", password))
         vault += ["--vault-id", f"{name}@/proc/self/fd/{held[-1]}"]
-    options = [option for option in options if not (vault and option in ASKS_FOR_VAULT)]
+    asked = {*(ASKS_FOR_VAULT if vault_secrets else ()), *(ASKS_FOR_BECOME if become else ())}
+    options = [option for option in options if option not in asked]
     read_end, write_end = os.pipe()
     result = RunResult({}, 0, "")
     try:
@@ -141,6 +174,7 @@ def run_playbook(
                     os.environ, events=f"/proc/self/fd/{write_end}", verbose=verbose
                 ),
                 pass_fds=(*held, write_end),
+                stdin=become,
                 stdout=None if verbose else output,
                 stderr=None if verbose else subprocess.STDOUT,
             )
@@ -190,6 +224,7 @@ def take(result: RunResult, event: Mapping[str, Any]) -> None:
         found = [Difference(**entry) for entry in event["differences"] or ()]
         host.differences += [entry for entry in found if entry not in host.differences]
         host.diffs += [_diff(entry) for entry in event.get("diff") or ()]
+        _take_plan(host, event.get("plan") or {})
     elif event["status"] == "changed":
         host.changed += 1
     if event["status"] in {"failed", "unreachable"}:
@@ -197,6 +232,19 @@ def take(result: RunResult, event: Mapping[str, Any]) -> None:
         host.failed = said.removeprefix("Task failed: ")
         host.unreachable = event["status"] == "unreachable"
         host.remedy = event.get("remedy") or remedy(str(event["host"]), said, host.unreachable)
+
+
+def _take_plan(host: HostResult, plan: Mapping[str, Any]) -> None:
+    restarts = [Difference(**entry) for entry in plan.get("restarts") or ()]
+    host.restarts += [entry for entry in restarts if entry not in host.restarts]
+    for path, (come, go) in (plan.get("lines") or {}).items():
+        host.lines[path] = come, go
+    for path, entries in (plan.get("inside") or {}).items():
+        host.inside[path] = [Difference(**entry) for entry in entries]
+    host.secrets = [
+        SecretFile(each["path"], each["role"], tuple(each["names"]), tuple(each["services"]))
+        for each in plan.get("secrets") or ()
+    ]
 
 
 def remedy(host: str, said: str, unreachable: bool) -> str | None:

@@ -25,10 +25,12 @@ from provision.errors import (
 )
 from provision.options import (
     ENGINE,
+    FORMAT,
     INVENTORY_OPTIONS,
     LISTS,
     PACKAGES,
     RUN_OPTIONS,
+    YES,
     ansible_options,
     split_words,
     with_options,
@@ -48,6 +50,7 @@ def _provide(targets: str, words: Sequence[str], options: dict[str, Any], **name
         check=options["check"] or lists or bool({"-C", "--check"} & set(rest)),
         diff=options["diff"] or bool({"-D", "--diff"} & set(rest)),
         verbosity=options["verbose"] or int(lists),
+        yes=options["yes"],
         **named,
     )
 
@@ -79,7 +82,34 @@ def render(output: Path, **options: Any) -> int:
 
 @cli.command()
 @with_options(INVENTORY_OPTIONS)
+@with_options(tuple(option for option in RUN_OPTIONS if "--check" not in option[0]))
+@FORMAT
+@click.option(
+    "--detailed-exitcode",
+    "detailed",
+    is_flag=True,
+    help="Exit with 2 where something would change.",
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[HOST...] [-- OPTION...]")
+def plan(words: tuple[str, ...], form: str, detailed: bool, **options: Any) -> int:
+    """Show what would change on the whole fleet, and why; nothing is changed."""
+    from provision.commands import plan as command
+
+    hosts, rest = split_words(words)
+    return command.plan(
+        hosts=hosts,
+        options=[*ansible_options(options), *rest],
+        diff=options["diff"] or bool({"-D", "--diff"} & set(rest)),
+        verbosity=options["verbose"],
+        form=form,
+        detailed=detailed,
+    )
+
+
+@cli.command()
+@with_options(INVENTORY_OPTIONS)
 @with_options(RUN_OPTIONS)
+@YES
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTION...]")
 def up(words: tuple[str, ...], **options: Any) -> int:
     """Provision the monitoring host and all workers."""
@@ -91,6 +121,7 @@ def up(words: tuple[str, ...], **options: Any) -> int:
 @cli.command("monitor-server")
 @with_options(INVENTORY_OPTIONS)
 @with_options(RUN_OPTIONS)
+@YES
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[HOST] [-- OPTION...]")
 def monitor_server(words: tuple[str, ...], **options: Any) -> int:
     """Provision the monitoring host: InfluxDB and Grafana.
@@ -107,6 +138,7 @@ def monitor_server(words: tuple[str, ...], **options: Any) -> int:
 @cli.command()
 @with_options(INVENTORY_OPTIONS)
 @with_options(RUN_OPTIONS)
+@YES
 @click.option("--monitor", metavar="HOST", help="The monitoring host, where no inventory says it.")
 @click.option("--app", "apps", multiple=True, metavar="APP", help="An application on these hosts.")
 @click.argument("words", nargs=-1, metavar="[HOST...] [-- OPTION...]", type=click.UNPROCESSED)

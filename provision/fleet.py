@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from provision.ansible import RunResult, run_playbook
@@ -32,12 +32,16 @@ from provision.view import RunView
 
 @dataclass(frozen=True)
 class Fleet:
-    """A site, the inventory that it was read from, and where its secrets are."""
+    """A site, the inventory that it was read from, and where its secrets are.
+
+    become_password is that of sudo, where it was asked for here (-K).
+    """
 
     inventory: Inventory
     site: Site
     secrets_file: Path
     options: tuple[str, ...]
+    become_password: str | None = field(default=None, repr=False)
 
 
 def read_fleet(options: Sequence[str]) -> Fleet:
@@ -110,6 +114,7 @@ def apply(
                 },
                 secrets=secrets_file,
                 vault_secrets=fleet.inventory.vault_secrets,
+                become_password=fleet.become_password,
                 on_event=view.take,
                 verbose=verbose,
             )
@@ -152,6 +157,11 @@ def assert_given(fleet: Fleet) -> None:
             f"{fleet.secrets_file}: no {' and no '.join(missing)}, with which alerts are sent",
             remedy=f"write it under {KEY}: in that file (0600); docs/alerts.md says what it is",
         )
+
+
+def assert_ready(fleet: Fleet, targets: str, hosts: Sequence[str]) -> None:
+    """Raise ProvisionError, as apply() would, where something is missing that it needs."""
+    _assert_credentials(fleet, _chosen(fleet, targets, hosts), check=False)
 
 
 def _assert_credentials(fleet: Fleet, chosen: frozenset[str], *, check: bool) -> None:

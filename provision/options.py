@@ -48,6 +48,7 @@ PACKAGES = click.option(
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A folder of .deb files to take packages from, before all else.",
 )
+YES = click.option("-y", "--yes", is_flag=True, help="Go ahead without showing and asking first.")
 ENGINE = click.option("--engine", type=click.Choice(["1", "2"]), help="InfluxDB 1 or 2.")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comparing import actions, preflight, report, script, wanted
+from comparing import actions, contents, effects, preflight, report, script, wanted
 from comparing import differences as comparison
 from comparing.manifest import Manifest, ManifestError
 
@@ -24,8 +24,10 @@ class ActionModule(actions.ProvisionAction):
 
     Arguments: minimum_free_mib, and group: that into which a host with work is put.
     Result: changed, roles, differences, files (paths to place), awaiting (secrets not known yet),
-    wanted (what the roles need of the manifest, if there is work) and diff; on failure problem and
-    remedy.
+    wanted (what the roles need of the manifest, if there is work), plan and diff; on failure
+    problem and remedy. plan is what else can be told before the work: secrets (which files hold
+    them), restarts (as differences) and, in check mode or with diff, what comparing.contents says
+    of files.
     """
 
     TRANSFERS_FILES = False
@@ -64,6 +66,7 @@ class ActionModule(actions.ProvisionAction):
             differences=[each.as_dict() for each in found],
             files=[each.name for each in found if each.kind == "file"],
             awaiting=sorted({name for each in files for name in each.missing}),
+            plan={"secrets": contents.secret_files(manifest, files)},
         )
         if found:
             result["wanted"] = {
@@ -73,6 +76,9 @@ class ActionModule(actions.ProvisionAction):
                 "unfinished": script.UNFINISHED,
                 "sources": [each.path for each in manifest.files if SOURCES in each.path],
             }
+            still = effects.polled({each.role for each in found}, task_vars)
+            restarted = effects.restarts(manifest, found, still)
+            result["plan"]["restarts"] = [each.as_dict() for each in restarted]
             self._before_change(manifest, files, seen, found, result)
             if self._task.args.get("group") and not self._task.check_mode:
                 # What group_by returns; a task of its own would cost every host that has no work.
@@ -89,16 +95,19 @@ class ActionModule(actions.ProvisionAction):
     ) -> None:
         """Look at what speaks against the work, and at the old texts if they are to be shown."""
         secret = {file.path for file in manifest.files if file.secret}
+        shown = self._task.diff or self._task.check_mode
         texts = [
             each.name
             for each in found
-            if self._task.diff and each.kind in ("file", "absent") and each.name not in secret
+            if shown and each.kind in ("file", "absent") and each.name not in secret
         ]
         output = self._ask(script.preflight_script(preflight.wanted_ports(manifest), texts))
         before = report.read_preflight(output)
+        old = {texts[index]: text for index, text in before.texts.items()}
         if self._task.diff:
-            old = {texts[index]: text for index, text in before.texts.items()}
             result["diff"] = comparison.diff_texts(found, files, old)
+        if shown:
+            result["plan"].update(contents.contents(manifest, found, files, old))
         against = preflight.problem(
             manifest,
             seen,

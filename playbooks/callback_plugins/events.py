@@ -19,7 +19,7 @@ description:
 """
 
 #: What of a result is told; anything else of it stays in Ansible.
-_KEYS = ("msg", "problem", "remedy", "differences", "diff", "roles", "made", "awaiting")
+_KEYS = ("msg", "problem", "remedy", "differences", "diff", "roles", "made", "awaiting", "plan")
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]

@@ -20,17 +20,21 @@ _ENABLED = ("enabled", "enabled-runtime", "static", "alias", "generated", "indir
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing to do. kind is repository, package, directory, file, absent, service or state."""
+    """One thing to do. kind is repository, package, directory, file, absent, service or state.
+
+    warning is what is lost by it, if anything is.
+    """
 
     role: str
     kind: str
     name: str
     action: str
     why: str
+    warning: str = ""
 
     def as_dict(self) -> dict[str, str]:
         """The form in which it leaves the comparison."""
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if value or key != "warning"}
 
 
 class BlockingState(Exception):
@@ -200,7 +204,7 @@ def _state(manifest: Manifest, report: Report, found: Sequence[Difference]) -> I
         )
         if "problem" not in answer:
             for each in answer["differences"]:
-                yield Difference(role, "state", each["name"], each["action"], each["why"])
+                yield Difference(role, "state", **each)
         elif answer.get("remedy") and not idle:
             raise BlockingState(str(answer["problem"]), str(answer["remedy"]))
         else:

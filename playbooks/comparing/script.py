@@ -21,7 +21,7 @@ UNFINISHED = "/run/provision"
 
 _MODULE_UTILS = Path(__file__).resolve().parent.parent / "module_utils" / "provision"
 #: The modules that the state check needs on the host, in the order of their imports.
-_STATE_MODULES = ("http", "influxdb1", "influxdb2", "alerting", "grafana", "state")
+_STATE_MODULES = ("http", "retention", "influxdb1", "influxdb2", "alerting", "grafana", "state")
 
 
 def section(name: str) -> str:
@@ -119,7 +119,7 @@ def preflight_script(ports: Sequence[int], old_texts: Sequence[str]) -> str:
             ' while IFS== read -r _ pid; do echo "$pid" $(cat "/proc/$pid/cgroup"); done',
         )
     for index, path in enumerate(old_texts):
-        commands += _say(f"text {index}", f"head -c 262144 -- {shlex.quote(path)} | base64 -w0")
+        commands += _say(f"text {index}", f"head -c 2097152 -- {shlex.quote(path)} | base64 -w0")
     return wrap(commands)
 
 

@@ -17,10 +17,14 @@ Fill = Callable[[str, Mapping[str, str]], str]
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file and its content; content None means that the secrets in missing are not known yet."""
+    """A file, its content and the names of the secrets in it.
+
+    content None means that those in missing are not known yet.
+    """
 
     file: File
     content: bytes | None
+    secrets: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
     @property
@@ -61,10 +65,11 @@ def _wanted(manifest: Manifest, file: File, secrets: Mapping[str, str], fill: Fi
     if not file.secret:
         return Wanted(file, content)
     text = content.decode("utf-8")
-    missing = tuple(name for name in secrets_in(text) if not secrets.get(name))
+    names = secrets_in(text)
+    missing = tuple(name for name in names if not secrets.get(name))
     if missing:
-        return Wanted(file, None, missing)
-    return Wanted(file, fill(text, secrets).encode("utf-8"))
+        return Wanted(file, None, names, missing)
+    return Wanted(file, fill(text, secrets).encode("utf-8"), names)
 
 
 def unknown_secret(names: Iterable[str]) -> tuple[str, str]:

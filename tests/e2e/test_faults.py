@@ -145,7 +145,7 @@ def test_what_cannot_be_meant_is_told_before_anything_is_touched(
 
 
 def test_an_inventory_that_is_not_there(tmp_path: Path) -> None:
-    done = execute(*PROVISION, "up", "-i", tmp_path / "none.yml")
+    done = execute(*PROVISION, "up", "--yes", "-i", tmp_path / "none.yml")
     assert done.status == 1
     assert "there is no such inventory" in done.err and "provision init" in done.err
 

@@ -153,7 +153,7 @@ def test_a_dashboard_that_is_not_ours_beside_ours_goes_and_ours_comes_back(site:
     check = site.provision("up", "--check")
     said = check.about(site.monitor)
     assert f"{folder}/stray.json" in said and "remove" in said
-    assert f"create file {folder}/realm.json" in said
+    assert "create dashboard Realm Object Server (it is missing)" in said
     done = site.provision("up")
     assert done.status == 0, done.text
     assert site.on(site.monitor, f"ls {folder}") == (

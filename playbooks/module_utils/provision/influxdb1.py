@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List
 
+from ansible.module_utils.provision import retention
 from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
 
 _PRIVILEGES = {"READ": "READ", "WRITE": "WRITE", "ALL": "ALL PRIVILEGES"}
@@ -82,9 +83,11 @@ class _Convergence:
     def login(self, username: str, password: str) -> Server:
         return Server(self.entry["url"], basic(username, password), self.patience)
 
-    def differs(self, name: str, action: str, why: str, statement: str) -> None:
+    def differs(self, name: str, action: str, why: str, statement: str, warning: str = "") -> None:
         """Note a difference; the statement (which may hold a password) mends it."""
         self.differences.append({"name": name, "action": action, "why": why})
+        if warning:
+            self.differences[-1]["warning"] = warning
         if not self.check:
             self.admin.rows(statement, "%s the %s" % (action, name))
 
@@ -149,14 +152,15 @@ class _Convergence:
                 "CREATE RETENTION POLICY %s DURATION %s REPLICATION 1 DEFAULT" % (on, duration),
             )
         elif _seconds(current["duration"]) != seconds or not current["default"]:
-            why = "it keeps %s, not %ds" % (current["duration"], seconds)
-            if _seconds(current["duration"]) == seconds:
-                why = "it is not the default"
+            told = {"why": "it is not the default"}
+            if _seconds(current["duration"]) != seconds:
+                told = retention.change(_seconds(current["duration"]), seconds)
             self.differs(
                 name,
                 "change",
-                why,
-                "ALTER RETENTION POLICY %s DURATION %s DEFAULT" % (on, duration),
+                statement="ALTER RETENTION POLICY %s DURATION %s SHARD DURATION %s DEFAULT"
+                % (on, duration, _shard(seconds)),
+                **told,
             )
 
     def users(self) -> None:
@@ -210,6 +214,16 @@ class _Convergence:
                 # GRANT replaces what was granted on that database before.
                 "GRANT %s ON %s TO %s" % (privilege, identifier(database), identifier(name)),
             )
+
+
+def _shard(seconds: int) -> str:
+    """The shard duration that InfluxDB gives a new policy (docs, influxql/manage-database).
+
+    One that is longer than the retention is refused, so it must change with it.
+    """
+    if not seconds or seconds > 180 * 86400:
+        return "168h"
+    return "24h" if seconds >= 2 * 86400 else "1h"
 
 
 def _seconds(duration: str) -> int:

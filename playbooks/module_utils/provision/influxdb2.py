@@ -9,6 +9,7 @@ from __future__ import annotations
 import urllib.parse
 from typing import Any, Dict, List, Optional, Tuple
 
+from ansible.module_utils.provision import retention
 from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
 
 
@@ -104,9 +105,11 @@ class _Convergence:
         self.operator = Server(entry["url"], secrets["influxdb_operator_token"], patience)
         self.organization = ""
 
-    def differs(self, name: str, action: str, why: str) -> bool:
+    def differs(self, name: str, action: str, why: str, warning: str = "") -> bool:
         """Note a difference; True if it shall be mended."""
         self.differences.append({"name": name, "action": action, "why": why})
+        if warning:
+            self.differences[-1]["warning"] = warning
         return not self.check
 
     def set_up(self) -> bool:
@@ -196,7 +199,7 @@ class _Convergence:
             return str(made["id"])
         kept = sum(rule.get("everySeconds", 0) for rule in current.get("retentionRules") or [])
         if kept != seconds and self.differs(
-            "bucket " + name, "change", "it keeps data for %d s, not %d s" % (kept, seconds)
+            "bucket " + name, "change", **retention.change(kept, seconds)
         ):
             path = "/api/v2/buckets/" + current["id"]
             self.operator.do("change a bucket", "PATCH", path, {"retentionRules": rules})
