@@ -159,6 +159,16 @@ def assert_given(fleet: Fleet) -> None:
         )
 
 
+def assert_provisioned(fleet: Fleet) -> None:
+    """Raise ProvisionError where no run has been: a site's secrets are made by its first."""
+    known = load_secrets(fleet.secrets_file, fleet.inventory.read_yaml)
+    if not known.keys() & set(fleet.site.generated_secrets):
+        raise ProvisionError(
+            f"{fleet.secrets_file}: no secrets of this site, so nothing was provisioned yet",
+            remedy="run `provision up` first, or put the secrets file back",
+        )
+
+
 def assert_ready(fleet: Fleet, targets: str, hosts: Sequence[str]) -> None:
     """Raise ProvisionError, as apply() would, where something is missing that it needs."""
     _assert_credentials(fleet, _chosen(fleet, targets, hosts), check=False)

@@ -18,8 +18,8 @@ from pydantic import (
 
 from provision.alerts.contacts import Contacts, Email, EmailAddress
 from provision.values import (
+    at_least,
     check_address,
-    check_duration,
     check_fingerprint,
     check_page_url,
     check_url,
@@ -28,7 +28,11 @@ from provision.values import (
 )
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-_Duration = Annotated[str, BeforeValidator(check_duration)]
+_Duration = Annotated[str, BeforeValidator(at_least("0s"))]
+# How often something is done: never is no interval.
+_Interval = Annotated[str, BeforeValidator(at_least("1s"))]
+# InfluxDB keeps a point an hour at least (docs, influxql/manage-database and api/v2/buckets).
+_Retention = Annotated[str, BeforeValidator(at_least("1h", or_none=True))]
 _Url = Annotated[str, BeforeValidator(check_url)]
 _Fingerprint = Annotated[str, BeforeValidator(check_fingerprint)]
 _Version = Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.+:~-]*$")]
@@ -48,7 +52,7 @@ class Settings(BaseModel):
 
     influxdb_* and grafana_* count on the monitoring host; telegraf_*, pushgateway_* and apps on
     each worker. What only one application has is in provision.applications.
-    Durations are like 10s, 30d; a retention of 0s keeps everything.
+    Durations are like 10s, 30d; a retention of 0s keeps everything, any other is an hour or more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
@@ -59,7 +63,7 @@ class Settings(BaseModel):
     influxdb_version: _Version | None = None
     influxdb_organization: _Name = "provision"
     influxdb_database: _Name = "telegraf"
-    influxdb_retention: _Duration = "30d"
+    influxdb_retention: _Retention = "30d"
     influxdb_address: _Address = ""
     influxdb_port: _Port = 8086
     influxdb_url: _Url | None = None
@@ -80,11 +84,11 @@ class Settings(BaseModel):
     grafana_contacts: Contacts = Field(default_factory=dict)
     grafana_alert_group_by: Annotated[tuple[_Label, ...], BeforeValidator(listed)] = ("alertname",)
     grafana_alert_group_wait: _Duration = "30s"
-    grafana_alert_group_interval: _Duration = "5m"
-    grafana_alert_repeat_interval: _Duration = "4h"
+    grafana_alert_group_interval: _Interval = "5m"
+    grafana_alert_repeat_interval: _Interval = "4h"
 
     telegraf_version: _Version | None = None
-    telegraf_interval: _Duration = "10s"
+    telegraf_interval: _Interval = "10s"
     telegraf_statsd_address: _Address = "127.0.0.1"
     telegraf_statsd_port: _Port = 8125
     telegraf_statsd_gauge_ttl: _Duration = "24h"

@@ -16,6 +16,7 @@ from provision.catalog.load import unknown_app
 from provision.catalog.model import Catalog, Input, Transport
 from provision.errors import InvalidInput, Problem
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, InventoryHost
+from provision.ports import Listener, clashes, listeners
 from provision.settings import VARIABLES, Settings
 from provision.values import bracketed, found_text, seconds
 from provision.watched_influxdb import with_influxdb, without_influxdb
@@ -57,6 +58,16 @@ class Host:
     def pushgateway(self) -> bool:
         """Whether an application pushes to a Pushgateway on this host."""
         return any(application.pushgateway for application in self.applications)
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """Where the services of this host listen."""
+        return listeners(
+            self.settings,
+            monitor=self.monitor,
+            transports=self.transports,
+            pushgateway=self.pushgateway,
+        )
 
 
 @dataclass(frozen=True)
@@ -191,6 +202,7 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
         if settings:
             host = Host(entry.name, entry in monitors, worker, settings, tuple(applications))
             hosts.append(host)
+            problems += _clashes(host, file)
         if worker and settings and not settings.apps:
             problems.append(
                 Problem(
@@ -233,6 +245,20 @@ def _unknown_contact_apps(
         for name, contact in (settings.grafana_contacts if settings else {}).items()
         for app in contact.apps
         if app not in catalogs
+    ]
+
+
+def _clashes(host: Host, file: str) -> list[Problem]:
+    """Services of a host that would listen on the same port."""
+    return [
+        Problem(
+            file,
+            f"{host.name}: {one.variable}",
+            f"{one.protocol} port {one.port} of {one.service} is {other.service}'s as well"
+            + (f" ({other.variable})" if other.variable else ""),
+            "give one of them another port",
+        )
+        for one, other in clashes(host.listeners)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -47,6 +48,27 @@ def check_duration(value: Any) -> str:
     """A duration, or ValueError."""
     seconds(str(value))
     return str(value)
+
+
+# Telegraf, InfluxDB and Grafana count a time in nanoseconds, in 64 bits: 292 years.
+_LONGEST = 100 * 365 * 86400
+
+
+def at_least(least: str, *, or_none: bool = False) -> Callable[[Any], str]:
+    """A check of a duration that is not below least, nor longer than 100 years (ValueError).
+
+    or_none also allows 0, where that has a meaning of its own.
+    """
+
+    def check(value: Any) -> str:
+        text = check_duration(value)
+        if not (or_none and seconds(text) == 0) and seconds(text) < seconds(least):
+            raise ValueError(f"at least {least}" + (", or 0s for ever" if or_none else ""))
+        if seconds(text) > _LONGEST:
+            raise ValueError("at most 100 years (36500d)")
+        return text
+
+    return check
 
 
 def check_url(value: Any) -> str:

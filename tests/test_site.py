@@ -50,6 +50,33 @@ def test_every_error_is_told_at_once_with_file_host_and_key(fleet_of: Make) -> N
     assert any(p.startswith("w3: apps: no application for this worker") for p in found)
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("telegraf_interval=0s", "at least 1s (found '0s')"),
+        ("influxdb_retention=59m", "at least 1h, or 0s for ever (found '59m')"),
+        ("influxdb_retention=99999d", "at most 100 years"),
+        ("grafana_alert_group_interval=0s", "at least 1s"),
+        ("grafana_alert_repeat_interval=0s", "at least 1s"),
+        ("telegraf_statsd_gauge_ttl=99999w", "at most 100 years"),
+        ("influxdb_port=0", "greater than or equal to 1"),
+        ("grafana_port=65536", "less than or equal to 65535"),
+        ("telegraf_statsd_tcp_connections=0", "greater than or equal to 1"),
+    ],
+)
+def test_a_bound_is_told_with_variable_and_host(fleet_of: Make, option: str, said: str) -> None:
+    found = problems(fleet_of, INVENTORY, "-e", option)
+    assert found[0].startswith(f"monitor.example.com: {option.partition('=')[0]}: ")
+    assert said in found[0]
+
+
+@pytest.mark.parametrize(
+    "option", ["influxdb_retention=0s", "influxdb_retention=1h", "telegraf_interval=1s"]
+)
+def test_the_bounds_themselves_are_allowed(fleet_of: Make, option: str) -> None:
+    assert fleet_of(INVENTORY, "-e", option)
+
+
 def test_a_password_in_a_url_is_refused_and_not_repeated(fleet_of: Make) -> None:
     text = INVENTORY + "all: {vars: {influxdb_url: 'http://admin:hunter2@192.0.2.1:8086'}}\n"
     found = problems(fleet_of, text)

@@ -77,12 +77,16 @@ class Absent:
 
 @dataclass(frozen=True)
 class Service:
-    """A systemd unit (without .service), where it listens and the URL that answers 200 then."""
+    """A systemd unit (without .service), where it listens and the URL that answers 200 then.
+
+    settings names the variable that sets the port, by the text of listen.
+    """
 
     role: str
     name: str
     listen: tuple[str, ...]
     health: str | None
+    settings: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "packages": {"version": None, "repository": None, "conflicts": ()},
     "directories": {"exclusive": False},
     "files": {"secret": False},
-    "services": {"listen": (), "health": None},
+    "services": {"listen": (), "health": None, "settings": {}},
 }
 
 

@@ -130,7 +130,8 @@ def _ports(manifest: Manifest, seen: Preflight) -> Problem | None:
                     return Problem(
                         f"{who} already listens on {wanted.protocol} port {wanted.port}, which"
                         f" {service.name} needs.",
-                        f"stop {listener.program or 'it'}, or give {service.name} another port",
+                        f"stop {listener.program or 'it'}, or give {service.name} another port"
+                        + (f": set {service.settings[text]}" if text in service.settings else ""),
                     )
     return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from provision.catalog.model import Transport
+from provision.ports import statsd
 from provision.render.alerts import alert_state
 from provision.render.targets import ALERTS_LEFT_PATH, DIRECTORIES, TARGETS, RenderedFile
 from provision.settings import Repository, repositories
@@ -122,6 +122,10 @@ def _services(host: Host) -> list[dict[str, Any]]:
                 "role": "telegraf",
                 "name": "telegraf",
                 "listen": [f"{each}:{address}:{port}" for each, address, port in listeners(host)],
+                "settings": {
+                    f"{each.protocol}:{each.address}:{each.port}": each.variable
+                    for each in statsd(host.settings, host.transports)
+                },
                 "health": None,
             }
         )
@@ -134,6 +138,7 @@ def _web_service(role: str, name: str, address: str, port: int, health: str) -> 
         "role": role,
         "name": name,
         "listen": [f"tcp:{address}:{port}"],
+        "settings": {f"tcp:{address}:{port}": f"{role}_port"},
         "health": f"{local_url(address, port)}/{health}",
     }
 
@@ -192,12 +197,8 @@ def _state(host: Host, site: Site) -> list[dict[str, Any]]:
 
 def listeners(host: Host) -> list[tuple[str, str, int]]:
     """Where statsd is listened for: (udp or tcp, address, port)."""
-    settings = host.settings
-    every = {
-        Transport.UDP: (settings.telegraf_statsd_address, settings.telegraf_statsd_port),
-        Transport.TCP: (settings.telegraf_statsd_tcp_address, settings.telegraf_statsd_tcp_port),
-    }
-    return [(each.value, *every[each]) for each in every if each in host.transports]
+    sockets = statsd(host.settings, host.transports)
+    return [(each.protocol, each.address, each.port) for each in sockets]
 
 
 def pushgateway_url(host: Host) -> str:

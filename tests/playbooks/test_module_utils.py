@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from ansible.module_utils.provision import apt, influxdb1, influxdb2, readiness, versions
+from ansible.module_utils.provision import apt, influxdb1, influxdb2, readiness, retention, versions
 from ansible.module_utils.provision.http import ServiceError, call
 
 
@@ -185,3 +185,33 @@ def test_the_kernels_addresses() -> None:
 def test_our_own_questions_are_not_in_what_a_journal_tells() -> None:
     journal = 'started\n"GET /ping" provision-playbooks\n\nE! broken\n'
     assert readiness.telling(journal) == ["started", "E! broken"]
+
+
+@pytest.mark.parametrize(
+    ("current", "wanted", "why", "warning"),
+    [
+        (2592000, 604800, "it keeps points for 30 d, not for 7 d",
+         "points that are older than 7 d are deleted for good (23 d less than now)"),
+        (604800, 3600, "it keeps points for 7 d, not for 1 h",
+         "points that are older than 1 h are deleted for good (6 d 23 h less than now)"),
+        (0, 86400, "it keeps points for ever, not for 1 d",
+         "points that are older than 1 d are deleted for good (they were for ever)"),
+        (86400, 0, "it keeps points for 1 d, not for ever", None),
+        (86400, 129600, "it keeps points for 1 d, not for 1 d 12 h", None),
+    ],
+)  # fmt: skip
+def test_what_a_change_of_retention_deletes(
+    current: int, wanted: int, why: str, warning: str | None
+) -> None:
+    told = retention.change(current, wanted)
+    assert (told["why"], told.get("warning")) == (why, warning)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shard"),
+    [(0, "168h"), (3600, "1h"), (86400, "1h"), (2 * 86400, "24h"), (180 * 86400, "24h"),
+     (181 * 86400, "168h")],
+)  # fmt: skip
+def test_a_shard_is_never_longer_than_the_retention(seconds: int, shard: str) -> None:
+    assert influxdb1._shard(seconds) == shard
+    assert not seconds or influxdb1._seconds(shard) <= seconds

@@ -90,3 +90,16 @@ def test_a_conflicting_package_is_not_removed_but_named(tmp_path: Path) -> None:
     against = preflight.conflicting_package(manifest.load(tmp_path, "m"), seen)
     assert against is not None
     assert "The package influxdb is installed" in against.problem
+
+
+def test_the_setting_to_change_is_named(worker: manifest.Manifest) -> None:
+    service = dataclasses.replace(
+        worker.services[0], settings={"udp:127.0.0.1:8125": "telegraf_statsd_port"}
+    )
+    of = dataclasses.replace(worker, services=(service,))
+    seen = dataclasses.replace(FINE, listeners=(Listener("udp", "*", 8125, "statsite", ""),))
+    against = preflight.problem(of, Report(), seen, INSTALL, minimum_free_mib=1024)
+    assert against is not None
+    assert (
+        against.remedy == "stop statsite, or give telegraf another port: set telegraf_statsd_port"
+    )

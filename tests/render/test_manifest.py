@@ -54,6 +54,7 @@ def test_the_pushgateway_is_the_distributions_and_what_it_reads_is_ours(
             "role": "pushgateway",
             "name": "prometheus-pushgateway",
             "listen": ["tcp:127.0.0.1:9091"],
+            "settings": {"tcp:127.0.0.1:9091": "pushgateway_port"},
             "health": "http://127.0.0.1:9091/-/healthy",
         }
     ]
