@@ -41,6 +41,15 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Stay:
+    """One thing that a removal leaves, and why."""
+
+    kind: str
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Diff:
     """A file's text before and after, for --diff."""
 
@@ -55,6 +64,8 @@ class HostResult:
 
     differences: list[Difference] = field(default_factory=list)
     diffs: list[Diff] = field(default_factory=list)
+    stays: list[Stay] = field(default_factory=list)
+    standing: dict[str, Any] = field(default_factory=dict)
     changed: int = 0
     failed: str | None = None
     remedy: str | None = None
@@ -190,6 +201,8 @@ def take(result: RunResult, event: Mapping[str, Any]) -> None:
         found = [Difference(**entry) for entry in event["differences"] or ()]
         host.differences += [entry for entry in found if entry not in host.differences]
         host.diffs += [_diff(entry) for entry in event.get("diff") or ()]
+        host.stays += [Stay(**entry) for entry in event.get("stays") or ()]
+        host.standing.update(event.get("standing") or {})
     elif event["status"] == "changed":
         host.changed += 1
     if event["status"] in {"failed", "unreachable"}:

@@ -29,6 +29,7 @@ from provision.options import (
     LISTS,
     PACKAGES,
     RUN_OPTIONS,
+    YES,
     ansible_options,
     split_words,
     with_options,
@@ -158,6 +159,30 @@ def verify(
         strict=strict,
         everything=everything,
         junit=junit,
+    )
+
+
+@cli.command()
+@with_options(INVENTORY_OPTIONS)
+@with_options(RUN_OPTIONS)
+@click.option("--data", is_flag=True, help="Delete what the services have stored, too.")
+@YES
+@click.argument("words", nargs=-1, metavar="[HOST...] [-- OPTION...]", type=click.UNPROCESSED)
+def remove(words: tuple[str, ...], data: bool, yes: bool, **options: Any) -> int:
+    """Take away again what was put on hosts: on these, or on all.
+
+    Data stays where it is, unless --data says otherwise.
+    """
+    from provision.commands import remove as command
+
+    hosts, rest = split_words(words)
+    return command.remove(
+        hosts=hosts,
+        options=[*ansible_options(options), *rest],
+        data=data,
+        yes=yes,
+        check=options["check"] or bool({"-C", "--check"} & set(rest)),
+        verbosity=options["verbose"],
     )
 
 

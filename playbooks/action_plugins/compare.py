@@ -71,6 +71,7 @@ class ActionModule(actions.ProvisionAction):
                 "packages": [asdict(each) for each in manifest.packages],
                 "repositories": [asdict(each) for each in manifest.repositories],
                 "unfinished": script.UNFINISHED,
+                "author": actions.author(),
                 "sources": [each.path for each in manifest.files if SOURCES in each.path],
             }
             self._before_change(manifest, files, seen, found, result)

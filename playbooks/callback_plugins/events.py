@@ -19,7 +19,10 @@ description:
 """
 
 #: What of a result is told; anything else of it stays in Ansible.
-_KEYS = ("msg", "problem", "remedy", "differences", "diff", "roles", "made", "awaiting")
+_KEYS = (
+    *("msg", "problem", "remedy", "differences", "diff", "roles", "made", "awaiting"),
+    *("stays", "standing"),
+)
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
