@@ -82,8 +82,6 @@ def show_result(result: RunResult, *, check: bool, diff: bool, seconds: float) -
             out.print(
                 f"  {shown(difference.action)} {difference.kind} {shown(difference.name + why)}"
             )
-        for stay in host.stays:
-            out.print(f"  leave {stay.kind} {shown(stay.name)} ({shown(stay.why)})")
         if diff:
             for entry in host.diffs:
                 show_diff(entry)

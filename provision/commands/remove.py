@@ -12,8 +12,8 @@ from provision.asking import agreed, assert_answerable
 from provision.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, ProvisionError
 from provision.fleet import with_inventory
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
-from provision.output import out
-from provision.view import RunView, show_result
+from provision.removing import show_removal
+from provision.view import RunView
 
 # Ansible's own words for what is asked first and then done.
 _CHECK = frozenset({"-C", "--check"})
@@ -46,17 +46,15 @@ def remove(
 
     started = time.monotonic()
     seen = run("--check")
-    show_result(seen, check=True, diff=False, seconds=time.monotonic() - started)
+    show_removal(seen, check=True, seconds=time.monotonic() - started)
     if check or not any(host.differences for host in seen.hosts.values()):
-        if seen.ok:
-            _say_nothing_left(seen)
         return EXIT_OK if seen.ok else EXIT_ERROR
     what = "this, with the data," if data else "this"
     if not agreed(f"Take {what} away?", yes=yes):
         return EXIT_INTERRUPTED
     started = time.monotonic()
     done = run()
-    show_result(done, check=False, diff=False, seconds=time.monotonic() - started)
+    show_removal(done, check=False, seconds=time.monotonic() - started)
     return EXIT_OK if done.ok else EXIT_ERROR
 
 
@@ -106,11 +104,3 @@ def _run(
             f"ansible-playbook ended with {result.status}:\n{result.output.strip()}"
         )
     return result
-
-
-def _say_nothing_left(result: RunResult) -> None:
-    clean = [
-        name for name, host in result.hosts.items() if not host.differences and not host.failed
-    ]
-    if clean:
-        out.print(f"nothing of provision is left on {', '.join(sorted(clean))}")

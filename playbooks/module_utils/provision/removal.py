@@ -7,6 +7,7 @@ record what is done, so that one that is killed is finished by the next.
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import shutil
 import subprocess
@@ -22,6 +23,8 @@ _ENABLED = ("enabled", "enabled-runtime")
 #: What runs leave beside the record: unfinished swaps, locks, an interrupted installation's policy.
 _LEFT = ("/run/provision", "/run/provision-policy-rc.d.lock")
 _PATIENCE = 30.0
+#: Their links are renamed when a service is disabled.
+_SCRIPTS = "/etc/init.d/"
 
 Step = Dict[str, str]
 
@@ -230,6 +233,9 @@ class Removal:
                     os.rmdir(path)
             elif sum_of(path) in self.record.traces[path]:
                 os.unlink(path)
+            if path.startswith(_SCRIPTS):
+                for link in glob.glob("/etc/rc?.d/[SK][0-9][0-9]" + os.path.basename(path)):
+                    os.unlink(link)
             del self.record.traces[path]
         self.record.save()
 

@@ -3,46 +3,96 @@
 from __future__ import annotations
 
 import re
-from typing import Callable, Collection, Dict, List, Sequence, Set, Tuple
+from typing import Callable, Collection, Dict, List, Mapping, Sequence, Set, Tuple
 
-from ansible.module_utils.provision import apt, installing
+from ansible.module_utils.provision import apt
 
 Run = Callable[[Sequence[str]], Tuple[int, str]]
+
+_STATES = "/var/lib/apt/extended_states"
+#: What apt, too, takes for a reason to keep a package that was installed for another.
+_RELATIONS = ("Pre-Depends", "Depends", "Recommends")
+
+
+class Installed:
+    """What dpkg knows: package → whether it is installed, and what installed ones want of others.
+
+    Read once: asking apt, by a simulation, takes seconds on a small host.
+    """
+
+    def __init__(self, listing: str) -> None:
+        """Listing is what dpkg-query prints with FORM."""
+        self.known: Dict[str, bool] = {}
+        self._wants: Dict[str, Set[str]] = {}
+        self._provides: Dict[str, Set[str]] = {}
+        for line in listing.splitlines():
+            name, status, provides, *wanted = line.split("\t")
+            installed = status.endswith(" installed")
+            self.known[name] = self.known.get(name, False) or installed
+            if installed:
+                self._wants[name] = set().union(*map(_names, wanted))
+                self._provides[name] = {name, *_names(provides)}
+
+    def wanting(self, name: str, without: Collection[str]) -> Set[str]:
+        """The packages, but for some, that may want this one."""
+        provided = self._provides.get(name, {name})
+        return {
+            other
+            for other, wanted in self._wants.items()
+            if other not in without and other != name and wanted & provided
+        }
+
+
+FORM = "\\t".join(
+    ["${Package}", "${Status}", "${Provides}", *("${%s}" % each for each in _RELATIONS)]
+)
+
+
+def _names(relation: str) -> Set[str]:
+    """The names in a field such as "adduser, libc6 (>= 2.34) | libc6.1", alternatives as well."""
+    return set(re.findall(r"(?:^|[,|])\s*([a-z0-9][a-z0-9+.-]+)", relation))
+
+
+def automatic(states: str) -> Set[str]:
+    """The packages that apt has installed for others, out of its extended_states."""
+    return set(re.findall(r"^Package: (\S+)\n(?:.+\n)*?Auto-Installed: 1", states, re.MULTILINE))
 
 
 class Packages:
     """Those of doomed, and of dependencies what nothing else needs.
 
     going: installed ones that can go; remaining: of which configuration is left; needed: name → the
-    packages of others that would have to go with it.
+    packages of others that need it.
     """
 
     def __init__(
-        self, doomed: Collection[str], dependencies: Collection[str], run: Run = apt.run
+        self,
+        doomed: Collection[str],
+        dependencies: Collection[str],
+        run: Run = apt.run,
+        states: str = _STATES,
     ) -> None:
-        self._run, self._doomed = run, doomed
-        there = installing.known() if doomed or dependencies else {}
-        names = [name for name in doomed if there.get(name, {}).get("installed")]
-        self.remaining = [name for name in doomed if name in there and name not in names]
+        self._run = run
         self.needed: Dict[str, List[str]] = {}
-        if self._foreign(names, dependencies):
-            for name in list(names):
-                foreign = self._foreign([name], dependencies)
-                if foreign:
-                    self.needed[name] = sorted(foreign)
-                    names.remove(name)
-        with_them = self._simulated(["--auto-remove", *names]) & set(dependencies)
-        self.going = [*names, *sorted(with_them)]
+        self.going: List[str] = []
+        self.remaining: List[str] = []
+        if not doomed and not dependencies:
+            return
+        there = self._installed()
+        names = [name for name in doomed if there.known.get(name)]
+        self.remaining = [name for name in doomed if name in there.known and name not in names]
+        came = {name for name in dependencies if there.known.get(name)} & automatic(_read(states))
+        while True:
+            self.needed.update(_needed(names, there, {*names, *came}))
+            wanted = set(_needed(came, there, {*names, *came}))
+            if not wanted and not set(names) & set(self.needed):
+                break
+            names = [name for name in names if name not in self.needed]
+            came -= wanted
+        self.going = [*names, *sorted(came)]
 
-    def _foreign(self, names: Sequence[str], dependencies: Collection[str]) -> Set[str]:
-        if not names:
-            return set()
-        return self._simulated(names) - {*self._doomed, *dependencies}
-
-    def _simulated(self, words: Sequence[str]) -> Set[str]:
-        """The packages that apt-get would remove."""
-        _, said = self._run(["apt-get", "-s", "-q", "remove", *words])
-        return set(re.findall(r"^Remv (\S+)", said, re.MULTILINE))
+    def _installed(self) -> Installed:
+        return Installed(self._run(["dpkg-query", "-W", "-f", FORM + "\\n"])[1])
 
     def remove(self, purgeable: Callable[[str], bool], lock_timeout: int) -> None:
         """Remove those that go; purge those, and what remains, where that takes no data along.
@@ -51,8 +101,9 @@ class Packages:
         """
         if self.going:
             self._apt("remove", self.going, lock_timeout)
-        there = installing.known([*self.going, *self.remaining])
-        left = [name for name in there if not there[name]["installed"] and purgeable(name)]
+        known = self._installed().known if self.going or self.remaining else {}
+        names = [*self.going, *self.remaining]
+        left = [name for name in names if known.get(name) is False and purgeable(name)]
         if left:
             self._apt("purge", left, lock_timeout)
 
@@ -74,6 +125,21 @@ class Packages:
                 "run `apt-get %s %s` on the host to see it all, then `provision remove` again"
                 % (what, " ".join(names)),
             )
+
+
+def _needed(
+    names: Collection[str], there: Installed, without: Collection[str]
+) -> Mapping[str, List[str]]:
+    found = {name: sorted(there.wanting(name, without)) for name in names}
+    return {name: others for name, others in found.items() if others}
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path) as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
 
 
 def script_names(package: str, path: str) -> bool:
