@@ -104,13 +104,14 @@ class Manifest:
         return self.tree / path.lstrip("/")
 
     def touched(self) -> dict[str, dict[str, list[str]]]:
-        """All that the work may touch: its paths, directories and services, each by role."""
+        """All that the work may touch: paths, directories, packages, services, each by role."""
         keyrings = [("packages", repository.keyring) for repository in self.repositories]
         return {
             "paths": _by_role(
                 [*keyrings, *((each.role, each.path) for each in (*self.files, *self.absent))]
             ),
             "directories": _by_role([(each.role, each.path) for each in self.directories]),
+            "packages": _by_role([(each.role, each.name) for each in self.packages]),
             "services": _by_role([(each.role, each.name) for each in self.services]),
         }
 

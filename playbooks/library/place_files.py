@@ -10,7 +10,7 @@ import stat
 from typing import Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import logins, record, swap
+from ansible.module_utils.provision import installing, logins, record, swap
 
 DOCUMENTATION = """
 module: place_files
@@ -58,8 +58,8 @@ options:
     type: dict
   record:
     description:
-      - What the host's record must know before anything is changed, as C(paths), C(directories) and
-        C(services) by role; C(role) is the one that changes now, C(author) by whom.
+      - What the host's record must know before anything is changed, as C(paths), C(directories),
+        C(packages) and C(services) by role; C(role) is the one that changes now, C(author) by whom.
     type: dict
   credentials:
     description: A file of credentials, which must let in before it is changed.
@@ -190,6 +190,7 @@ def _note(wanted: Dict[str, Any], files: List[swap.Entry], doomed: List[str]) ->
     """Have in the record what is there now, before it is changed."""
     record.note(wanted)
     with record.writing() as kept:
+        installing.note_there(kept, wanted["packages"])
         for path in doomed:
             inside = [os.path.join(at, name) for at, _, names in os.walk(path) for name in names]
             kept.note_paths(wanted["role"], inside if os.path.isdir(path) else [path])

@@ -38,6 +38,15 @@ def known(names: Sequence[str] = ()) -> Dict[str, Dict[str, Any]]:
     }
 
 
+def note_there(record: Record, packages: Dict[str, Sequence[str]]) -> None:
+    """Note which of the wanted packages, names by role, are installed before we came."""
+    roles = {name: role for role, names in packages.items() for name in names}
+    new = [name for name in roles if name not in record.packages]
+    for name, before in known(new).items() if new else ():
+        if before["installed"]:
+            record.packages[name] = {"role": roles[name], "before": before}
+
+
 def begin(record: Record, packages: Sequence[Dict[str, Any]]) -> None:
     """Note what packages ({"role", "name"}) find when they come."""
     settle(record)

@@ -10,7 +10,7 @@ from ansible.module_utils.provision import apt
 Run = Callable[[Sequence[str]], Tuple[int, str]]
 
 _STATES = "/var/lib/apt/extended_states"
-#: What apt, too, takes for a reason to keep a package that was installed for another.
+#: The last is, for apt too, a reason to keep a package that was installed for another.
 _RELATIONS = ("Pre-Depends", "Depends", "Recommends")
 
 
@@ -23,23 +23,26 @@ class Installed:
     def __init__(self, listing: str) -> None:
         """Listing is what dpkg-query prints with FORM."""
         self.known: Dict[str, bool] = {}
-        self._wants: Dict[str, Set[str]] = {}
+        self._needs: Dict[str, Set[str]] = {}
+        self._likes: Dict[str, Set[str]] = {}
         self._provides: Dict[str, Set[str]] = {}
         for line in listing.splitlines():
             name, status, provides, *wanted = line.split("\t")
             installed = status.endswith(" installed")
             self.known[name] = self.known.get(name, False) or installed
             if installed:
-                self._wants[name] = set().union(*map(_names, wanted))
+                self._needs[name] = set().union(*map(_names, wanted[:-1]))
+                self._likes[name] = _names(wanted[-1])
                 self._provides[name] = {name, *_names(provides)}
 
-    def wanting(self, name: str, without: Collection[str]) -> Set[str]:
-        """The packages, but for some, that may want this one."""
+    def needing(self, name: str, without: Collection[str], likes: bool = False) -> Set[str]:
+        """The packages, but for some, that may need this one (or recommend it, with likes)."""
         provided = self._provides.get(name, {name})
         return {
             other
-            for other, wanted in self._wants.items()
-            if other not in without and other != name and wanted & provided
+            for other, needs in self._needs.items()
+            if other not in without
+            and (needs & provided or (likes and self._likes[other] & provided))
         }
 
 
@@ -84,7 +87,7 @@ class Packages:
         came = {name for name in dependencies if there.known.get(name)} & automatic(_read(states))
         while True:
             self.needed.update(_needed(names, there, {*names, *came}))
-            wanted = set(_needed(came, there, {*names, *came}))
+            wanted = set(_needed(came, there, {*names, *came}, likes=True))
             if not wanted and not set(names) & set(self.needed):
                 break
             names = [name for name in names if name not in self.needed]
@@ -128,9 +131,9 @@ class Packages:
 
 
 def _needed(
-    names: Collection[str], there: Installed, without: Collection[str]
+    names: Collection[str], there: Installed, without: Collection[str], likes: bool = False
 ) -> Mapping[str, List[str]]:
-    found = {name: sorted(there.wanting(name, without)) for name in names}
+    found = {name: sorted(there.needing(name, without, likes)) for name in names}
     return {name: others for name, others in found.items() if others}
 
 
