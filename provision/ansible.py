@@ -196,13 +196,13 @@ def take(result: RunResult, event: Mapping[str, Any]) -> None:
     if event.get("event") != "result":
         return
     host = result.hosts.setdefault(str(event["host"]), HostResult())
+    host.standing.update(event.get("standing") or {})
     if "differences" in event:
         # A host is compared again where InfluxDB made a new token for it.
         found = [Difference(**entry) for entry in event["differences"] or ()]
         host.differences += [entry for entry in found if entry not in host.differences]
         host.diffs += [_diff(entry) for entry in event.get("diff") or ()]
         host.stays += [Stay(**entry) for entry in event.get("stays") or ()]
-        host.standing.update(event.get("standing") or {})
     elif event["status"] == "changed":
         host.changed += 1
     if event["status"] in {"failed", "unreachable"}:

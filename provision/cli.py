@@ -25,6 +25,7 @@ from provision.errors import (
 )
 from provision.options import (
     ENGINE,
+    FORMAT,
     INVENTORY_OPTIONS,
     LISTS,
     PACKAGES,
@@ -159,6 +160,27 @@ def verify(
         strict=strict,
         everything=everything,
         junit=junit,
+    )
+
+
+@cli.command()
+@with_options(INVENTORY_OPTIONS)
+@with_options([each for each in RUN_OPTIONS if each[0][0] not in ("-C", "-D")])
+@FORMAT
+@click.argument("words", nargs=-1, metavar="[HOST...] [-- OPTION...]", type=click.UNPROCESSED)
+def status(words: tuple[str, ...], form: str, **options: Any) -> int:
+    """What runs where, since when, and whether it is as it should be; nothing is changed.
+
+    Ends with 1 where something does not run, differs, or cannot be reached.
+    """
+    from provision.commands import status as command
+
+    hosts, rest = split_words(words)
+    return command.status(
+        hosts=hosts,
+        options=[*ansible_options(options), *rest],
+        form=form,
+        verbosity=options["verbose"],
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comparing import actions, preflight, report, script, wanted
+from comparing import actions, preflight, report, script, standing, wanted
 from comparing import differences as comparison
 from comparing.manifest import Manifest, ManifestError
 
@@ -22,14 +22,15 @@ SOURCES = "/etc/apt/sources.list.d/"
 class ActionModule(actions.ProvisionAction):
     """Compares, and refuses a host on which the work could not be done; changes nothing.
 
-    Arguments: minimum_free_mib, and group: that into which a host with work is put.
+    Arguments: minimum_free_mib; group: that into which a host with work is put; standing: also give
+    what comparing.standing reads, and look no further.
     Result: changed, roles, differences, files (paths to place), awaiting (secrets not known yet),
     wanted (what the roles need of the manifest, if there is work) and diff; on failure problem and
     remedy.
     """
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"minimum_free_mib", "group"})
+    _VALID_ARGS = frozenset({"minimum_free_mib", "group", "standing"})
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""
@@ -53,11 +54,15 @@ class ActionModule(actions.ProvisionAction):
             }
             for entry in manifest.state
         ]
-        seen = report.read(self._ask(script.compare_script(manifest, asked)))
+        more = standing.commands(manifest) if self._task.args.get("standing") else ()
+        output = self._ask(script.compare_script(manifest, asked, more))
+        seen = report.read(output)
+        if more:
+            result["standing"] = standing.read(manifest, seen, output)
         try:
             found = comparison.differences(manifest, files, seen)
         except comparison.BlockingState as error:
-            raise actions.Refusal(error.problem, error.remedy) from None
+            return {**result, **actions.failure(error.problem, error.remedy)}
         result.update(
             changed=bool(found),
             roles=comparison.roles_of(found),
@@ -65,7 +70,7 @@ class ActionModule(actions.ProvisionAction):
             files=[each.name for each in found if each.kind == "file"],
             awaiting=sorted({name for each in files for name in each.missing}),
         )
-        if found:
+        if found and not more:
             result["wanted"] = {
                 "services": [asdict(each) for each in manifest.services],
                 "packages": [asdict(each) for each in manifest.packages],
