@@ -59,7 +59,9 @@ def read(manifest: Manifest, report: Report, output: str) -> dict[str, Any]:
         for block in parts.get("standing", "").split("\n\n")
     ]
     units = {block["Id"].removesuffix(".service"): block for block in blocks if "Id" in block}
-    programs = dict(line.split(" ", 1) for line in parts.get("programs", "").splitlines())
+    # What does not run has the number 0, and no program.
+    pairs = (line.partition(" ") for line in parts.get("programs", "").splitlines())
+    programs = {pid: program for pid, _, program in pairs}
     free = parts.get("free", "").splitlines()[-1:]
     return {
         "services": [

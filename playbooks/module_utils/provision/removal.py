@@ -165,8 +165,8 @@ class Removal:
         found = []
         for path, each in self.record.files.items():
             seen = sum_of(path)
-            old = _old_sum(each["before"])
-            if os.path.lexists(path) and seen not in (*each["sums"], old):
+            known = (*each["sums"], *self.record.traces.get(path, ()), _old_sum(each["before"]))
+            if os.path.lexists(path) and seen not in known:
                 found.append(path)
         for path, sums in self.record.traces.items():
             if path in self.record.files or self._of_staying(path):
