@@ -12,6 +12,7 @@ from provision.asking import agreed, assert_answerable
 from provision.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, ProvisionError
 from provision.fleet import with_inventory
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
+from provision.output import note
 from provision.removing import show_removal
 from provision.view import RunView
 
@@ -55,6 +56,7 @@ def remove(
     started = time.monotonic()
     done = run()
     show_removal(done, check=False, seconds=time.monotonic() - started)
+    _say_what_is_left(inventory, chosen)
     return EXIT_OK if done.ok else EXIT_ERROR
 
 
@@ -76,6 +78,18 @@ def chosen_hosts(inventory: Inventory, hosts: Sequence[str]) -> list[str]:
             remedy="name hosts that are in the inventory, and within --limit",
         )
     return sorted(chosen, key=lambda name: (MONITOR_GROUP in known[name], name))
+
+
+def _say_what_is_left(inventory: Inventory, hosts: Sequence[str]) -> None:
+    """Of a worker whose monitoring host stays, InfluxDB still knows."""
+    groups = {host.name: host.groups for host in inventory.hosts}
+    if any(MONITOR_GROUP in groups[name] for name in hosts):
+        return
+    if workers := [name for name in hosts if WORKERS_GROUP in groups[name]]:
+        note(
+            f"take {', '.join(workers)} out of the inventory, and `provision monitor-server` revokes"
+            " what let it write to InfluxDB"
+        )
 
 
 def _run(

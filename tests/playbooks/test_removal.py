@@ -81,6 +81,24 @@ def test_what_somebody_changed_is_set_aside(tmp_path: Path) -> None:
     assert (tmp_path / "new.provision-removed-2").read_text() == "changed new"
 
 
+def test_what_was_noted_and_never_touched_is_left(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("theirs")
+    (tmp_path / "gone").write_text("theirs, too")
+    with record.writing(str(tmp_path / "provision")) as kept:
+        kept.note_paths("telegraf", [str(tmp_path / name) for name in ("old", "new", "gone")])
+    (tmp_path / "old").write_text("theirs, changed")
+    (tmp_path / "new").write_text("theirs, new")
+    (tmp_path / "gone").unlink()  # as what must not be there
+    made = going(tmp_path)
+    assert told(made.steps) == [("put back", "gone")]
+    made.carry_out(5)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "old": "theirs, changed",
+        "new": "theirs, new",
+        "gone": "theirs, too",
+    }
+
+
 def test_files_of_others_keep_their_directory(tmp_path: Path) -> None:
     place(tmp_path, tmp_path / "d/ours", "ours")
     (tmp_path / "d/theirs").write_text("theirs")

@@ -164,9 +164,8 @@ class Removal:
         """The files that are not as we placed them, nor as they were before."""
         found = []
         for path, each in self.record.files.items():
-            seen = sum_of(path)
             known = (*each["sums"], *self.record.traces.get(path, ()), _old_sum(each["before"]))
-            if os.path.lexists(path) and seen not in known:
+            if _touched(path, each) and os.path.lexists(path) and sum_of(path) not in known:
                 found.append(path)
         for path, sums in self.record.traces.items():
             if path in self.record.files or self._of_staying(path):
@@ -187,6 +186,8 @@ class Removal:
             self._step(role, "file", path, "set aside", why)
         for path, each in self.record.files.items():
             before, there = each["before"], os.path.lexists(path)
+            if not _touched(path, each):
+                continue
             if before is None:
                 if there and path not in changed:
                     self._step(each["role"], "file", path, "remove", "it was not there before")
@@ -199,9 +200,9 @@ class Removal:
         for path, each in list(self.record.files.items()):
             before = each["before"]
             if before is None:
-                if os.path.lexists(path) and not os.path.isdir(path):
+                if each["sums"] and os.path.lexists(path) and not os.path.isdir(path):
                     os.unlink(path)
-            elif not before.get("lost"):
+            elif _touched(path, each) and not before.get("lost"):
                 self._put_back(path, before)
             del self.record.files[path]
             self.record.save()
@@ -327,6 +328,11 @@ def _was(service: Dict[str, Any], what: str) -> bool:
     if what == "active":
         return before.get("ActiveState") in ("active", "activating", "reloading")
     return before.get("UnitFileState") in _ENABLED
+
+
+def _touched(path: str, file: Dict[str, Any]) -> bool:
+    """Whether a file that was noted was then really placed, or removed."""
+    return bool(file["sums"]) or (file["before"] is not None and not os.path.lexists(path))
 
 
 def _old_sum(before: Optional[Dict[str, Any]]) -> Optional[str]:
