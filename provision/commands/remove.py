@@ -87,8 +87,8 @@ def _say_what_is_left(inventory: Inventory, hosts: Sequence[str]) -> None:
         return
     if workers := [name for name in hosts if WORKERS_GROUP in groups[name]]:
         note(
-            f"take {', '.join(workers)} out of the inventory, and `provision monitor-server` revokes"
-            " what let it write to InfluxDB"
+            f"take {', '.join(workers)} out of the inventory; `provision monitor-server` then"
+            " revokes what let it write to InfluxDB"
         )
 
 

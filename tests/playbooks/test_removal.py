@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.provision import record, removal
+from ansible.module_utils.provision import putting_back, record, removal
 
 
 class NoPackages:
@@ -114,16 +114,16 @@ def test_one_that_ends_in_the_middle_is_finished(
     for name in names:
         (tmp_path / name).write_text(f"theirs {name}")
         place(tmp_path, tmp_path / name, "ours")
-    put_back, count = removal.Removal._put_back, 0
+    put_back, count = putting_back.Files._put_back, 0
 
-    def once(self: removal.Removal, path: str, before: dict[str, Any]) -> None:
+    def once(self: putting_back.Files, path: str, before: dict[str, Any]) -> None:
         nonlocal count
         if count == done:
             raise KeyboardInterrupt
         count += 1
         put_back(self, path, before)
 
-    monkeypatch.setattr(removal.Removal, "_put_back", once)
+    monkeypatch.setattr(putting_back.Files, "_put_back", once)
     with pytest.raises(KeyboardInterrupt):
         going(tmp_path).carry_out(5)
     monkeypatch.undo()

@@ -7,26 +7,19 @@ record what is done, so that one that is killed is finished by the next.
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import shutil
 import subprocess
 import time
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
-from ansible.module_utils.provision import unpacking
+from ansible.module_utils.provision import putting_back, unpacking
 from ansible.module_utils.provision.record import Record, sum_of, unit
 
-#: What somebody changed after us is kept under this name.
-ASIDE = ".provision-removed"
 _ENABLED = ("enabled", "enabled-runtime")
 #: What runs leave beside the record: unfinished swaps, locks, an interrupted installation's policy.
 _LEFT = ("/run/provision", "/run/provision-policy-rc.d.lock")
 _PATIENCE = 30.0
-#: Their links are renamed when a service is disabled.
-_SCRIPTS = "/etc/init.d/"
-
-Step = Dict[str, str]
 
 
 class Removal:
@@ -40,20 +33,21 @@ class Removal:
         packages: Optional[unpacking.Packages] = None,
     ) -> None:
         self.record, self.data, self._unit = record, data, unit_of
-        self.steps: List[Step] = []
-        self.stays: List[Step] = []
+        self.steps: List[Dict[str, str]] = []
+        self.stays: List[Dict[str, str]] = []
         doomed = {
             name: each
             for name, each in record.packages.items()
             if not (each["before"] or {}).get("installed")
         }
         self.packages = packages or unpacking.Packages(doomed, record.dependencies)
+        self.files = putting_back.Files(record, bool(self.packages.needed), self.steps, self.stays)
 
     def plan(self) -> None:
         """Fill in steps and stays, each {"role", "kind", "name", "action", "why"}."""
         self._plan_services()
         self._plan_packages()
-        self._plan_files()
+        self.files.plan()
         self._plan_data()
         self._plan_made()
 
@@ -63,15 +57,15 @@ class Removal:
             _systemctl("disable", "--now", name) if not _was(each, "enabled") else _systemctl(
                 "stop", name
             )
-        for path in self._changed():
-            os.rename(path, _aside(path))
+        self.files.set_aside()
         self.packages.remove(self._purgeable, lock_timeout)
-        self._remove_files()
+        self.files.restore()
         if self.data:
             for path in self._own_data():
                 _delete(path)
-        self._remove_traces()
-        self._remove_directories()
+        if not self.packages.needed:
+            self.files.remove_traces()
+        self.files.remove_directories()
         problems = self._bring_back()
         self._finish()
         return problems
@@ -158,100 +152,6 @@ class Removal:
                     why += " (as %s, now %s)" % (before["version"], now)
                 self._stay("package", name, why)
 
-    # Files
-
-    def _changed(self) -> List[str]:
-        """The files that are not as we placed them, nor as they were before."""
-        found = []
-        for path, each in self.record.files.items():
-            known = (*each["sums"], *self.record.traces.get(path, ()), _old_sum(each["before"]))
-            if _touched(path, each) and os.path.lexists(path) and sum_of(path) not in known:
-                found.append(path)
-        for path, sums in self.record.traces.items():
-            if path in self.record.files or self._of_staying(path):
-                continue
-            if os.path.lexists(path) and not os.path.isdir(path) and sum_of(path) not in sums:
-                found.append(path)
-        return found
-
-    def _of_staying(self, path: str) -> bool:
-        """Whether a trace is of a package that something else needs."""
-        return bool(self.packages.needed)
-
-    def _plan_files(self) -> None:
-        changed = self._changed()
-        for path in changed:
-            role = self.record.files.get(path, {}).get("role", "packages")
-            why = "somebody changed it since; it is kept as %s" % _aside(path)
-            self._step(role, "file", path, "set aside", why)
-        for path, each in self.record.files.items():
-            before, there = each["before"], os.path.lexists(path)
-            if not _touched(path, each):
-                continue
-            if before is None:
-                if there and path not in changed:
-                    self._step(each["role"], "file", path, "remove", "it was not there before")
-            elif before.get("lost"):
-                self._stay("file", path, "what was there before was no file, and is lost")
-            elif sum_of(path) != _old_sum(before):
-                self._step(each["role"], "file", path, "put back", "there was another before")
-
-    def _remove_files(self) -> None:
-        for path, each in list(self.record.files.items()):
-            before = each["before"]
-            if before is None:
-                if each["sums"] and os.path.lexists(path) and not os.path.isdir(path):
-                    os.unlink(path)
-            elif _touched(path, each) and not before.get("lost"):
-                self._put_back(path, before)
-            del self.record.files[path]
-            self.record.save()
-
-    def _put_back(self, path: str, before: Dict[str, Any]) -> None:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        temporary = path + ".provision-new"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        if "link" in before:
-            os.symlink(before["link"], temporary)
-            os.chown(temporary, before["uid"], before["gid"], follow_symlinks=False)
-        else:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(self.record.kept(before))
-                os.fchown(file.fileno(), before["uid"], before["gid"])
-                os.fchmod(file.fileno(), before["mode"])
-                file.flush()
-                os.fsync(file.fileno())
-        os.rename(temporary, path)
-
-    def _remove_traces(self) -> None:
-        if self.packages.needed:
-            return
-        for path in sorted(self.record.traces, reverse=True):
-            if os.path.isdir(path) and not os.path.islink(path):
-                with contextlib.suppress(OSError):
-                    os.rmdir(path)
-            elif sum_of(path) in self.record.traces[path]:
-                os.unlink(path)
-            if path.startswith(_SCRIPTS):
-                for link in glob.glob("/etc/rc?.d/[SK][0-9][0-9]" + os.path.basename(path)):
-                    os.unlink(link)
-            del self.record.traces[path]
-        self.record.save()
-
-    def _remove_directories(self) -> None:
-        for path in sorted(self.record.directories, reverse=True):
-            before = self.record.directories[path]["before"]
-            if before is None:
-                with contextlib.suppress(OSError):  # it is gone, or holds what is not ours
-                    os.rmdir(path)
-            elif os.path.isdir(path):
-                os.chown(path, before["uid"], before["gid"])
-                os.chmod(path, before["mode"])
-            del self.record.directories[path]
-        self.record.save()
-
     # Data
 
     def _own_data(self) -> List[str]:
@@ -314,9 +214,7 @@ class Removal:
             shutil.rmtree(record.root)
 
     def _step(self, role: str, kind: str, name: str, action: str, why: str) -> None:
-        self.steps.append(
-            {"role": role, "kind": kind, "name": name, "action": action, "why": why}
-        )  # fmt: skip
+        self.steps.append(putting_back.step(role, kind, name, action, why))
 
     def _stay(self, kind: str, name: str, why: str) -> None:
         self.stays.append({"kind": kind, "name": name, "why": why})
@@ -328,26 +226,6 @@ def _was(service: Dict[str, Any], what: str) -> bool:
     if what == "active":
         return before.get("ActiveState") in ("active", "activating", "reloading")
     return before.get("UnitFileState") in _ENABLED
-
-
-def _touched(path: str, file: Dict[str, Any]) -> bool:
-    """Whether a file that was noted was then really placed, or removed."""
-    return bool(file["sums"]) or (file["before"] is not None and not os.path.lexists(path))
-
-
-def _old_sum(before: Optional[Dict[str, Any]]) -> Optional[str]:
-    if before is None:
-        return None
-    return "link:" + before["link"] if "link" in before else before.get("sum")
-
-
-def _aside(path: str) -> str:
-    """A free name beside path."""
-    found, number = path + ASIDE, 1
-    while os.path.lexists(found):
-        number += 1
-        found = "%s%s-%d" % (path, ASIDE, number)
-    return found
 
 
 def _holds(path: str, record: Record) -> bool:
