@@ -254,7 +254,10 @@ def _size(path: str) -> str:
 
 def _delete(path: str) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
+        for name in os.listdir(path):
+            _delete(os.path.join(path, name))
+        with contextlib.suppress(OSError):  # a volume of its own is mounted there
+            os.rmdir(path)
     elif os.path.lexists(path):
         os.unlink(path)
 
