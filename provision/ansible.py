@@ -47,6 +47,15 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Stay:
+    """One thing that a removal leaves, and why."""
+
+    kind: str
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Diff:
     """A file's text before and after, for --diff."""
 
@@ -79,6 +88,8 @@ class HostResult:
     lines: dict[str, tuple[int, int]] = field(default_factory=dict)
     inside: dict[str, list[Difference]] = field(default_factory=dict)
     secrets: list[SecretFile] = field(default_factory=list)
+    stays: list[Stay] = field(default_factory=list)
+    standing: dict[str, Any] = field(default_factory=dict)
     changed: int = 0
     failed: str | None = None
     remedy: str | None = None
@@ -219,12 +230,14 @@ def take(result: RunResult, event: Mapping[str, Any]) -> None:
     if event.get("event") != "result":
         return
     host = result.hosts.setdefault(str(event["host"]), HostResult())
+    host.standing.update(event.get("standing") or {})
     if "differences" in event:
         # A host is compared again where InfluxDB made a new token for it.
         found = [Difference(**entry) for entry in event["differences"] or ()]
         host.differences += [entry for entry in found if entry not in host.differences]
         host.diffs += [_diff(entry) for entry in event.get("diff") or ()]
         _take_plan(host, event.get("plan") or {})
+        host.stays += [Stay(**entry) for entry in event.get("stays") or ()]
     elif event["status"] == "changed":
         host.changed += 1
     if event["status"] in {"failed", "unreachable"}:

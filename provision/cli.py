@@ -195,6 +195,51 @@ def verify(
 
 @cli.command()
 @with_options(INVENTORY_OPTIONS)
+@with_options([each for each in RUN_OPTIONS if each[0][0] not in ("-C", "-D")])
+@FORMAT
+@click.argument("words", nargs=-1, metavar="[HOST...] [-- OPTION...]", type=click.UNPROCESSED)
+def status(words: tuple[str, ...], form: str, **options: Any) -> int:
+    """What runs where, since when, and whether it is as it should be; nothing is changed.
+
+    Ends with 1 where something does not run, differs, or cannot be reached.
+    """
+    from provision.commands import status as command
+
+    hosts, rest = split_words(words)
+    return command.status(
+        hosts=hosts,
+        options=[*ansible_options(options), *rest],
+        form=form,
+        verbosity=options["verbose"],
+    )
+
+
+@cli.command()
+@with_options(INVENTORY_OPTIONS)
+@with_options(RUN_OPTIONS)
+@click.option("--data", is_flag=True, help="Delete what the services have stored, too.")
+@YES
+@click.argument("words", nargs=-1, metavar="[HOST...] [-- OPTION...]", type=click.UNPROCESSED)
+def remove(words: tuple[str, ...], data: bool, yes: bool, **options: Any) -> int:
+    """Take away again what was put on hosts: on these, or on all.
+
+    Data stays where it is, unless --data says otherwise.
+    """
+    from provision.commands import remove as command
+
+    hosts, rest = split_words(words)
+    return command.remove(
+        hosts=hosts,
+        options=[*ansible_options(options), *rest],
+        data=data,
+        yes=yes,
+        check=options["check"] or bool({"-C", "--check"} & set(rest)),
+        verbosity=options["verbose"],
+    )
+
+
+@cli.command()
+@with_options(INVENTORY_OPTIONS)
 @click.option("-u", "--user", metavar="USER", help="Connect as this user.")
 @click.option("--private-key", metavar="PATH", help="The ssh key to connect with.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8125, show_default=True)

@@ -34,6 +34,7 @@ RUN_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("-v", "--verbose"), {"count": True, "help": "Show Ansible's own output; -vvv for more."}),
 )
 
+YES = click.option("-y", "--yes", is_flag=True, help="Go ahead without asking.")
 CATALOGS = click.option(
     "--catalogs",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -48,7 +49,6 @@ PACKAGES = click.option(
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A folder of .deb files to take packages from, before all else.",
 )
-YES = click.option("-y", "--yes", is_flag=True, help="Go ahead without showing and asking first.")
 ENGINE = click.option("--engine", type=click.Choice(["1", "2"]), help="InfluxDB 1 or 2.")
 
 

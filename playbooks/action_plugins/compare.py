@@ -9,7 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comparing import actions, contents, effects, preflight, report, script, wanted
+from comparing import actions, contents, effects, preflight, report, script, standing, wanted
 from comparing import differences as comparison
 from comparing.manifest import Manifest, ManifestError
 
@@ -22,7 +22,8 @@ SOURCES = "/etc/apt/sources.list.d/"
 class ActionModule(actions.ProvisionAction):
     """Compares, and refuses a host on which the work could not be done; changes nothing.
 
-    Arguments: minimum_free_mib, and group: that into which a host with work is put.
+    Arguments: minimum_free_mib; group: that into which a host with work is put; standing: also give
+    what comparing.standing reads, and look no further.
     Result: changed, roles, differences, files (paths to place), awaiting (secrets not known yet),
     wanted (what the roles need of the manifest, if there is work), plan and diff; on failure
     problem and remedy. plan is what else can be told before the work: secrets (which files hold
@@ -31,7 +32,7 @@ class ActionModule(actions.ProvisionAction):
     """
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"minimum_free_mib", "group"})
+    _VALID_ARGS = frozenset({"minimum_free_mib", "group", "standing"})
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""
@@ -55,11 +56,15 @@ class ActionModule(actions.ProvisionAction):
             }
             for entry in manifest.state
         ]
-        seen = report.read(self._ask(script.compare_script(manifest, asked)))
+        more = standing.commands(manifest) if self._task.args.get("standing") else ()
+        output = self._ask(script.compare_script(manifest, asked, more))
+        seen = report.read(output)
+        if more:
+            result["standing"] = standing.read(manifest, seen, output)
         try:
             found = comparison.differences(manifest, files, seen)
         except comparison.BlockingState as error:
-            raise actions.Refusal(error.problem, error.remedy) from None
+            return {**result, **actions.failure(error.problem, error.remedy)}
         result.update(
             changed=bool(found),
             roles=comparison.roles_of(found),
@@ -68,12 +73,13 @@ class ActionModule(actions.ProvisionAction):
             awaiting=sorted({name for each in files for name in each.missing}),
             plan={"secrets": contents.secret_files(manifest, files)},
         )
-        if found:
+        if found and not more:
             result["wanted"] = {
                 "services": [asdict(each) for each in manifest.services],
                 "packages": [asdict(each) for each in manifest.packages],
                 "repositories": [asdict(each) for each in manifest.repositories],
                 "unfinished": script.UNFINISHED,
+                "author": actions.author(),
                 "sources": [each.path for each in manifest.files if SOURCES in each.path],
             }
             still = effects.polled({each.role for each in found}, task_vars)

@@ -36,6 +36,7 @@ class ActionModule(actions.ProvisionAction):
         if manifest.services_of(role):
             arguments["unfinished"] = f"{script.UNFINISHED}/{role}"
         if arguments["state"] == "placed":
+            arguments["record"] = {**manifest.touched(), "role": role, "author": actions.author()}
             try:
                 files = wanted.wanted_files(
                     manifest, self.secrets(task_vars), self.fill, roles=[role]

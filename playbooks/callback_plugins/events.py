@@ -19,7 +19,10 @@ description:
 """
 
 #: What of a result is told; anything else of it stays in Ansible.
-_KEYS = ("msg", "problem", "remedy", "differences", "diff", "roles", "made", "awaiting", "plan")
+_KEYS = (
+    *("msg", "problem", "remedy", "differences", "diff", "roles", "made", "awaiting"),
+    *("plan", "stays", "standing"),
+)
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]

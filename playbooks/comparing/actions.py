@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
+import importlib.metadata
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,19 @@ class Refusal(AnsibleActionFail):  # type: ignore[misc]
     def __init__(self, problem: str, remedy: str = "") -> None:
         message = f"{problem} Remedy: {remedy}." if remedy else problem
         super().__init__(message, result=failure(problem, remedy))
+
+
+def author() -> dict[str, str]:
+    """Who changes a host, and with which version of provision, for the record that it keeps."""
+    try:
+        version = importlib.metadata.version("provision")
+    except importlib.metadata.PackageNotFoundError:
+        version = ""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name
+        user = "unknown"
+    return {"by": f"{user}@{socket.gethostname()}", "version": version}
 
 
 def failure(problem: str, remedy: str) -> dict[str, Any]:

@@ -107,6 +107,18 @@ class Manifest:
         """Where the tree has the file that the host has at path."""
         return self.tree / path.lstrip("/")
 
+    def touched(self) -> dict[str, dict[str, list[str]]]:
+        """All that the work may touch: paths, directories, packages, services, each by role."""
+        keyrings = [("packages", repository.keyring) for repository in self.repositories]
+        return {
+            "paths": _by_role(
+                [*keyrings, *((each.role, each.path) for each in (*self.files, *self.absent))]
+            ),
+            "directories": _by_role([(each.role, each.path) for each in self.directories]),
+            "packages": _by_role([(each.role, each.name) for each in self.packages]),
+            "services": _by_role([(each.role, each.name) for each in self.services]),
+        }
+
     def services_of(self, role: str) -> list[Service]:
         """The services whose configuration is the work of role."""
         return [service for service in self.services if service.role == role]
@@ -169,6 +181,13 @@ def parse(document: Mapping[str, Any], *, host: str, tree: Path, where: str) -> 
             f"{where}: {'; '.join(problems)}.", "render the tree with the same version of provision"
         )
     return Manifest(host=host, tree=tree, state=state, **values)
+
+
+def _by_role(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for role, name in pairs:
+        found.setdefault(role, []).append(name)
+    return found
 
 
 def _frozen(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,10 +36,15 @@ def wrap(commands: Sequence[str]) -> str:
     )
 
 
-def compare_script(manifest: Manifest, state: Sequence[Mapping[str, Any]] = ()) -> str:
+def compare_script(
+    manifest: Manifest,
+    state: Sequence[Mapping[str, Any]] = (),
+    more: Sequence[tuple[str, str]] = (),
+) -> str:
     """The script that reports everything that manifest has an opinion about.
 
-    state holds {"entry", "secrets"} of each state entry that is to be looked at.
+    state holds {"entry", "secrets"} of each state entry that is to be looked at; more are further
+    sections, each with the command that prints it.
     """
     files = [file.path for file in manifest.files]
     keyrings = [repository.keyring for repository in manifest.repositories]
@@ -68,6 +73,8 @@ def compare_script(manifest: Manifest, state: Sequence[Mapping[str, Any]] = ()) 
         commands += _say("services", f"systemctl show -p {properties} -- {units}")
     if state:
         commands += _say("state", state_check(state))
+    for name, command in more:
+        commands += _say(name, command)
     return wrap(commands)
 
 

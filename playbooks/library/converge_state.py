@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import state
+from ansible.module_utils.provision import record, state
 from ansible.module_utils.provision.http import ServiceError
 
 DOCUMENTATION = """
@@ -22,6 +22,9 @@ options:
     description: The secrets that the entry names.
     type: dict
     required: true
+  author:
+    description: Who changes this host, and with which version, for its record.
+    type: dict
   patience:
     description: For how many seconds a service that does not answer yet is asked again.
     type: float
@@ -37,6 +40,7 @@ def main() -> None:
             "entry": {"type": "dict", "required": True},
             "secrets": {"type": "dict", "required": True, "no_log": True},
             "patience": {"type": "float", "default": 60},
+            "author": {"type": "dict"},
         },
         supports_check_mode=True,
     )
@@ -47,6 +51,8 @@ def main() -> None:
             check=module.check_mode,
             patience=module.params["patience"],
         )
+        if result["differences"] and not module.check_mode:
+            _note(module, result["differences"])
     except ServiceError as error:
         remedy = " Remedy: %s." % error.remedy if error.remedy else ""
         module.fail_json(msg=error.message + remedy, problem=error.message, remedy=error.remedy)
@@ -55,6 +61,18 @@ def main() -> None:
         differences=result["differences"],
         new_secrets=result["secrets"],
     )
+
+
+def _note(module: AnsibleModule, differences: "list[dict[str, str]]") -> None:
+    """Have in the record what was made; tokens that were made now must not be lost for it."""
+    role = module.params["entry"]["role"]
+    made = [each["name"] for each in differences if each["action"] == "create"]
+    try:
+        with record.writing() as kept:
+            kept.note_made(role, made)
+            kept.note_role(role, module.params["author"] or {})
+    except (OSError, record.RecordError) as error:
+        module.warn("%s: %s" % (record.ROOT, error))
 
 
 if __name__ == "__main__":

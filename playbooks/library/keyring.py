@@ -8,7 +8,7 @@ import tempfile
 import urllib.request
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import openpgp
+from ansible.module_utils.provision import openpgp, record
 
 DOCUMENTATION = """
 module: keyring
@@ -33,6 +33,9 @@ options:
     description: The keyring to write, in binary.
     type: path
     required: true
+  author:
+    description: Who changes this host, and with which version, for its record.
+    type: dict
   timeout:
     description: Seconds to wait for the key.
     type: float
@@ -50,6 +53,7 @@ def main() -> None:
             "key_url": {"type": "str", "required": True, "no_log": False},
             "fingerprint": {"type": "str", "required": True},
             "keyring": {"type": "path", "required": True, "no_log": False},
+            "author": {"type": "dict"},
             "timeout": {"type": "float", "default": 30},
         },
         supports_check_mode=True,
@@ -85,6 +89,13 @@ def main() -> None:
             % (wanted["url"] or wanted["name"]),
         )
     if not module.check_mode:
+        try:
+            with record.writing() as kept:
+                kept.note_paths("packages", [wanted["keyring"]])
+                kept.note_placing(wanted["keyring"], content)
+                kept.note_role("packages", wanted["author"] or {})
+        except record.RecordError as error:
+            _fail(module, error.message, error.remedy)
         _write(wanted["keyring"], content)
     module.exit_json(changed=True)
 

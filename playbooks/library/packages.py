@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import apt
+from ansible.module_utils.provision import apt, installing, record
 
 DOCUMENTATION = """
 module: packages
@@ -32,6 +32,9 @@ options:
     type: list
     elements: path
     default: []
+  author:
+    description: Who changes this host, and with which version, for its record.
+    type: dict
   lock_timeout:
     description: Seconds to wait for apt's and dpkg's locks.
     type: int
@@ -47,6 +50,7 @@ def main() -> None:
             "packages": {"type": "list", "elements": "dict", "required": True},
             "repositories": {"type": "list", "elements": "dict", "default": []},
             "sources": {"type": "list", "elements": "path", "default": []},
+            "author": {"type": "dict"},
             "lock_timeout": {"type": "int", "default": 300},
         },
         supports_check_mode=True,
@@ -56,10 +60,17 @@ def main() -> None:
     if module.check_mode or not missing:
         module.exit_json(changed=bool(missing), installed=[each["name"] for each in missing])
     try:
-        installed = apt.install(
-            missing, wanted["repositories"], wanted["sources"], wanted["lock_timeout"]
-        )
-    except apt.AptError as error:
+        with record.writing() as kept:
+            installing.begin(kept, missing)
+        try:
+            installed = apt.install(
+                missing, wanted["repositories"], wanted["sources"], wanted["lock_timeout"]
+            )
+        finally:
+            with record.writing() as kept:
+                installing.settle(kept)
+                kept.note_role("packages", wanted["author"] or {})
+    except (apt.AptError, record.RecordError) as error:
         module.fail_json(
             msg="%s Remedy: %s." % (error.message, error.remedy),
             problem=error.message,

@@ -10,7 +10,7 @@ import stat
 from typing import Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import logins, swap
+from ansible.module_utils.provision import installing, logins, record, swap
 
 DOCUMENTATION = """
 module: place_files
@@ -55,6 +55,11 @@ options:
         folder, the files are laid over them, and C({root}) in O(check.command) is that folder.
       - O(check.environment) is a file of KEY="value" lines for its environment; it runs as
         O(check.user).
+    type: dict
+  record:
+    description:
+      - What the host's record must know before anything is changed, as C(paths), C(directories),
+        C(packages) and C(services) by role; C(role) is the one that changes now, C(author) by whom.
     type: dict
   credentials:
     description: A file of credentials, which must let in before it is changed.
@@ -107,6 +112,7 @@ def main() -> None:
             },
             "absent": {"type": "list", "elements": "path", "default": []},
             "check": {"type": "dict", "options": _CHECK},
+            "record": {"type": "dict"},
             "credentials": {"type": "path", "no_log": False},
             "logins": {"type": "list", "elements": "dict", "default": [], "options": _LOGIN},
         },
@@ -118,7 +124,7 @@ def main() -> None:
             paths = swap.restore(wanted["unfinished"])
             module.exit_json(changed=bool(paths), paths=paths)
         _place(module)
-    except swap.SwapError as error:
+    except (swap.SwapError, record.RecordError) as error:
         module.fail_json(
             msg="%s Remedy: %s." % (error.message, error.remedy),
             problem=error.message,
@@ -159,6 +165,8 @@ def _place(module: AnsibleModule) -> None:
             swap.check(wanted["check"], files, doomed)
         if wanted["credentials"] in [entry.path for entry in changed]:
             _try(wanted["logins"])
+        if wanted["record"]:
+            _note(wanted["record"], files, doomed)
         if wanted["unfinished"] and paths:
             swap.keep(wanted["unfinished"], paths if wanted["keep"] else [])
         for entry in sorted(made, key=lambda entry: entry.path):
@@ -172,7 +180,22 @@ def _place(module: AnsibleModule) -> None:
             entry.write()
         for entry in owned:
             entry.own()
+        if wanted["record"]:
+            with record.writing() as kept:
+                kept.note_role(wanted["record"]["role"], wanted["record"]["author"])
     module.exit_json(changed=bool(paths or touched), paths=sorted(paths), owned=sorted(touched))
+
+
+def _note(wanted: Dict[str, Any], files: List[swap.Entry], doomed: List[str]) -> None:
+    """Have in the record what is there now, before it is changed."""
+    record.note(wanted)
+    with record.writing() as kept:
+        installing.note_there(kept, wanted["packages"])
+        for path in doomed:
+            inside = [os.path.join(at, name) for at, _, names in os.walk(path) for name in names]
+            kept.note_paths(wanted["role"], inside if os.path.isdir(path) else [path])
+        for entry in files:
+            kept.note_placing(entry.path, entry.content or b"")
 
 
 def _try(wanted: List[Dict[str, Any]]) -> None:

@@ -218,6 +218,8 @@ def _try(
                 "-o", "DPkg::Lock::Timeout=%d" % lock_timeout,
                 "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold",
                 "-o", "Acquire::Retries=2",
+                # What a removal that left data took away of a package's own configuration.
+                *(["-o", "Dpkg::Options::=--force-confmiss"] if fresh else []),
                 *chosen,
             ]
         )  # fmt: skip
