@@ -8,27 +8,26 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from provision.paths import PLAYBOOKS
+from provision.remedies import of_failure, plain, remedy
 
 # What was asked once is not asked again.
 ASKS_FOR_VAULT = frozenset({"-J", "--ask-vault-pass", "--ask-vault-password"})
 ASKS_FOR_BECOME = frozenset({"-K", "--ask-become-pass"})
 ASKS_FOR_CONNECTION = frozenset({"-k", "--ask-pass"})
 
-# What Ansible says of a user who may not become root (its become plugin sudo), and what helps.
-_REMEDIES = {
-    "Missing sudo password": "let it be asked for: -K",
-    "Incorrect sudo password": "give the one that sudo wants on this host: -K asks for it",
-    "is not in the sudoers file": "connect as a user who may become root (-u)",
-}
+# After so many seconds without a word of the run, whoever looks on is told whom it waits for.
+QUIET = 10
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,8 @@ class HostResult:
     """What a run did, or would do, on one host.
 
     restarts follow from the differences. By path of a file: how many lines come and go, and what is
-    in it that differs (dashboards, alert rules).
+    in it that differs (dashboards, alert rules). clock is by how many seconds its clock is ahead of
+    ours.
     """
 
     differences: list[Difference] = field(default_factory=list)
@@ -94,15 +94,22 @@ class HostResult:
     failed: str | None = None
     remedy: str | None = None
     unreachable: bool = False
+    clock: int | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass
 class RunResult:
-    """What a run did, host by host; output is what Ansible printed."""
+    """What a run did, host by host; output is what Ansible printed.
+
+    ended: whether Ansible came to the end of it, whatever it did there; warnings are of no host.
+    """
 
     hosts: dict[str, HostResult]
     status: int
     output: str
+    ended: bool = False
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -125,6 +132,7 @@ def playbook_environment(base: Mapping[str, str], *, events: str, verbose: bool)
     if not any(map(os.path.exists, _own_configurations(base))):
         environment["ANSIBLE_CONFIG"] = str(PLAYBOOKS / "ansible.cfg")
     environment["PROVISION_EVENTS"] = events
+    environment["PROVISION_PARENT"] = str(os.getpid())
     enabled = environment.get("ANSIBLE_CALLBACKS_ENABLED")
     environment["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(filter(None, [enabled, "events"]))
     environment["PYTHONUNBUFFERED"] = "1"
@@ -215,14 +223,25 @@ def _in_memory(name: str, content: bytes) -> int:
 
 
 def _events(descriptor: int) -> Iterator[Mapping[str, Any]]:
-    with os.fdopen(descriptor, encoding="utf-8", errors="replace") as stream:
-        for line in stream:
-            yield json.loads(line)
+    """The events as they come, and one called "quiet" where none comes for QUIET seconds."""
+    rest = b""
+    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        while True:
+            if not select.select([stream], [], [], QUIET)[0]:
+                yield {"event": "quiet"}
+                continue
+            piece = stream.read(65536)
+            if not piece:
+                return
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                yield json.loads(line.decode("utf-8", "replace"))
 
 
 def take(result: RunResult, event: Mapping[str, Any]) -> None:
     """Add what an event says to the result of its host."""
     if event.get("event") == "stats":
+        result.ended = True
         for name, counts in event["hosts"].items():
             # What failed and was put right (a block's rescue) did not fail.
             if not counts["failures"] and not counts["unreachable"] and name in result.hosts:
@@ -240,10 +259,17 @@ def take(result: RunResult, event: Mapping[str, Any]) -> None:
         host.stays += [Stay(**entry) for entry in event.get("stays") or ()]
     elif event["status"] == "changed":
         host.changed += 1
+    if "clock" in event:
+        host.clock = int(event["clock"])
     if event["status"] in {"failed", "unreachable"}:
-        said = str(event.get("problem") or event.get("msg") or "failed")
-        host.failed = said.removeprefix("Task failed: ")
+        said = of_failure(str(event.get("problem") or event.get("msg") or "failed"))
+        host.failed = said
         host.unreachable = event["status"] == "unreachable"
+        if host.unreachable:
+            host.failed = plain(said)
+            if host.differences:
+                task = str(event.get("task") or "a task")
+                host.failed = f"It was lost in the middle of its work ({task}). {host.failed}"
         host.remedy = event.get("remedy") or remedy(str(event["host"]), said, host.unreachable)
 
 
@@ -260,17 +286,16 @@ def _take_plan(host: HostResult, plan: Mapping[str, Any]) -> None:
     ]
 
 
-def remedy(host: str, said: str, unreachable: bool) -> str | None:
-    """What to do about a failure that is told by Ansible itself; None where that is not known."""
-    if unreachable:
-        return (
-            f"see that it runs and that ssh gets in (-u, --private-key), or leave it out: "
-            f"--limit '!{host}'"
-        )
-    for words, what in _REMEDIES.items():
-        if words in said:
-            return what
-    return None
+def not_ended(result: RunResult, hosts: Iterable[str]) -> None:
+    """Note of each host that is not known to be finished that the run did not come to its end."""
+    how = f"ended with {result.status}"
+    if result.status < 0:
+        how = f"was killed ({signal.Signals(-result.status).name})"
+    for name in hosts:
+        host = result.hosts.setdefault(name, HostResult())
+        if not host.failed:
+            host.failed = f"ansible-playbook {how} before this host was seen to be finished."
+            host.remedy = "run again: what is done stays, what is half done is taken up"
 
 
 def _diff(entry: Mapping[str, Any]) -> Diff:

@@ -51,6 +51,7 @@ def _provide(targets: str, words: Sequence[str], options: dict[str, Any], **name
         diff=options["diff"] or bool({"-D", "--diff"} & set(rest)),
         verbosity=options["verbose"] or int(lists),
         yes=options["yes"],
+        command=f"provision {click.get_current_context().info_name}",
         **named,
     )
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from provision.ansible import RunResult, run_playbook
+from provision import clocks
+from provision.alone import alone
+from provision.ansible import RunResult, not_ended, run_playbook
 from provision.applications import variables as variables_of
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
@@ -84,17 +87,20 @@ def apply(
     view: RunView,
     playbook: str = "site.yml",
     variables: Mapping[str, str] | None = None,
+    command: str = "provision",
 ) -> RunResult:
     """Bring hosts to what is rendered for them; with check, only say what would change.
 
     targets is an Ansible host pattern; hosts narrows it to some of them by name. Another playbook
-    may be run on the same tree and secrets, with variables of its own. Raises
-    ProvisionError for a host that is not in it, where the secrets cannot be read or kept, and where
-    Ansible fails as a whole: with what it said, since no host can say it.
+    may be run on the same tree and secrets, with variables of its own. command is what others are
+    told who want to change the same hosts. Raises ProvisionError for a host that is not in it,
+    where the secrets cannot be read or kept, where another run works on the site, and where Ansible
+    fails as a whole: with what it said, since no host can say it.
     """
     chosen = _chosen(fleet, targets, hosts)
     _assert_credentials(fleet, chosen, check=check)
-    with tempfile.TemporaryDirectory(prefix="provision-") as directory:
+    lock = nullcontext() if check else alone(fleet.secrets_file.resolve().parent, command)
+    with lock, tempfile.TemporaryDirectory(prefix="provision-") as directory:
         tree = Path(directory) / "tree"
         write_tree(fleet.site, tree, hosts=chosen)
         if check:
@@ -109,6 +115,7 @@ def apply(
                 {
                     **(variables or {}),
                     "targets": ",".join(hosts) or targets,
+                    "provision_command": command,
                     "provision_tree": str(tree),
                     "provision_secrets_file": str(secrets_file),
                 },
@@ -120,10 +127,20 @@ def apply(
             )
         finally:
             view.end()
+    if not result.ended and (result.hosts or result.status < 0):
+        not_ended(result, chosen)
     if result.status != 0 and not any(host.failed for host in result.hosts.values()):
         said = result.output.strip()
         raise ProvisionError(f"ansible-playbook ended with {result.status}:\n{said}")
+    _warn_of_clocks(result, fleet.site.monitor.name)
     return result
+
+
+def _warn_of_clocks(result: RunResult, monitor: str) -> None:
+    told = {name: host.clock for name, host in result.hosts.items() if host.clock is not None}
+    for name, what in clocks.off(told, monitor).items():
+        kept = result.hosts[name].warnings if name else result.warnings
+        kept.append(f"{what}; {clocks.REMEDY}")
 
 
 def keep_secrets(fleet: Fleet, note: Callable[[str], None]) -> Path:

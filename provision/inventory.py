@@ -60,8 +60,9 @@ class Inventory:
         except AnsibleError as error:
             raise ProvisionError(
                 f"{path}: {str(error).splitlines()[0]}",
-                remedy="give the vault's password (--ask-vault-pass, --vault-password-file) "
-                "or put the file right",
+                remedy="give the vault's password (--ask-vault-pass, --vault-password-file)"
+                if is_encrypted_file(path)
+                else "put the file right, or back from where you keep a copy",
             ) from error
 
     def encrypt(self, text: str) -> str:
@@ -71,6 +72,14 @@ class Inventory:
         vault = VaultLib(self._loader._vault.secrets)
         encrypted: bytes = vault.encrypt(text)
         return encrypted.decode()
+
+
+def is_encrypted_file(path: Path) -> bool:
+    """Whether anything in a file is of ansible-vault: all of it, or some value."""
+    try:
+        return b"$ANSIBLE_VAULT" in path.read_bytes()
+    except OSError:
+        return False
 
 
 def read_inventory(options: Sequence[str], wanted: Callable[[Path], frozenset[str]]) -> Inventory:

@@ -80,6 +80,8 @@ class HostPlan:
     failed: str = ""
     remedy: str = ""
     unreachable: bool = False
+    #: What is wrong with it beside (its clock).
+    warnings: tuple[str, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -107,6 +109,8 @@ class Plan:
     """What is done on all hosts of a run."""
 
     hosts: tuple[HostPlan, ...]
+    #: What is wrong with this machine.
+    beside: tuple[str, ...] = ()
 
     @property
     def differing(self) -> tuple[HostPlan, ...]:
@@ -120,16 +124,18 @@ class Plan:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is lost by it, each once."""
-        every = (step.warning for host in self.differing for step in host.steps)
-        return tuple(dict.fromkeys(warning for warning in every if warning))
+        """What is lost by it, and what is wrong beside, each once."""
+        every = [step.warning for host in self.differing for step in host.steps]
+        every += [f"{host.name}: {each}" for host in self.hosts for each in host.warnings]
+        return tuple(dict.fromkeys(each for each in (*every, *self.beside) if each))
 
 
 def plan_of(result: RunResult) -> Plan:
     """The plan of a run that compares, or what a run did, host by host in the order of names."""
     made = _made_anew(result)
     hosts = result.hosts
-    return Plan(tuple(_host_plan(name, hosts[name], made) for name in sorted(hosts)))
+    plans = tuple(_host_plan(name, hosts[name], made) for name in sorted(hosts))
+    return Plan(plans, tuple(result.warnings))
 
 
 def _made_anew(result: RunResult) -> frozenset[str]:
@@ -155,6 +161,7 @@ def _host_plan(name: str, host: HostResult, made: frozenset[str]) -> HostPlan:
         failed=host.failed or "",
         remedy=host.remedy or "",
         unreachable=host.unreachable,
+        warnings=tuple(host.warnings),
     )
 
 

@@ -26,12 +26,13 @@ def show_plan(plan: Plan, *, check: bool, diff: bool, seconds: float) -> None:
         _show_group(group, check=check, diff=diff)
     if check:
         _show_services(plan)
+    _show_beside(plan)
     out.print(_summary(plan, check=check, seconds=seconds))
 
 
 def show_outcome(plan: Plan, found: Sequence[Surprise], *, seconds: float) -> None:
     """What came of a run whose plan was shown before: what is not as it was shown, and failures."""
-    brief = Plan(tuple(map(_without_steps, plan.hosts)))
+    brief = Plan(tuple(map(_without_steps, plan.hosts)), plan.beside)
     for group in _in_order(brief, diffs=False):
         _show_group(group, check=False, diff=False)
     for names, surprise in _together(found):
@@ -39,6 +40,7 @@ def show_outcome(plan: Plan, found: Sequence[Surprise], *, seconds: float) -> No
             "was not in the plan, and is done" if surprise.done else "was planned, and not needed"
         )
         out.print(f"[yellow]{what}:[/yellow] {_line([surprise.step])} on {shown(names)}")
+    _show_beside(plan)
     out.print(_summary(plan, check=False, seconds=seconds))
 
 
@@ -94,11 +96,18 @@ def _show_group(group: Group, *, check: bool, diff: bool) -> None:
         out.print(f"  [red]{shown(group.told(plan.failed))}[/red]")
         if plan.remedy:
             out.print(f"  [yellow]remedy:[/yellow] {shown(group.told(plan.remedy))}")
+    for warning in plan.warnings:
+        out.print(f"  [yellow]warning:[/yellow] {shown(warning)}")
 
 
 def _of_file(entry: Diff) -> bool:
     """Whether a difference is that of a file: of all others the lines above have said it."""
     return entry.header.startswith("/")
+
+
+def _show_beside(plan: Plan) -> None:
+    for warning in plan.beside:
+        out.print(f"[yellow]warning:[/yellow] {shown(warning)}")
 
 
 def _names(names: Sequence[str]) -> str:
@@ -185,6 +194,7 @@ def _without_steps(plan: HostPlan) -> HostPlan:
         failed=plan.failed,
         remedy=plan.remedy,
         unreachable=plan.unreachable,
+        warnings=plan.warnings,
     )
 
 

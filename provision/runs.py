@@ -18,6 +18,7 @@ class Run:
     targets: str
     hosts: tuple[str, ...]
     verbosity: int
+    command: str = "provision"
 
     def __call__(self, *, check: bool) -> tuple[Plan, bool, float]:
         """Run the playbooks: what they did or would do, whether all is well, how many seconds."""
@@ -29,6 +30,7 @@ class Run:
             check=check,
             verbose=self.verbosity > 0,
             view=RunView(quiet=self.verbosity > 0),
+            command=self.command,
         )
         return plan_of(result), result.ok, time.monotonic() - started
 

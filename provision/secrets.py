@@ -43,6 +43,8 @@ def load_secrets(path: Path, read_yaml: Callable[[Path], Any]) -> dict[str, str]
         return {}
     except OSError as error:
         raise ProvisionError(f"{path}: {error.strerror}") from error
+    if not path.is_file():
+        raise ProvisionError(f"{path}: not a file", remedy="put the secrets file back in its place")
     vaulted = is_vaulted(path)
     if mode & 0o077 and not vaulted:
         raise ProvisionError(
@@ -52,7 +54,8 @@ def load_secrets(path: Path, read_yaml: Callable[[Path], Any]) -> dict[str, str]
     content = read_yaml(path)
     if not isinstance(content, Mapping) or not isinstance(content.get(KEY), Mapping):
         raise InvalidInput(
-            [Problem(str(path), KEY, "missing, or not a mapping of names to secrets")]
+            [Problem(str(path), KEY, "missing, or not a mapping of names to secrets")],
+            remedy="put the file back from where you keep a copy; nothing was changed anywhere",
         )
     problems = [
         Problem(str(path), f"{KEY}.{name}", *wrong)
@@ -106,7 +109,10 @@ def ensure_secrets(
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path.parent, os.O_RDONLY)
     except OSError as error:
-        raise ProvisionError(f"{path}: the secrets cannot be kept: {error.strerror}") from error
+        raise ProvisionError(
+            f"{path}: the secrets cannot be kept: {error.strerror}",
+            remedy="make room there, or the directory writable, and run again",
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         known = load_secrets(path, read_yaml)
@@ -126,7 +132,10 @@ def write_secrets(
     try:
         replace_file(path, encrypt(text) if encrypt else text)
     except OSError as error:
-        raise ProvisionError(f"{path}: the secrets cannot be kept: {error.strerror}") from error
+        raise ProvisionError(
+            f"{path}: the secrets cannot be kept: {error.strerror}",
+            remedy="make room there, or the directory writable, and run again",
+        ) from error
 
 
 def replace_file(path: Path, text: str) -> None:

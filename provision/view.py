@@ -54,8 +54,17 @@ class RunView:
             visible = event["status"] in {"changed", "failed", "unreachable"}
             if visible and not self._live and not self._quiet and "differences" not in event:
                 err.print(f"{shown(host)}: {shown(event.get('task', ''))}: {event['status']}")
+            self._at.pop(host, None)
+        elif kind == "quiet" and not self._live and not self._quiet:
+            err.print(f"waiting for {', '.join(map(shown, self._waiting()))}")
         elif kind == "stats":
             self._at.clear()
+
+    def _waiting(self) -> list[str]:
+        now = time.monotonic()
+        at = sorted(self._at.items())
+        found = [f"{host} ({task}, {now - since:.0f} s)" for host, (task, since) in at[:MOST_LINES]]
+        return [*found, *([f"{len(at) - MOST_LINES} more"] if len(at) > MOST_LINES else [])]
 
     def _lines(self) -> Group:
         now = time.monotonic()

@@ -113,3 +113,10 @@ def test_events_of_other_kinds_break_nothing(terminal: Console) -> None:
     for each in ({}, {"event": "play"}, {"event": "stats", "hosts": {}}):
         shown.take(each)
     shown.end()
+
+
+def test_who_is_waited_for_is_told_where_nobody_sees_it_live(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    events = [task("w1", "Install"), task("w2", "Install"), event("w2"), {"event": "quiet"}]
+    assert "waiting for w1 (Install, 0 s)" in said(capsys, *events)

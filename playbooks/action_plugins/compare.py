@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comparing import actions, contents, effects, preflight, report, script, standing, wanted
+from comparing import (
+    actions,
+    contents,
+    effects,
+    operators,
+    preflight,
+    report,
+    script,
+    standing,
+    wanted,
+)
 from comparing import differences as comparison
 from comparing.manifest import Manifest, ManifestError
 
-from ansible.module_utils.provision import state  # isort: skip
+from ansible.module_utils.provision import lease, state  # isort: skip
 
 
 SOURCES = "/etc/apt/sources.list.d/"
@@ -24,11 +35,12 @@ class ActionModule(actions.ProvisionAction):
 
     Arguments: minimum_free_mib; group: that into which a host with work is put; standing: also give
     what comparing.standing reads, and look no further.
-    Result: changed, roles, differences, files (paths to place), awaiting (secrets not known yet),
-    wanted (what the roles need of the manifest, if there is work), plan and diff; on failure
-    problem and remedy. plan is what else can be told before the work: secrets (which files hold
-    them), restarts (as differences) and, in check mode or with diff, what comparing.contents says
-    of files.
+    Result: clock (by how many seconds the host's is ahead of this machine's at least, negative
+    where it is behind), changed, roles, differences, files (paths to place), awaiting (secrets not
+    known yet), wanted (what the roles need of the manifest, if there is work), plan and diff; on
+    failure problem and remedy. plan is what else can be told before the work: secrets (which files
+    hold them), restarts (as differences) and, in check mode or with diff, what comparing.contents
+    says of files.
     """
 
     TRANSFERS_FILES = False
@@ -57,8 +69,10 @@ class ActionModule(actions.ProvisionAction):
             for entry in manifest.state
         ]
         more = standing.commands(manifest) if self._task.args.get("standing") else ()
+        before = time.time()
         output = self._ask(script.compare_script(manifest, asked, more))
         seen = report.read(output)
+        result["clock"] = ahead(seen.clock, before, time.time())
         if more:
             result["standing"] = standing.read(manifest, seen, output)
         try:
@@ -75,6 +89,7 @@ class ActionModule(actions.ProvisionAction):
         )
         if found and not more:
             result["wanted"] = {
+                "operator": self._operator(seen, task_vars),
                 "services": [asdict(each) for each in manifest.services],
                 "packages": [asdict(each) for each in manifest.packages],
                 "repositories": [asdict(each) for each in manifest.repositories],
@@ -124,6 +139,18 @@ class ActionModule(actions.ProvisionAction):
         if against:
             result.update(actions.failure(against.problem, against.remedy), changed=False)
 
+    def _operator(self, seen: report.Report, task_vars: dict[str, Any]) -> dict[str, str]:
+        """Whose run this is. Refuses where another operator's is at work on the host."""
+        command = self._templar.template(task_vars.get("provision_command") or "ansible-playbook")
+        mine = operators.mine(str(command))
+        held = seen.operator
+        if held and held["run"] != mine["run"] and not self._task.check_mode:
+            if not operators.is_over(held["run"]):
+                error = lease.told(dict(held))
+                raise actions.Refusal(error.message, error.remedy)
+            mine["over"] = held["run"]
+        return mine
+
     def _check_secrets(self, manifest: Manifest, secrets: dict[str, str]) -> None:
         names = [
             name
@@ -139,9 +166,19 @@ class ActionModule(actions.ProvisionAction):
         done = self._low_level_execute_command("/bin/sh", in_data=text.encode("utf-8"))
         if done["rc"] != 0 or "@@ " not in done["stdout"]:
             said = (done["stderr"] or done["stdout"]).strip().splitlines()
+            remedy = "see that the user may become root with sudo (-K asks for its password)"
+            if said and "sudo" in said[-1] and "not found" in said[-1]:
+                remedy = "install sudo on it, or connect as root (-u root)"
             raise actions.Refusal(
                 "The host could not be looked at:"
                 f" {said[-1] if said else 'its shell printed nothing'}.",
-                "see that the user may become root with sudo (-K asks for its password)",
+                remedy,
             )
         return str(done["stdout"])
+
+
+def ahead(clock: int | None, before: float, after: float) -> int:
+    """By how many seconds a clock is ahead of ours, which said before and after it was asked."""
+    if clock is None:
+        return 0
+    return max(0, clock - int(after)) or min(0, clock - int(before))

@@ -58,6 +58,7 @@ class ActionModule(actions.ProvisionAction):
             "secrets": {name: known[name] for name in names if known.get(name)},
             "patience": self._task.args.get("patience", 60),
             "author": actions.author(),
+            "operator": self.operator(task_vars),
         }
         # What the module prints holds the new tokens, and ssh's -vvv would show it.
         self._play_context.no_log = self._connection._play_context.no_log = True

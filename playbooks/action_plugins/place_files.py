@@ -32,6 +32,7 @@ class ActionModule(actions.ProvisionAction):
             "state": self._task.args.get("state", "placed"),
             "check": self._task.args.get("check") or None,
             "keep": self._task.args.get("keep", True),
+            "operator": self.operator(task_vars),
         }
         if manifest.services_of(role):
             arguments["unfinished"] = f"{script.UNFINISHED}/{role}"

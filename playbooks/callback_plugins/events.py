@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import time
 from typing import Any
 
@@ -21,8 +23,20 @@ description:
 #: What of a result is told; anything else of it stays in Ansible.
 _KEYS = (
     *("msg", "problem", "remedy", "differences", "diff", "roles", "made", "awaiting"),
-    *("plan", "stays", "standing"),
+    *("plan", "stays", "standing", "clock"),
 )
+
+
+def _end_with(parent: str) -> None:
+    """Ask the kernel to end this process when its parent ends, whose number it was told.
+
+    prctl(2), PR_SET_PDEATHSIG: else a run would go on unseen when the command is killed.
+    """
+    if not parent.isdigit():
+        return
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    if os.getppid() != int(parent):  # it had ended before
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
@@ -42,6 +56,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if not path:
             self.disabled = True
             return
+        _end_with(os.environ.get("PROVISION_PARENT", ""))
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._file = os.fdopen(descriptor, "w", encoding="utf-8")

@@ -66,6 +66,11 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
         except ManifestError as error:
             raise Refusal(error.message, error.remedy) from None
 
+    def operator(self, task_vars: Mapping[str, Any]) -> dict[str, str] | None:
+        """Whose run this is, as the comparison said; None where nothing was compared."""
+        wanted = (task_vars.get("comparison") or {}).get("wanted") or {}
+        return {str(k): str(v) for k, v in wanted["operator"].items()} if wanted else None
+
     def secrets(self, task_vars: Mapping[str, Any]) -> dict[str, str]:
         """The secrets by name, those included that this run had made and written to the file."""
         given = self._templar.template(task_vars.get("provision_secrets") or {})

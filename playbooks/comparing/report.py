@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible.module_utils.provision import lease
+
 _SECTION = re.compile(r"^@@ (.*) @@$")
 
 
@@ -34,6 +36,10 @@ class Report:
     packages: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     services: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     state: tuple[Mapping[str, Any], ...] | None = None
+    #: Its clock, in seconds since 1970; None if it told none.
+    clock: int | None = None
+    #: The lease of whoever works on it, if one counts.
+    operator: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,8 @@ def read(output: str) -> Report:
         packages=_packages(parts.get("packages", "")),
         services=_services(parts.get("services", "")),
         state=tuple(json.loads(state)) if state else None,
+        clock=int(clock) if (clock := parts.get("clock", "")).isdigit() else None,
+        operator=_operator(parts.get("operator", ""), parts.get("uptime", "")),
     )
 
 
@@ -153,6 +161,12 @@ def _services(text: str) -> dict[str, dict[str, str]]:
         if "Id" in values:
             services[values["Id"].removesuffix(".service")] = values
     return services
+
+
+def _operator(text: str, uptime: str) -> dict[str, Any] | None:
+    held = lease.parse(text)
+    seconds = float(uptime.split()[0]) if uptime else 0.0
+    return held if held and lease.fresh(held, seconds) else None
 
 
 def _release(text: str) -> dict[str, str]:

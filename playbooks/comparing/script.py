@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.provision import lease
+
 from comparing.manifest import Manifest
 
 #: Where an unfinished swap of a role's files leaves the old ones; gone with the next boot, which
@@ -56,7 +58,12 @@ def compare_script(
         *(f"{UNFINISHED}/{role}" for role in sorted({s.role for s in manifest.services})),
     ]
     exclusive = [directory.path for directory in manifest.directories if directory.exclusive]
-    commands = _say("paths", _paths(paths, "-maxdepth 0"))
+    commands = [
+        *_say("clock", "date +%s"),
+        *_say("uptime", "cat /proc/uptime"),
+        *_say("operator", f"cat {lease.PATH}"),
+        *_say("paths", _paths(paths, "-maxdepth 0")),
+    ]
     if files:
         commands += _say("sums", f"sha256sum -z -- {_quoted(files)} | base64 -w0")
     if exclusive:

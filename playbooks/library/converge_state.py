@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import record, state
+from ansible.module_utils.provision import lease, record, state
 from ansible.module_utils.provision.http import ServiceError
 
 DOCUMENTATION = """
@@ -29,6 +29,9 @@ options:
     description: For how many seconds a service that does not answer yet is asked again.
     type: float
     default: 60
+  operator:
+    description: Whose run it is; nothing is changed while another's is at work (M(lease)).
+    type: dict
 author: provision
 """
 
@@ -41,9 +44,11 @@ def main() -> None:
             "secrets": {"type": "dict", "required": True, "no_log": True},
             "patience": {"type": "float", "default": 60},
             "author": {"type": "dict"},
+            "operator": {"type": "dict"},
         },
         supports_check_mode=True,
     )
+    lease.take_for(module)
     try:
         result = state.converge(
             module.params["entry"],

@@ -8,7 +8,7 @@ import tempfile
 import urllib.request
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import openpgp, record
+from ansible.module_utils.provision import lease, openpgp, record
 
 DOCUMENTATION = """
 module: keyring
@@ -40,6 +40,9 @@ options:
     description: Seconds to wait for the key.
     type: float
     default: 30
+  operator:
+    description: Whose run it is; nothing is changed while another's is at work (M(lease)).
+    type: dict
 author: provision
 """
 
@@ -55,9 +58,11 @@ def main() -> None:
             "keyring": {"type": "path", "required": True, "no_log": False},
             "author": {"type": "dict"},
             "timeout": {"type": "float", "default": 30},
+            "operator": {"type": "dict"},
         },
         supports_check_mode=True,
     )
+    lease.take_for(module)
     wanted = module.params
     pinned = openpgp.normal(wanted["fingerprint"])
     try:

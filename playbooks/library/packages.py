@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import apt, installing, record
+from ansible.module_utils.provision import apt, installing, lease, record
 
 DOCUMENTATION = """
 module: packages
@@ -39,6 +39,9 @@ options:
     description: Seconds to wait for apt's and dpkg's locks.
     type: int
     default: 300
+  operator:
+    description: Whose run it is; nothing is changed while another's is at work (M(lease)).
+    type: dict
 author: provision
 """
 
@@ -52,9 +55,11 @@ def main() -> None:
             "sources": {"type": "list", "elements": "path", "default": []},
             "author": {"type": "dict"},
             "lock_timeout": {"type": "int", "default": 300},
+            "operator": {"type": "dict"},
         },
         supports_check_mode=True,
     )
+    lease.take_for(module)
     wanted = module.params
     missing = apt.to_install(wanted["packages"])
     if module.check_mode or not missing:

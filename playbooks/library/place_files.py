@@ -10,7 +10,7 @@ import stat
 from typing import Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import installing, logins, record, swap
+from ansible.module_utils.provision import installing, lease, logins, record, swap
 
 DOCUMENTATION = """
 module: place_files
@@ -69,6 +69,9 @@ options:
     type: list
     elements: dict
     default: []
+  operator:
+    description: Whose run it is; nothing is changed while another's is at work (M(lease)).
+    type: dict
 author: provision
 """
 
@@ -115,9 +118,11 @@ def main() -> None:
             "record": {"type": "dict"},
             "credentials": {"type": "path", "no_log": False},
             "logins": {"type": "list", "elements": "dict", "default": [], "options": _LOGIN},
+            "operator": {"type": "dict"},
         },
         supports_check_mode=True,
     )
+    lease.take_for(module)
     wanted = module.params
     try:
         if wanted["state"] == "restored":
@@ -158,6 +163,7 @@ def _place(module: AnsibleModule) -> None:
     paths = [entry.path for entry in changed] + doomed
     touched = [entry.path for entry in owned + made]
     if not module.check_mode and (paths or touched):
+        swap.sweep([entry.path for entry in files])
         # By now the accounts must be there: better no file than one that its service can't read.
         for entry in files + directories:
             entry.account()

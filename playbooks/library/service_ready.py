@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import readiness
+from ansible.module_utils.provision import readiness, swap
 
 DOCUMENTATION = """
 module: service_ready
@@ -59,7 +58,7 @@ def main() -> None:
         if why:
             _fail(module, service["name"], unit, why)
     if wanted["unfinished"]:
-        shutil.rmtree(wanted["unfinished"], ignore_errors=True)
+        swap.drop(wanted["unfinished"])
     module.exit_json(changed=False, waited=round(waited, 1))
 
 

@@ -26,6 +26,7 @@ def provide(
     diff: bool,
     verbosity: int,
     yes: bool,
+    command: str = "provision",
 ) -> int:
     """Show what would be done on the hosts of a pattern, ask, do it, and show what came of it.
 
@@ -37,7 +38,7 @@ def provide(
     if not check:
         assert_answerable(yes=yes)
     fleet = _fleet(hosts, monitor, apps, options)
-    run = Run(fleet, targets, tuple(hosts), verbosity)
+    run = Run(fleet, targets, tuple(hosts), verbosity, command)
     if check or yes:
         plan, ok, seconds = run(check=check)
         show_plan(plan, check=check, diff=diff, seconds=seconds)

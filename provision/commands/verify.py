@@ -143,11 +143,13 @@ def _hosts(result: RunResult) -> list[Finding]:
             detail = f"would {each.action}" + (f": {each.why}" if each.why else "")
             what = f"{each.kind} {each.name}"
             found.append(Finding(Status.FAILED, Area.HOST, name, what, detail))
+        found += [Finding(Status.WARNING, Area.HOST, name, "clock", w) for w in host.warnings]
         if not host.failed:
             found.append(Finding(Status.OK, Area.HOST, name, "services", "up, and answer"))
         if not host.failed and not host.differences:
             what = "configuration"
             found.append(Finding(Status.OK, Area.HOST, name, what, "as it would be rendered"))
+    found += [Finding(Status.WARNING, Area.HOST, "", "clock", each) for each in result.warnings]
     return found
 
 

@@ -14,6 +14,10 @@ import tempfile
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 _INDEX = "index.json"
+#: How the names of files begin that are not whole yet.
+_PART = ".provision-"
+_CHECKS = "/run/provision"
+_CHECK = "check-"
 
 
 class SwapError(Exception):
@@ -93,7 +97,7 @@ class Entry:
         os.makedirs(directory, mode=0o755, exist_ok=True)
         if os.path.isdir(path) and not os.path.islink(path):
             shutil.rmtree(path)
-        descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".provision-")
+        descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=_PART)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(self.content or b"")
@@ -105,6 +109,15 @@ class Entry:
         except BaseException:
             os.unlink(temporary)
             raise
+
+
+def sweep(paths: Sequence[str]) -> None:
+    """Delete what a killed swap has left half written beside paths: it may hold secrets."""
+    for directory in sorted({os.path.dirname(path) for path in paths}):
+        for name in os.listdir(directory) if os.path.isdir(directory) else ():
+            if name.startswith(_PART):
+                path = os.path.join(directory, name)
+                (shutil.rmtree if os.path.isdir(path) else os.unlink)(path)
 
 
 def strays(directory: str, explained: Sequence[str]) -> List[str]:
@@ -175,6 +188,7 @@ def restore(unfinished: str) -> List[str]:
     index = _index(unfinished)
     if not index:
         return []
+    sweep(list(index))
     for path, kept in index.items():
         if kept["copy"] is None:
             if os.path.lexists(path):
@@ -183,21 +197,26 @@ def restore(unfinished: str) -> List[str]:
             _restore_link(path, kept)
         elif kept["copy"] != "lost":
             copy = os.path.join(unfinished, kept["copy"])
-            descriptor, temporary = tempfile.mkstemp(
-                dir=os.path.dirname(path), prefix=".provision-"
-            )
+            descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=_PART)
             with os.fdopen(descriptor, "wb") as file, open(copy, "rb") as old:
                 shutil.copyfileobj(old, file)
                 os.fchown(file.fileno(), kept["uid"], kept["gid"])
                 os.fchmod(file.fileno(), kept["mode"])
             os.rename(temporary, path)
-    shutil.rmtree(unfinished, ignore_errors=True)
+    drop(unfinished)
     return sorted(index)
+
+
+def drop(unfinished: str) -> None:
+    """Forget the kept files: the index first, for without all of them it is worth nothing."""
+    if os.path.lexists(os.path.join(unfinished, _INDEX)):
+        os.unlink(os.path.join(unfinished, _INDEX))
+    shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _restore_link(path: str, kept: Dict[str, Any]) -> None:
     """Make a link that was kept, in one step as any other file."""
-    directory = tempfile.mkdtemp(dir=os.path.dirname(path), prefix=".provision-")
+    directory = tempfile.mkdtemp(dir=os.path.dirname(path), prefix=_PART)
     try:
         temporary = os.path.join(directory, "link")
         os.symlink(kept["link"], temporary)
@@ -226,8 +245,11 @@ def environment(text: str) -> Dict[str, str]:
 def check(wanted: Dict[str, Any], files: Sequence[Entry], doomed: Sequence[str]) -> None:
     """Run the check on a private copy with the new files laid over it; SwapError if it fails."""
     account = pwd.getpwnam(wanted["user"])
-    os.makedirs("/run/provision", mode=0o755, exist_ok=True)
-    root = tempfile.mkdtemp(dir="/run/provision", prefix="check-")
+    os.makedirs(_CHECKS, mode=0o755, exist_ok=True)
+    for name in os.listdir(_CHECKS):
+        if name.startswith(_CHECK):  # of a check that was killed; no other is at work by now
+            shutil.rmtree(os.path.join(_CHECKS, name), ignore_errors=True)
+    root = tempfile.mkdtemp(dir=_CHECKS, prefix=_CHECK)
     try:
         for path in wanted["copies"]:
             _copy(path, root)
