@@ -16,6 +16,8 @@ from comparing.wanted import Wanted
 
 #: Units of these states start with the host, or are started by something that does.
 _ENABLED = ("enabled", "enabled-runtime", "static", "alias", "generated", "indirect", "linked")
+#: Why a service is started that was never installed; what it keeps is made with it.
+_NEW = "it is not there yet"
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def _services(manifest: Manifest, report: Report) -> Iterator[Difference]:
     for service in manifest.services:
         seen = report.services.get(service.name, {})
         if seen.get("LoadState", "not-found") == "not-found":
-            yield Difference(service.role, "service", service.name, "start", "it is not there yet")
+            yield Difference(service.role, "service", service.name, "start", _NEW)
             continue
         if seen.get("UnitFileState") not in _ENABLED:
             why = "it does not start with the host"
@@ -198,10 +200,12 @@ def _state(manifest: Manifest, report: Report, found: Sequence[Difference]) -> I
     seen = report.state or ({"problem": "it could not be asked"},) * len(manifest.state)
     for entry, answer in zip(manifest.state, seen, strict=True):
         role = str(entry["role"])
-        idle = any(
-            each.role == role and each.kind == "service" and each.action == "start"
+        starts = [
+            each
             for each in found
-        )
+            if each.role == role and each.kind == "service" and each.action == "start"
+        ]
+        idle, new = bool(starts), any(each.why == _NEW for each in starts)
         if "problem" not in answer:
             for each in answer["differences"]:
                 yield Difference(role, "state", **each)
@@ -210,7 +214,7 @@ def _state(manifest: Manifest, report: Report, found: Sequence[Difference]) -> I
         else:
             why = "its service does not run yet" if idle else str(answer["problem"]).rstrip(".")
             for name in state_names(entry):
-                yield Difference(role, "state", name, "create" if idle else "check", why)
+                yield Difference(role, "state", name, "create" if new else "check", why)
 
 
 def state_names(entry: Mapping[str, Any]) -> list[str]:

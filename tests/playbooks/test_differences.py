@@ -152,6 +152,9 @@ def test_a_service_that_refuses_blocks_only_while_it_runs(tmp_path: Path) -> Non
         found(monitor, as_wanted(monitor, state=refused, paths=keyring))
     idle = {"influxdb": {"LoadState": "loaded", "ActiveState": "inactive", "SubState": "dead"}}
     entries = found(monitor, as_wanted(monitor, state=refused, services=idle))
+    assert ("state", "token influxdb_write_token", "check") in entries
+    absent = {"influxdb": {"LoadState": "not-found"}}
+    entries = found(monitor, as_wanted(monitor, state=refused, services=absent, paths=keyring))
     assert ("state", "token influxdb_write_token", "create") in entries
 
 
