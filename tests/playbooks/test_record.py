@@ -49,6 +49,23 @@ def test_a_file_that_an_unrecorded_run_left_is_nothing_from_before(tmp_path: Pat
         assert kept.files[str(tmp_path / "ours")]["before"] is None
 
 
+def test_a_service_that_an_unrecorded_run_started_did_not_run_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = {"UnitFileState": "enabled", "ActiveState": "active"}
+    monkeypatch.setattr(record, "unit", lambda name: running)
+    (tmp_path / "ours").write_text("# Written by provision. More.\n")
+    touched = {
+        "paths": {"telegraf": [str(tmp_path / "ours")], "grafana": [str(tmp_path / "none")]},
+        "directories": {},
+        "services": {"telegraf": ["telegraf"], "grafana": ["grafana-server"]},
+    }
+    record.note(touched, root(tmp_path))
+    found = record.Record(root(tmp_path)).services
+    assert found["telegraf"]["before"] == {"UnitFileState": "disabled", "ActiveState": "inactive"}
+    assert found["grafana-server"]["before"] == running
+
+
 def test_directories_that_will_be_made_are_known_with_those_above(tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.mkdir(mode=0o711)

@@ -26,7 +26,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Set
 
 ROOT = "/var/lib/provision"
 FORMAT = 1
@@ -105,6 +105,8 @@ class Record:
         self.state: Dict[str, Any] = loaded["state"]
         self.roles: Dict[str, Any] = loaded["roles"]
         self._saved = copy.deepcopy(self.as_dict())
+        #: Roles of which there was something of ours that no record knew.
+        self._unrecorded: Set[str] = set()
 
     def _load(self) -> Dict[str, Any]:
         empty: Dict[str, Any] = {part: {} for part in _PARTS}
@@ -147,7 +149,7 @@ class Record:
         for path in paths:
             if path not in self.files:
                 self._note_parents(role, path)
-                self.files[path] = {"role": role, "before": self._keep(path), "sums": []}
+                self.files[path] = {"role": role, "before": self._keep(role, path), "sums": []}
 
     def note_directories(self, role: str, paths: Sequence[str]) -> None:
         """Directories that will be made, or get another owner or mode."""
@@ -170,9 +172,13 @@ class Record:
         self.files[path]["sums"] = ([each for each in sums if each != new] + [new])[-_KEPT_SUMS:]
 
     def note_service(self, role: str, name: str) -> None:
-        """A unit that will be started and enabled."""
+        """A unit that will be started and enabled. One that runs with files of ours, as a run
+        without a record left it, would not without them."""
         if name not in self.services:
-            self.services[name] = {"role": role, "before": unit(name)}
+            before = unit(name)
+            if before and role in self._unrecorded:
+                before = {"UnitFileState": "disabled", "ActiveState": "inactive"}
+            self.services[name] = {"role": role, "before": before}
 
     def note_data(self, roles: Sequence[str]) -> None:
         """Where the services of roles will keep their data."""
@@ -198,7 +204,7 @@ class Record:
         with open(os.path.join(self.root, before["copy"]), "rb") as file:
             return file.read()
 
-    def _keep(self, path: str) -> Optional[Dict[str, Any]]:
+    def _keep(self, role: str, path: str) -> Optional[Dict[str, Any]]:
         try:
             seen = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -211,6 +217,7 @@ class Record:
         with open(path, "rb") as file:
             content = file.read()
         if _MARK in content[:4096]:
+            self._unrecorded.add(role)
             return None
         os.makedirs(os.path.join(self.root, "before"), mode=0o700, exist_ok=True)
         name = os.path.join("before", digest(path.encode())[:16])
