@@ -89,6 +89,10 @@ class Settings(BaseModel):
 
     telegraf_version: _Version | None = None
     telegraf_interval: _Interval = "10s"
+    # Where metrics wait while InfluxDB takes none, and how many may before the oldest are dropped.
+    telegraf_buffer: Literal["disk", "memory"] = "disk"
+    telegraf_buffer_megabytes: Annotated[int, Field(ge=64, le=100_000)] = 2000
+    telegraf_buffer_metrics: Annotated[int, Field(ge=5000, le=10_000_000)] = 100_000
     telegraf_statsd_address: _Address = "127.0.0.1"
     telegraf_statsd_port: _Port = 8125
     telegraf_statsd_gauge_ttl: _Duration = "24h"

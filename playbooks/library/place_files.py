@@ -53,8 +53,8 @@ options:
     description:
       - A program that must pass before anything is changed. O(check.copies) are copied to a private
         folder, the files are laid over them, and C({root}) in O(check.command) is that folder.
-      - O(check.environment) is a file of KEY="value" lines for its environment; it runs as
-        O(check.user).
+      - O(check.environment) is a file of KEY="value" lines for its environment, to which
+        O(check.variables) are added; it runs as O(check.user).
     type: dict
   record:
     description:
@@ -85,6 +85,7 @@ _CHECK = {
     "command": {"type": "list", "elements": "str", "required": True},
     "copies": {"type": "list", "elements": "path", "required": True},
     "environment": {"type": "path"},
+    "variables": {"type": "dict", "default": {}},
     "user": {"type": "str", "required": True},
 }
 _LOGIN = {

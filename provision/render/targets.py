@@ -17,6 +17,8 @@ DASHBOARDS_PATH = "/etc/grafana/dashboards/provision"
 ALERT_RULES_PATH = "/etc/grafana/provisioning/alerting/provision.yaml"
 # What Grafana is told to forget; there only while it is told (module_utils/provision/alerting.py).
 ALERTS_LEFT_PATH = "/etc/grafana/provisioning/alerting/provision-left.yaml"
+# Where Telegraf keeps what waits; systemd makes it (StateDirectory in the drop-in below).
+BUFFER_PATH = "/var/lib/telegraf/buffer"
 
 DIRECTORIES: tuple[dict[str, Any], ...] = (
     {
@@ -77,6 +79,10 @@ def _engine(number: int) -> Callable[[Host], bool]:
 
 def _contacts(host: Host) -> bool:
     return bool(host.settings.grafana_contacts)
+
+
+def _kept_on_disk(host: Host) -> bool:
+    return host.settings.telegraf_buffer == "disk"
 
 
 TARGETS: tuple[Target, ...] = (
@@ -150,5 +156,23 @@ TARGETS: tuple[Target, ...] = (
         "telegraf",
         "0640",
         when=_prometheus,
+    ),
+    Target(
+        "telegraf",
+        "/usr/local/lib/provision/telegraf-buffer",
+        "root",
+        "root",
+        "0755",
+        when=_kept_on_disk,
+    ),
+    *(
+        Target(
+            "telegraf", f"/etc/systemd/system/{name}", "root", "root", "0644", when=_kept_on_disk
+        )
+        for name in (
+            "telegraf.service.d/provision-buffer.conf",
+            "provision-telegraf-buffer.service",
+            "provision-telegraf-buffer.timer",
+        )
     ),
 )

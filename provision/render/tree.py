@@ -18,6 +18,7 @@ from provision.render.manifest import manifest, wanted_packages, wanted_reposito
 from provision.render.manifest import wanted_roles as roles_of
 from provision.render.targets import (
     ALERT_RULES_PATH,
+    BUFFER_PATH,
     DASHBOARDS_PATH,
     TARGETS,
     RenderedFile,
@@ -90,6 +91,8 @@ class Renderer:
             "secret": secret,
             "variable": secret.upper(),
         }
+        if role == "telegraf":
+            values["buffer_directory"] = BUFFER_PATH
         if role == "influxdb":
             values["listen"] = f"{bracketed(settings.influxdb_address)}:{settings.influxdb_port}"
         if role == "grafana":

@@ -45,6 +45,17 @@ class Running:
 
     process: subprocess.Popen[bytes]
     log: Path
+    environment: Mapping[str, str]
+
+    def start(self) -> None:
+        """Run it once more, as it ran before."""
+        assert self.process.poll() is not None, "it still runs"
+        self.process = _started(list(map(str, self.process.args)), self.log, self.environment)  # type: ignore[arg-type]
+
+    def kill(self) -> None:
+        """End it as nothing should be ended."""
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> None:
         """End it as systemd would, and wait."""
@@ -57,16 +68,19 @@ class Running:
             self.process.wait()
 
 
+def _started(argv: list[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            argv, stdout=output, stderr=output, env={**os.environ, **environment}
+        )
+
+
 @contextmanager
 def running(
     argv: list[str], log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[Running]:
     """Run a program for as long as the context lasts."""
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            argv, stdout=output, stderr=output, env={**os.environ, **(environment or {})}
-        )
-    program = Running(process, log)
+    program = Running(_started(argv, log, environment or {}), log, environment or {})
     try:
         yield program
     finally:
@@ -311,7 +325,10 @@ def rendered_telegraf(
     etc = directory / "tree" / HOST / "etc/telegraf"
     secret = "influxdb_write_" + ("token" if database.engine == 2 else "password")
     files = ["--config", f"{etc}/telegraf.conf", "--config-directory", f"{etc}/telegraf.d"]
-    environment = {secret.upper(): database.secrets[secret]}
+    environment = {
+        secret.upper(): database.secrets[secret],
+        "TELEGRAF_BUFFER": str(directory / "buffer"),
+    }
     with running([str(binary), *files], directory / "telegraf.log", environment) as program:
         telegraf = Telegraf(port, tcp_port, site, program)
         ready = {Transport.UDP: lambda: listens(port), Transport.TCP: lambda: reached(tcp_port)}

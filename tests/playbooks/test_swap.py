@@ -82,6 +82,7 @@ class TestCheck:
             "command": ["/bin/sh", "-c", command.replace("DIR", "{root}" + str(tmp_path))],
             "copies": [str(tmp_path / "etc")],
             "environment": str(tmp_path / "etc/default"),
+            "variables": {"FOLDER": "{root}/folder"},
             "user": "nobody",
         }
 
@@ -102,6 +103,7 @@ class TestCheck:
         self.run(
             tmp_path,
             'test "$(cat DIR/etc/new)" = new && test -e DIR/etc/stays && ! test -e DIR/etc/goes'
+            ' && mkdir "$FOLDER" && test "$FOLDER" = {root}/folder'
             ' && test "$SECRET" = \'s3cr"et\' && test $OTHER = plain && test $(id -un) = nobody',
         )
         assert (tmp_path / "etc/goes").exists()

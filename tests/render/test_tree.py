@@ -44,9 +44,9 @@ def test_every_file_parses_as_what_it_is(fleet_of: Make, tmp_path: Path, invento
         ".ini": lambda text: configparser.ConfigParser().read_string(text),
     }
     parsed = [
-        parsers[Path(path).suffix](text)
+        parsers[".ini" if "/systemd/" in path else Path(path).suffix](text)
         for path, text in tree(fleet_of(inventory), tmp_path / "tree").items()
-        if Path(path).suffix in parsers
+        if Path(path).suffix in parsers or "/systemd/" in path
     ]
     assert len(parsed) > 10
 
@@ -192,3 +192,17 @@ def test_packages_come_from_their_repository_or_not_at_all(fleet_of: Make, tmp_p
         ["Pin", "release *"],
         ["Pin-Priority", "-1"],
     ]
+
+
+def test_what_waits_is_in_memory_where_the_site_says_so(fleet_of: Make, tmp_path: Path) -> None:
+    settings = "all: {vars: {telegraf_buffer: memory, telegraf_buffer_metrics: 200000}}\n"
+    files = tree(fleet_of(INVENTORY + settings), tmp_path / "tree")
+    agent = tomllib.loads(files["w1.example.com/etc/telegraf/telegraf.conf"])["agent"]
+    assert agent["metric_buffer_limit"] == 200_000
+    assert [key for key in agent if key.startswith("buffer_")] == []
+    own = [path for path in files if path.startswith("w1.example.com/")]
+    assert [path for path in own if "systemd" in path or "telegraf-buffer" in path] == []
+    manifest = json.loads(files["w1.example.com/.manifest.json"])
+    absent = {each["path"] for each in manifest["absent"]}
+    assert "/etc/systemd/system/telegraf.service.d/provision-buffer.conf" in absent
+    assert "/usr/local/lib/provision/telegraf-buffer" in absent

@@ -265,6 +265,10 @@ def check(wanted: Dict[str, Any], files: Sequence[Entry], doomed: Sequence[str])
         if wanted.get("environment") and os.path.isfile(root + wanted["environment"]):
             with open(root + wanted["environment"]) as file:
                 variables = environment(file.read())
+        variables.update(
+            (name, value.replace("{root}", root))
+            for name, value in wanted.get("variables", {}).items()
+        )
         _run([word.replace("{root}", root) for word in wanted["command"]], account, variables, root)
     finally:
         shutil.rmtree(root, ignore_errors=True)
