@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from provision.credentials import READER, fingerprint
 from provision.errors import ProvisionError
 from provision.fleet import Fleet
 from provision.grafana import Grafana
@@ -21,7 +22,7 @@ def reader(fleet: Fleet) -> InfluxDB:
     return InfluxDB(
         site.influxdb_url,
         settings.influxdb_database,
-        username="grafana",
+        username=f"{READER}-{fingerprint(secret)}",
         password=secret,
     )
 

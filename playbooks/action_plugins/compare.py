@@ -37,10 +37,10 @@ class ActionModule(actions.ProvisionAction):
     what comparing.standing reads, and look no further.
     Result: clock (by how many seconds the host's is ahead of this machine's at least, negative
     where it is behind), changed, roles, differences, files (paths to place), awaiting (secrets not
-    known yet), wanted (what the roles need of the manifest, if there is work), plan and diff; on
-    failure problem and remedy. plan is what else can be told before the work: secrets (which files
-    hold them), restarts (as differences) and, in check mode or with diff, what comparing.contents
-    says of files.
+    known yet), owners (hosts of this run that may still use what is stale), wanted (what the roles
+    need of the manifest, if there is work), plan and diff; on failure problem and remedy. plan is
+    what else can be told before the work: secrets (which files hold them), restarts (as
+    differences) and, in check mode or with diff, what comparing.contents says of files.
     """
 
     TRANSFERS_FILES = False
@@ -65,6 +65,7 @@ class ActionModule(actions.ProvisionAction):
                     for name in (*state.secret_names(entry), *state.optional_secret_names(entry))
                     if secrets.get(name)
                 },
+                "renew": self.renewed(task_vars),
             }
             for entry in manifest.state
         ]
@@ -77,14 +78,18 @@ class ActionModule(actions.ProvisionAction):
             result["standing"] = standing.read(manifest, seen, output)
         try:
             found = comparison.differences(manifest, files, seen)
+            stale = comparison.stale(manifest, seen, task_vars["ansible_play_hosts_all"])
         except comparison.BlockingState as error:
             return {**result, **actions.failure(error.problem, error.remedy)}
+        found = comparison.in_order([*found, *(difference for difference, _ in stale)])
         result.update(
             changed=bool(found),
             roles=comparison.roles_of(found),
             differences=[each.as_dict() for each in found],
             files=[each.name for each in found if each.kind == "file"],
             awaiting=sorted({name for each in files for name in each.missing}),
+            owners=sorted({owner for _, owners in stale for owner in owners}),
+            stale=bool(stale),
             plan={"secrets": contents.secret_files(manifest, files)},
         )
         if found and not more:

@@ -91,6 +91,11 @@ def secret(name: object) -> Literal:
     return Literal(f"{{{{ {KEY}.{text} }}}}")
 
 
+def fingerprint(name: object) -> Literal:
+    """Where the fingerprint of a secret goes, filled in as the secret is."""
+    return Literal(f"{{{{ ({secret(name)[3:-3]} | hash('sha256'))[:8] }}}}")
+
+
 def env(name: object) -> Literal:
     """A reference to an environment variable, as Telegraf and Grafana both write it."""
     return Literal(f"${{{word(name)}}}")
@@ -148,6 +153,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "quoted": quoted,
     "comment": comment,
     "secret": secret,
+    "fingerprint": fingerprint,
     "env": env,
     "go_duration": _duration,
     "markdown": markdown,

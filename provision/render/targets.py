@@ -20,7 +20,18 @@ ALERTS_LEFT_PATH = "/etc/grafana/provisioning/alerting/provision-left.yaml"
 # Where Telegraf keeps what waits; systemd makes it (StateDirectory in the drop-in below).
 BUFFER_PATH = "/var/lib/telegraf/buffer"
 
+# What lets Telegraf in to InfluxDB; it reads it anew each time that it writes.
+CREDENTIALS_PATH = "/etc/telegraf/credentials"
+
 DIRECTORIES: tuple[dict[str, Any], ...] = (
+    {
+        "role": "telegraf",
+        "path": CREDENTIALS_PATH,
+        "owner": "root",
+        "group": "telegraf",
+        "mode": "0750",
+        "exclusive": True,
+    },
     {
         "role": "grafana",
         "path": DASHBOARDS_PATH,
@@ -143,7 +154,8 @@ TARGETS: tuple[Target, ...] = (
         template="/etc/grafana/dashboards/dashboard.json",
     ),
     Target("pushgateway", "/etc/default/prometheus-pushgateway", "root", "root", "0644"),
-    Target("telegraf", "/etc/default/telegraf", "root", "root", "0600", secret=True),
+    Target("telegraf", "/etc/default/telegraf", "root", "root", "0644"),
+    Target("telegraf", f"{CREDENTIALS_PATH}/influxdb", "root", "telegraf", "0640", secret=True),
     Target("telegraf", "/etc/telegraf/telegraf.conf", "root", "telegraf", "0640"),
     Target("telegraf", "/etc/telegraf/telegraf.d/host.conf", "root", "telegraf", "0640"),
     Target(
