@@ -239,7 +239,7 @@ def test_a_comparison_asks_as_often_for_many_workers_as_for_few(
     call_patiently = module.call_patiently
     monkeypatch.setattr(module, "call_patiently", counted)
     assert site.check() == [] and site.stale == []
-    assert len(asked) == {1: 6, 2: 7}[site.engine]
+    assert len(asked) == 6
 
 
 def test_rights_that_grew_are_taken_back(site: Site) -> None:

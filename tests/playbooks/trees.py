@@ -261,3 +261,10 @@ def add_grafana(tree: Path, host: str) -> None:
          "secret": "grafana_admin_password"}
     )  # fmt: skip
     write(tree, host, manifest, texts)
+
+
+def add_files(tree: Path, host: str, texts: dict[str, str]) -> None:
+    """Let a host of worker() have further secret files of Telegraf."""
+    manifest = json.loads((tree / host / ".manifest.json").read_text())
+    manifest["files"] += [file("telegraf", path, mode="0640", secret=True) for path in texts]
+    write(tree, host, manifest, texts)
