@@ -179,6 +179,27 @@ def test_only_the_hosts_that_are_named_have_files_and_are_worked_on(
     assert (result.ok, sorted(result.hosts)) == (True, ["w1"]), result.output
 
 
+def test_a_worker_that_influxdb_does_not_know_is_made_known_there(
+    fleet_of: Make, run: Ran, tmp_path: Path
+) -> None:
+    """On the monitoring host, of which nothing else is wanted; and only once."""
+    secrets = {name: "x" * 43 for name in ("influxdb_operator_token", "influxdb_admin_password")}
+    write_secrets(tmp_path / "secrets.yml", secrets)
+    other = (
+        "          - (rendered.state | map(attribute='role') | list == ['influxdb']) == ('files' not in"
+        " rendered)\n"
+    )
+    play = PLAY.replace("      vars:\n", other + "      vars:\n")
+    fleet = fleet_of(LOCAL)
+    result = run(fleet, play, targets="workers", hosts=["w1"], there="m w1")
+    assert (result.ok, sorted(result.hosts)) == (True, ["m", "w1"]), result.output
+    write_secrets(tmp_path / "secrets.yml", {**secrets, "influxdb_write_token_w1": "x"})
+    result = run(fleet, targets="workers", hosts=["w1"], there="w1")
+    assert (result.ok, sorted(result.hosts)) == (True, ["w1"]), result.output
+    with pytest.raises(ProvisionError, match="no influxdb_write_token_w2, with which Telegraf"):
+        run(fleet_of(LOCAL, "-l", "w2"), targets="workers")
+
+
 def test_a_run_that_fails_as_a_whole_says_what_ansible_said(fleet_of: Make, run: Ran) -> None:
     with pytest.raises(ProvisionError, match=r"ansible-playbook ended with \d+:\n") as caught:
         run(fleet_of(LOCAL), "- hosts: [\n")

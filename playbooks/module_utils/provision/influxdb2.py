@@ -160,9 +160,10 @@ class _Convergence:
         if status == 401:
             raise ServiceError(
                 "InfluxDB at %s does not accept the operator's token." % self.operator.url,
-                "stop InfluxDB on the monitoring host, make a new one there with `influxd recovery"
-                " auth create-operator --org '%s' --username '%s'`, start it again, and put the"
-                " token into the secrets file as influxdb_operator_token"
+                "put the secrets file back; or stop InfluxDB on the monitoring host, make a token"
+                " there with `influxd recovery auth create-operator --bolt-path"
+                " /var/lib/influxdb/influxd.bolt --org '%s' --username '%s'`, start it again, and"
+                " write the token into the secrets file as influxdb_operator_token"
                 % (name, self.entry["username"]),
             )
         found = answer.get("orgs") or [] if status == 200 else []
