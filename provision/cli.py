@@ -157,7 +157,7 @@ def worker(
 @cli.command()
 @with_options(INVENTORY_OPTIONS)
 @with_options(RUN_OPTIONS)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@YES
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[HOST...] [-- OPTION...]")
 def rotate(words: tuple[str, ...], yes: bool, **options: Any) -> int:
     """Renew tokens and passwords without a gap: those of some workers, or all."""

@@ -183,11 +183,11 @@ def test_a_worker_that_influxdb_does_not_know_is_made_known_there(
     fleet_of: Make, run: Ran, tmp_path: Path
 ) -> None:
     """On the monitoring host, of which nothing else is wanted; and only once."""
-    secrets = {name: "x" * 43 for name in ("influxdb_operator_token", "influxdb_admin_password")}
+    secrets = dict.fromkeys(("influxdb_operator_token", "influxdb_admin_password"), "x" * 43)
     write_secrets(tmp_path / "secrets.yml", secrets)
     other = (
-        "          - (rendered.state | map(attribute='role') | list == ['influxdb']) == ('files' not in"
-        " rendered)\n"
+        "          - (rendered.state | map(attribute='role') | list == ['influxdb'])"
+        " == ('files' not in rendered)\n"
     )
     play = PLAY.replace("      vars:\n", other + "      vars:\n")
     fleet = fleet_of(LOCAL)

@@ -46,8 +46,11 @@ class ActionModule(actions.ProvisionAction):
             made = self._converge(dict(entry), known, renew, task_vars, result)
             if result.get("failed"):
                 break
+            done = [influxdb1.NEXT] if influxdb1.ADMIN in made else []
+            if done:
+                # A module's answer hides what it was given as a secret.
+                made[influxdb1.ADMIN] = known[influxdb1.NEXT]
             if made:
-                done = [influxdb1.NEXT] if influxdb1.ADMIN in made else []
                 self._remember(made, task_vars, forget=done)
                 result["made"] += sorted(made)
         if result["made"]:

@@ -253,7 +253,7 @@ def state_names(entry: Mapping[str, Any]) -> list[str]:
     return [
         f"user {entry['username']}",
         f"database {entry['database']}",
-        *(f"user {user['name']}" for user in entry["users"]),
+        *(f"password {user['secret']}" for user in entry["users"]),
     ]
 
 

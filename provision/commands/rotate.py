@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from provision.errors import EXIT_ERROR, EXIT_OK, EXIT_USAGE, ProvisionError
-from provision.fleet import Fleet, apply, read_fleet
-from provision.output import err, out, shown
+from provision.asking import assert_answerable, password_of_sudo
+from provision.commands.provide import ask_and_do
+from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
+from provision.fleet import Fleet, read_fleet
+from provision.inventory import MONITOR_GROUP, WORKERS_GROUP
+from provision.output import out, shown
+from provision.plan_view import show_plan
+from provision.runs import Run
 from provision.secrets import load_secrets
-from provision.view import RunView, show_result
 
 ADMIN, OPERATOR = "influxdb_admin_password", "influxdb_operator_token"
 GRAFANA_ADMIN = "grafana_admin_password"
@@ -34,28 +36,32 @@ def rotate(
 ) -> int:
     """Renew the credentials of some workers, or with no hosts everything; gives the exit status.
 
-    Raises ProvisionError before anything is touched.
+    What would be done is shown, and asked for, first; with check it is shown alone, with yes it is
+    done at once. Raises ProvisionError, and UsageError where nobody can be asked, before anything
+    is touched.
     """
+    if not check:
+        assert_answerable(yes=yes)
     fleet = read_fleet(options)
     renewals = renewals_of(fleet, hosts)
+    word = "would be renewed" if check else "to be renewed"
     for each in renewals:
-        word = "would be renewed" if check else "to be renewed"
         out.print(shown(f"{each.what}: {each.secret} {word}"))
-    if not check and not yes and not _confirmed():
-        return EXIT_USAGE
-    view = RunView(quiet=verbosity > 0)
-    started = time.monotonic()
-    result = apply(
+    run = Run(
         fleet,
-        hosts=[fleet.site.monitor.name, *hosts] if hosts else (),
-        check=check,
-        verbose=verbosity > 0,
-        view=view,
+        f"{MONITOR_GROUP}:{WORKERS_GROUP}",
+        (fleet.site.monitor.name, *hosts) if hosts else (),
+        verbosity,
+        command="provision rotate",
         variables={"provision_renew": ",".join(r.secret for r in renewals if not r.here)},
         regenerate=[each.secret for each in renewals if each.here],
     )
-    show_result(result, check=check, diff=False, seconds=time.monotonic() - started)
-    return EXIT_OK if result.ok else EXIT_ERROR
+    if check or yes:
+        plan, ok, seconds = run(check=check)
+        show_plan(plan, check=check, diff=False, seconds=seconds)
+        return EXIT_OK if ok else EXIT_ERROR
+    password = password_of_sudo(options)
+    return ask_and_do(replace(run, fleet=replace(fleet, become_password=password)), diff=False)
 
 
 def renewals_of(fleet: Fleet, hosts: Sequence[str]) -> list[Renewal]:
@@ -94,11 +100,3 @@ def renewals_of(fleet: Fleet, hosts: Sequence[str]) -> list[Renewal]:
             Renewal(GRAFANA_ADMIN, f"{site.monitor.name}: Grafana's administrator", here=True)
         )
     return found
-
-
-def _confirmed() -> bool:
-    """Whether a person says yes; where nobody can be asked, it is said how to do without."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        err.print("nobody can be asked here: --yes goes on without asking")
-        return False
-    return input("Renew them? [y/N] ").strip().lower() in {"y", "yes"}

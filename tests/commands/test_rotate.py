@@ -67,7 +67,5 @@ def test_nothing_is_renewed_where_nobody_says_yes(
     write_secrets(tmp_path / "secrets.yml", SECRETS)
     before = (tmp_path / "secrets.yml").read_bytes()
     assert run(["rotate", "w1.example.com"]) == 2
-    said = capsys.readouterr()
-    assert "influxdb_write_token_w1_example_com to be renewed" in said.out
-    assert "--yes" in said.err
+    assert "--yes" in capsys.readouterr().err
     assert (tmp_path / "secrets.yml").read_bytes() == before

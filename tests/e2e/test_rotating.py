@@ -17,7 +17,7 @@ import yaml
 
 from provision.influx import InfluxDB
 from tests.e2e.conftest import ENGINES, StageSetter
-from tests.e2e.operating import Site, ask, basic, described, pids
+from tests.e2e.operating import PROVISION, Site, ask, basic, described, execute, pids
 from tests.e2e.programs import running
 from tests.e2e.rights import (
     administers,
@@ -81,7 +81,7 @@ def test_grafana_may_read_one_database_and_do_nothing_else(site: Site) -> None:
 
 def test_a_rotation_wants_a_yes(site: Site) -> None:
     before = site.secrets_file.read_bytes()
-    done = site.provision("rotate")
+    done = execute(*PROVISION, "rotate", *site.inventory)
     assert done.status == 2 and "--yes" in done.err, done.text
     check = site.provision("rotate", "--check")
     assert check.status == 0, check.text
@@ -157,7 +157,7 @@ def test_a_host_that_left_is_revoked_and_may_come_back(site: Site) -> None:
     with inventory(site) as content:
         kept = content["workers"]["hosts"].pop(second)
     plan = site.provision("monitor-server", "--check")
-    removal = re.search(r"remove state (token|user) .*" + escaped(site, second), plan.out)
+    removal = re.search(r"remove (token|user) .*" + escaped(site, second), plan.out)
     assert removal, plan.text
     assert write(site, writes(site, second, gone)) == 204
     done = site.provision("monitor-server")

@@ -61,9 +61,7 @@ class Site:
 
     def difference(self, holder: str) -> str:
         """What a difference calls the token or user of a holder."""
-        if self.engine == 2:
-            return f"token {self.secret(holder)}"
-        return f"user {holder if holder == 'grafana' else f'telegraf-{holder}'}"
+        return f"{self.kind} {self.secret(holder)}"
 
     def login(self, holder: str, secret: str | None = None) -> dict[str, str]:
         """The header with which a holder (or one who has that secret) comes."""

@@ -263,7 +263,8 @@ class _Convergence:
 
     def _make(self, user: Dict[str, Any], why: str) -> None:
         self.replaced.append(user["secret"])
-        self.differences.append({"name": "user " + user["name"], "action": "create", "why": why})
+        name = "password " + user["secret"]
+        self.differences.append({"name": name, "action": "create", "why": why})
         if self.check:
             return
         secret = rights.new_secret()
