@@ -61,7 +61,7 @@ def asked(site: Site, outputs: list[str]) -> Callable[..., tuple[int, str]]:
 
     def ask(answer: str | Callable[[], str] | None, *words: str) -> tuple[int, str]:
         answers = {} if answer is None else {"Apply? [y/N]": answer}
-        status, seen = at_terminal(*site.asking("up", *words), answers=answers)
+        status, seen = at_terminal(*site.asking("up", *words), answers=answers, timeout=600)
         outputs.append(seen)
         return status, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
 
