@@ -130,7 +130,7 @@ def keep_secrets(fleet: Fleet, note: Callable[[str], None]) -> Path:
     """The site's secrets file, with everything in it that is made here."""
     inventory, path = fleet.inventory, fleet.secrets_file.resolve()
     wanted = fleet.site.generated_secrets
-    _, new = ensure_secrets(path, wanted, inventory.read_yaml, inventory.encrypt)
+    _, new = ensure_secrets(path, wanted, inventory.read_yaml, inventory.encrypt_like(path))
     if new:
         note(f"new secrets are in {fleet.secrets_file}: keep that file")
     return path
@@ -144,7 +144,7 @@ def _secrets_for_check(fleet: Fleet, directory: Path) -> Path:
     if secrets == known:
         return path
     temporary = directory / FILE_NAME
-    write_secrets(temporary, secrets, inventory.encrypt if is_vaulted(path) else None)
+    write_secrets(temporary, secrets, inventory.encrypt_like(path) if is_vaulted(path) else None)
     return temporary
 
 

@@ -64,3 +64,16 @@ def test_makes_the_file_if_there_is_none(tmp_path: Path) -> None:
     loader = DataLoader()
     secrets_file.remember(tmp_path / "new" / "s.yml", {"token": "new"}, loader)
     assert secrets_file.read(tmp_path / "new" / "s.yml", loader) == {"token": "new"}
+
+
+def test_a_vaulted_file_is_vaulted_again_with_its_own_password_and_id(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.yml"
+    loader = DataLoader()
+    mine, another = VaultSecret(b"mine"), VaultSecret(b"another")
+    loader.set_vault_secrets([("first", another), ("prod", mine)])
+    text = b"provision_secrets: {a: one}\n"
+    path.write_bytes(loader._vault.encrypt(text, secret=mine, vault_id="prod"))
+    secrets_file.remember(path, {"b": "two"}, loader)
+    assert path.read_bytes().startswith(b"$ANSIBLE_VAULT;1.2;AES256;prod\n")
+    loader.set_vault_secrets([("prod", mine)])
+    assert secrets_file.read(path, loader) == {"a": "one", "b": "two"}
