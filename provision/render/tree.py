@@ -12,6 +12,7 @@ from typing import Any
 from provision.alerts.contacts import contact_points
 from provision.dashboards.render import DATASOURCE_UID, FOLDER, provisioned_dashboards
 from provision.errors import ProvisionError
+from provision.listening import PUSHGATEWAY, TELEGRAF, guarded
 from provision.render.alerts import alert_values
 from provision.render.environment import environment
 from provision.render.manifest import manifest, wanted_packages, wanted_repositories
@@ -90,6 +91,8 @@ class Renderer:
             "secret": secret,
             "variable": secret.upper(),
         }
+        if unit := {"telegraf": TELEGRAF, "pushgateway": PUSHGATEWAY}.get(role):
+            values["guarded"] = guarded(unit, settings, host.transports, host.pushgateway)
         if role == "influxdb":
             values["listen"] = f"{bracketed(settings.influxdb_address)}:{settings.influxdb_port}"
         if role == "grafana":
