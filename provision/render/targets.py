@@ -20,6 +20,9 @@ ALERTS_LEFT_PATH = "/etc/grafana/provisioning/alerting/provision-left.yaml"
 # Where Telegraf keeps what waits; systemd makes it (StateDirectory in the drop-in below).
 BUFFER_PATH = "/var/lib/telegraf/buffer"
 
+# What Telegraf writes to as long as it is at work, in its RuntimeDirectory.
+ALIVE_PATH = "/run/telegraf/alive"
+
 DIRECTORIES: tuple[dict[str, Any], ...] = (
     {
         "role": "grafana",
@@ -146,6 +149,13 @@ TARGETS: tuple[Target, ...] = (
     Target("telegraf", "/etc/default/telegraf", "root", "root", "0600", secret=True),
     Target("telegraf", "/etc/telegraf/telegraf.conf", "root", "telegraf", "0640"),
     Target("telegraf", "/etc/telegraf/telegraf.d/host.conf", "root", "telegraf", "0640"),
+    Target(
+        "telegraf",
+        "/etc/systemd/system/telegraf.service.d/provision-alive.conf",
+        "root",
+        "root",
+        "0644",
+    ),
     Target(
         "telegraf", "/etc/telegraf/telegraf.d/statsd.conf", "root", "telegraf", "0640", when=_statsd
     ),

@@ -23,6 +23,7 @@ import yaml
 from provision.catalog.model import Transport
 from provision.fleet import read_fleet
 from provision.influx import InfluxDB
+from provision.render.targets import ALIVE_PATH
 from provision.render.tree import write_tree
 from provision.site import Host, Site
 from tests.conftest import INVENTORY
@@ -323,6 +324,9 @@ def rendered_telegraf(
     site = read_fleet(["-i", str(inventory)]).site
     write_tree(site, directory / "tree")
     etc = directory / "tree" / HOST / "etc/telegraf"
+    # On a host systemd makes the folder for it.
+    path = etc / "telegraf.d/host.conf"
+    path.write_text(path.read_text().replace(ALIVE_PATH, str(directory / "alive")))
     secret = "influxdb_write_" + ("token" if database.engine == 2 else "password")
     files = ["--config", f"{etc}/telegraf.conf", "--config-directory", f"{etc}/telegraf.d"]
     environment = {
