@@ -127,7 +127,11 @@ class ActionModule(actions.ProvisionAction):
             for each in found
             if shown and each.kind in ("file", "absent") and each.name not in secret
         ]
-        output = self._ask(script.preflight_script(preflight.wanted_ports(manifest), texts))
+        output = self._ask(
+            script.preflight_script(
+                preflight.wanted_ports(manifest), texts, preflight.places(manifest, found)
+            )
+        )
         before = report.read_preflight(output)
         old = {texts[index]: text for index, text in before.texts.items()}
         if self._task.diff:

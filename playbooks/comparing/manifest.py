@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +80,16 @@ class Service:
     """A systemd unit (without .service), where it listens and the URL that answers 200 then.
 
     settings names the variable that sets the port, by the text of listen.
+    alive is a file that it writes to as long as it is at work, and for how many seconds at most it
+    does not: {"path", "seconds"}.
     """
 
     role: str
     name: str
     listen: tuple[str, ...]
     health: str | None
-    settings: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    alive: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "packages": {"version": None, "repository": None, "conflicts": ()},
     "directories": {"exclusive": False},
     "files": {"secret": False},
-    "services": {"listen": (), "health": None, "settings": {}},
+    "services": {"listen": (), "health": None, "settings": {}, "alive": None},
 }
 
 

@@ -10,7 +10,7 @@ import stat
 from typing import Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import installing, lease, logins, record, swap
+from ansible.module_utils.provision import installing, lease, logins, record, swap, trouble
 
 DOCUMENTATION = """
 module: place_files
@@ -61,6 +61,10 @@ options:
       - What the host's record must know before anything is changed, as C(paths), C(directories),
         C(packages) and C(services) by role; C(role) is the one that changes now, C(author) by whom.
     type: dict
+  recheck:
+    description: Whether O(check) must pass though no file changes, as its program is a new one.
+    type: bool
+    default: false
   credentials:
     description: Files of credentials, which must let in before they are changed.
     type: list
@@ -119,6 +123,7 @@ def main() -> None:
             "absent": {"type": "list", "elements": "path", "default": []},
             "check": {"type": "dict", "options": _CHECK},
             "record": {"type": "dict"},
+            "recheck": {"type": "bool", "default": False},
             "credentials": {"type": "list", "elements": "path", "default": [], "no_log": False},
             "logins": {"type": "list", "elements": "dict", "default": [], "options": _LOGIN},
             "operator": {"type": "dict"},
@@ -139,8 +144,8 @@ def main() -> None:
             remedy=error.remedy,
         )
     except OSError as error:
-        problem = "%s can't be written: %s." % (error.filename, error.strerror)
-        module.fail_json(msg=problem, problem=problem, remedy="")
+        problem, remedy = trouble.writing(error)
+        module.fail_json(msg="%s Remedy: %s." % (problem, remedy), problem=problem, remedy=remedy)
 
 
 def _place(module: AnsibleModule) -> None:
@@ -165,28 +170,28 @@ def _place(module: AnsibleModule) -> None:
     made = [entry for entry in directories if entry.ownership_differs()]
     paths = [entry.path for entry in changed] + doomed
     touched = [entry.path for entry in owned + made]
-    if not module.check_mode and (paths or touched):
+    recheck = bool(wanted["check"] and wanted["recheck"])
+    if not module.check_mode and (paths or touched or recheck):
         swap.sweep([entry.path for entry in files])
         # By now the accounts must be there: better no file than one that its service can't read.
         for entry in files + directories:
             entry.account()
-        if wanted["check"] and paths:
+        if wanted["check"] and (paths or recheck):
             swap.check(wanted["check"], files, doomed)
         if set(wanted["credentials"]) & {entry.path for entry in changed}:
             _try(wanted["logins"])
         if wanted["record"]:
             _note(wanted["record"], files, doomed)
-        if wanted["unfinished"] and paths:
-            swap.keep(wanted["unfinished"], paths if wanted["keep"] else [])
         for entry in sorted(made, key=lambda entry: entry.path):
             entry.make_directory()
-        for path in sorted(doomed, reverse=True):
-            if stat.S_ISDIR(os.lstat(path).st_mode):
-                shutil.rmtree(path)
-            else:
-                os.unlink(path)
-        for entry in changed:
-            entry.write()
+
+        def swap_begins() -> None:
+            if wanted["unfinished"] and paths:
+                swap.keep(wanted["unfinished"], paths if wanted["keep"] else [])
+            _remove(doomed)
+
+        # Where there is no room for all of them, none is changed.
+        swap.write_all(changed, swap_begins)
         for entry in owned:
             entry.own()
         if wanted["record"]:
@@ -205,6 +210,14 @@ def _note(wanted: Dict[str, Any], files: List[swap.Entry], doomed: List[str]) ->
             kept.note_paths(wanted["role"], inside if os.path.isdir(path) else [path])
         for entry in files:
             kept.note_placing(entry.path, entry.content or b"")
+
+
+def _remove(doomed: List[str]) -> None:
+    for path in sorted(doomed, reverse=True):
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
 
 
 def _try(wanted: List[Dict[str, Any]]) -> None:

@@ -13,10 +13,16 @@ from provision import listening
 from provision.credentials import tokens, users
 from provision.ports import statsd
 from provision.render.alerts import alert_state
-from provision.render.targets import ALERTS_LEFT_PATH, DIRECTORIES, TARGETS, RenderedFile
-from provision.settings import Repository, repositories
+from provision.render.targets import (
+    ALERTS_LEFT_PATH,
+    ALIVE_PATH,
+    DIRECTORIES,
+    TARGETS,
+    RenderedFile,
+)
+from provision.settings import Repository, Settings, repositories
 from provision.site import Host, Site
-from provision.values import local_url
+from provision.values import local_url, seconds
 
 
 def manifest(host: Host, site: Site, files: Sequence[RenderedFile]) -> dict[str, Any]:
@@ -140,9 +146,16 @@ def _services(host: Host) -> list[dict[str, Any]]:
                     for each in statsd(host.settings, host.transports)
                 },
                 "health": None,
+                "alive": {"path": ALIVE_PATH, "seconds": _silence(settings)},
             }
         )
     return services
+
+
+def _silence(settings: Settings) -> int:
+    """After how many seconds without a sign of life Telegraf hangs: it gathers, waits for the next
+    flush and its jitter, and a host may be busy."""
+    return 3 * seconds(settings.telegraf_interval) + 30
 
 
 def _web_service(role: str, name: str, address: str, port: int, health: str) -> dict[str, Any]:

@@ -23,6 +23,8 @@ BUFFER_PATH = "/var/lib/telegraf/buffer"
 
 # What lets Telegraf in to InfluxDB; it reads it anew each time that it writes.
 CREDENTIALS_PATH = "/etc/telegraf/credentials"
+# What Telegraf writes to as long as it is at work, in its RuntimeDirectory.
+ALIVE_PATH = "/run/telegraf/alive"
 
 DIRECTORIES: tuple[dict[str, Any], ...] = (
     {
@@ -200,6 +202,13 @@ TARGETS: tuple[Target, ...] = (
     Target("telegraf", f"{CREDENTIALS_PATH}/influxdb", "root", "telegraf", "0640", secret=True),
     Target("telegraf", "/etc/telegraf/telegraf.conf", "root", "telegraf", "0640"),
     Target("telegraf", "/etc/telegraf/telegraf.d/host.conf", "root", "telegraf", "0640"),
+    Target(
+        "telegraf",
+        "/etc/systemd/system/telegraf.service.d/provision-alive.conf",
+        "root",
+        "root",
+        "0644",
+    ),
     Target(
         "telegraf", "/etc/telegraf/telegraf.d/statsd.conf", "root", "telegraf", "0640", when=_statsd
     ),

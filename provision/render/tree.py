@@ -20,6 +20,7 @@ from provision.render.manifest import manifest, wanted_packages, wanted_reposito
 from provision.render.manifest import wanted_roles as roles_of
 from provision.render.targets import (
     ALERT_RULES_PATH,
+    ALIVE_PATH,
     BUFFER_PATH,
     CREDENTIALS_PATH,
     DASHBOARDS_PATH,
@@ -93,6 +94,7 @@ class Renderer:
             "engine": monitor.influxdb_engine,
             "influxdb_url": self._site.influxdb_url,
             "secret": secret,
+            "alive": ALIVE_PATH,
             "variable": "TELEGRAF_CREDENTIALS" if writes else secret.upper(),
             "user": writer(host.name) if writes else READER,
         }
