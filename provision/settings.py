@@ -106,6 +106,9 @@ class Settings(BaseModel):
     pushgateway_address: _Address = "127.0.0.1"
     pushgateway_port: _Port = 9091
 
+    # Whether systemd holds the services in (docs/security.md); each host may have its own.
+    systemd_hardening: bool = True
+
     # Keys are pinned by their primary fingerprint: InfluxData's signing subkeys rotate.
     influxdata_repository_url: _Url = "https://repos.influxdata.com/debian"
     influxdata_repository_suite: _Word = "stable"

@@ -72,7 +72,8 @@ def _fail(module: AnsibleModule, name: str, unit: str, why: str) -> None:
     problem = "%s does not work: %s." % (name, why)
     if lines:
         problem += " Its journal ends: " + " / ".join(lines[-4:])[-800:].rstrip(".") + "."
-    remedy = "see `journalctl -u %s` on the host" % name
+    status = readiness.properties(_run(["systemctl", "show", "-p", "ExecMainStatus", unit]))
+    remedy = readiness.remedy(name, status.get("ExecMainStatus", ""))
     module.fail_json(
         msg="%s Remedy: %s." % (problem, remedy), problem=problem, remedy=remedy, journal=lines
     )

@@ -88,12 +88,22 @@ def _engine(number: int) -> Callable[[Host], bool]:
     return lambda host: host.settings.influxdb_engine == number
 
 
+def _hardened(host: Host) -> bool:
+    return host.settings.systemd_hardening
+
+
 def _contacts(host: Host) -> bool:
     return bool(host.settings.grafana_contacts)
 
 
 def _kept_on_disk(host: Host) -> bool:
     return host.settings.telegraf_buffer == "disk"
+
+
+def _held_in(role: str, unit: str) -> Target:
+    """The drop-in that says what a service may do; `systemctl edit` makes one that sorts later."""
+    path = f"/etc/systemd/system/{unit}.service.d/10-provision.conf"
+    return Target(role, path, "root", "root", "0644", when=_hardened)
 
 
 TARGETS: tuple[Target, ...] = (
@@ -115,6 +125,10 @@ TARGETS: tuple[Target, ...] = (
         each="repository",
         template="/etc/apt/preferences.d/repository.pref",
     ),
+    _held_in("influxdb", "influxdb"),
+    _held_in("grafana", "grafana-server"),
+    _held_in("pushgateway", "prometheus-pushgateway"),
+    _held_in("telegraf", "telegraf"),
     Target("influxdb", "/etc/influxdb/config.toml", "root", "root", "0644", when=_engine(2)),
     Target("influxdb", "/etc/influxdb/influxdb.conf", "root", "root", "0644", when=_engine(1)),
     Target("grafana", "/etc/default/grafana-server", "root", "root", "0600", secret=True),

@@ -215,3 +215,8 @@ def test_what_a_change_of_retention_deletes(
 def test_a_shard_is_never_longer_than_the_retention(seconds: int, shard: str) -> None:
     assert influxdb1._shard(seconds) == shard
     assert not seconds or influxdb1._seconds(shard) <= seconds
+
+
+def test_a_host_that_cannot_hold_a_service_in_is_told_the_setting() -> None:
+    assert "systemd_hardening: false" in readiness.remedy("telegraf", "226")
+    assert readiness.remedy("telegraf", "1") == "see `journalctl -u telegraf` on the host"

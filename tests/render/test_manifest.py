@@ -58,7 +58,11 @@ def test_the_pushgateway_is_the_distributions_and_what_it_reads_is_ours(
             "health": "http://127.0.0.1:9091/-/healthy",
         }
     ]
-    assert [(f["path"], f["mode"]) for f in about(manifest, "files")] == [(f"/{DEFAULTS}", "0644")]
+    held_in = "/etc/systemd/system/prometheus-pushgateway.service.d/10-provision.conf"
+    assert {f["path"]: f["mode"] for f in about(manifest, "files")} == {
+        held_in: "0644",
+        f"/{DEFAULTS}": "0644",
+    }
     assert arguments(root) == ["--web.listen-address=127.0.0.1:9091"]
     # A distribution is none of the repositories whose sources and pins are written.
     assert [repository["name"] for repository in manifest["repositories"]] == ["influxdata"]

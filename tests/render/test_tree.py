@@ -41,7 +41,7 @@ def test_every_file_parses_as_what_it_is(fleet_of: Make, tmp_path: Path, invento
         ".conf": tomllib.loads,
         ".json": json.loads,
         ".yaml": yaml.safe_load,
-        ".ini": lambda text: configparser.ConfigParser().read_string(text),
+        ".ini": lambda text: configparser.ConfigParser(strict=False).read_string(text),
     }
     parsed = [
         parsers[".ini" if "/systemd/" in path else Path(path).suffix](text)
@@ -177,6 +177,37 @@ def test_settings_reach_the_files(fleet_of: Make, tmp_path: Path) -> None:
     assert statsd["inputs"]["statsd"][0]["service_address"] == "[::1]:18125"
     manifest = json.loads(files["w1.example.com/.manifest.json"])
     assert [package["version"] for package in manifest["packages"]] == ["1.39.3"]
+
+
+def test_every_service_is_held_in_where_the_host_does_not_say_otherwise(
+    fleet_of: Make, tmp_path: Path
+) -> None:
+    units = {
+        "monitor": ["grafana-server", "influxdb"],
+        "every": ["prometheus-pushgateway", "telegraf"],
+        "realm": ["telegraf"],
+    }
+    files = tree(fleet_of(FLEET), tmp_path / "tree")
+    for name, services in units.items():
+        assert held_in(files, name) == dict.fromkeys(services, True)
+    site = fleet_of(FLEET, "-e", "systemd_hardening=no").site
+    assert held_in(rendered(site, tmp_path / "free"), "every") == {
+        "prometheus-pushgateway": False,
+        "telegraf": False,
+    }
+
+
+def held_in(files: dict[str, str], host: str) -> dict[str, bool]:
+    """By unit, whether its drop-in is rendered (or that it must not be there) for a host."""
+    paths = {path: True for path in files if path.startswith(f"{host}.example.com/")}
+    absent = json.loads(files[f"{host}.example.com/.manifest.json"])["absent"]
+    paths |= {f"{host}.example.com{entry['path']}": False for entry in absent}
+    end = ".service.d/10-provision.conf"
+    return {
+        Path(p).parent.name.removesuffix(".service.d"): v
+        for p, v in sorted(paths.items())
+        if p.endswith(end)
+    }
 
 
 def test_packages_come_from_their_repository_or_not_at_all(fleet_of: Make, tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 from ansible.module_utils.provision.http import USER_AGENT, ServiceError, call
 
 PROPERTIES = "LoadState,ActiveState,SubState,Result,NRestarts,MainPID,Job"
+#: The exit statuses of systemd itself where it cannot hold a service in: CAPABILITIES, NAMESPACE,
+#: NO_NEW_PRIVILEGES, SECCOMP, ADDRESS_FAMILIES (systemd.exec(5), Process Exit Codes).
+_CANNOT_HOLD_IN = ("218", "226", "227", "228", "232")
 #: A unit that systemd has started again so many times while we look will not come up.
 _HOPELESS = 5
 _LISTENING = {"tcp": "0A", "udp": "07"}
@@ -67,6 +70,16 @@ def telling(journal: str) -> List[str]:
     """The last lines of a journal that tell something: not those about our own questions."""
     lines = [line.strip()[:400] for line in journal.splitlines()]
     return [line for line in lines if line and USER_AGENT not in line][-15:]
+
+
+def remedy(name: str, status: str) -> str:
+    """What to do about a service that does not work; status is the unit's ExecMainStatus."""
+    if status in _CANNOT_HOLD_IN:
+        return (
+            "set systemd_hardening: false for this host, as a container may need it:"
+            " systemd cannot hold %s in here (status %s)" % (name, status)
+        )
+    return "see `journalctl -u %s` on the host" % name
 
 
 class Waiting:
