@@ -132,11 +132,21 @@ def remember(
     with _locked(path.parent):
         content = path.read_bytes() if path.exists() else b""
         encrypted = is_encrypted(content)
-        text = (loader._vault.decrypt(content) if encrypted else content).decode("utf-8")
+        # Encrypted as it was: whoever has another of several passwords could not read it any more.
+        decrypted = loader._vault.decrypt_and_get_vault_id(content) if encrypted else (content,)
+        text = decrypted[0].decode("utf-8")
         if forget:
             text = without(text, forget)
         merged = merge(text, new).encode("utf-8")
-        _replace(path, loader._vault.encrypt(merged) if encrypted else merged)
+        if encrypted:
+            own = {"secret": decrypted[2], "vault_id": _vault_id(content)}
+            merged = loader._vault.encrypt(merged, **own)
+        _replace(path, merged)
+
+
+def _vault_id(content: bytes) -> str | None:
+    """The id in the header of what ansible-vault encrypted ($ANSIBLE_VAULT;1.2;AES256;ID)."""
+    return (content.partition(b"\n")[0].decode().strip().split(";") + [""] * 4)[3] or None
 
 
 @contextlib.contextmanager
