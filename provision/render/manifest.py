@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from provision import listening
 from provision.credentials import tokens, users
 from provision.ports import statsd
 from provision.render.alerts import alert_state
@@ -74,7 +75,7 @@ def wanted_packages(host: Host) -> list[dict[str, Any]]:
         "pushgateway": ("prometheus-pushgateway", None),
         "telegraf": ("telegraf", "influxdata"),
     }
-    return [
+    packages: list[dict[str, Any]] = [
         {
             "role": role,
             "name": name,
@@ -85,6 +86,17 @@ def wanted_packages(host: Host) -> list[dict[str, Any]]:
         for role, (name, repository) in sources.items()
         if role in roles
     ]
+    if any(each.guarded for each in every_listener(host)):
+        packages.append(
+            {
+                "role": "packages",
+                "name": "nftables",
+                "version": None,
+                "repository": None,
+                "conflicts": [],
+            }
+        )
+    return packages
 
 
 def wanted_repositories(host: Host) -> list[Repository]:
@@ -183,6 +195,11 @@ def _state(host: Host, site: Site) -> list[dict[str, Any]]:
             }
         )
     return state
+
+
+def every_listener(host: Host) -> list[listening.Listener]:
+    """All that a worker listens on for its applications."""
+    return listening.listeners(host.settings, host.transports, host.pushgateway)
 
 
 def listeners(host: Host) -> list[tuple[str, str, int]]:

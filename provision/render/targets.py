@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from provision.listening import PUSHGATEWAY, TELEGRAF, guarded
 from provision.site import Host
 
 DASHBOARDS_PATH = "/etc/grafana/dashboards/provision"
@@ -88,6 +89,10 @@ def _engine(number: int) -> Callable[[Host], bool]:
     return lambda host: host.settings.influxdb_engine == number
 
 
+def _influxdb2_on_ipv6(host: Host) -> bool:
+    return host.settings.influxdb_engine == 2 and ":" in host.settings.influxdb_address
+
+
 def _hardened(host: Host) -> bool:
     return host.settings.systemd_hardening
 
@@ -98,6 +103,19 @@ def _contacts(host: Host) -> bool:
 
 def _kept_on_disk(host: Host) -> bool:
     return host.settings.telegraf_buffer == "disk"
+
+
+def _guarded(unit: str) -> Callable[[Host], bool]:
+    return lambda host: bool(guarded(unit, host.settings, host.transports, host.pushgateway))
+
+
+def _guards(role: str, unit: str) -> tuple[Target, ...]:
+    """Who may send to a unit: rules for the kernel's packet filter, loaded whenever it starts."""
+    paths = (
+        f"/etc/provision/{unit}.nft",
+        f"/etc/systemd/system/{unit}.service.d/20-provision-listeners.conf",
+    )
+    return tuple(Target(role, path, "root", "root", "0644", when=_guarded(unit)) for path in paths)
 
 
 def _held_in(role: str, unit: str) -> Target:
@@ -126,9 +144,19 @@ TARGETS: tuple[Target, ...] = (
         template="/etc/apt/preferences.d/repository.pref",
     ),
     _held_in("influxdb", "influxdb"),
+    Target(
+        "influxdb",
+        "/etc/systemd/system/influxdb.service.d/20-provision-address.conf",
+        "root",
+        "root",
+        "0644",
+        when=_influxdb2_on_ipv6,
+    ),
     _held_in("grafana", "grafana-server"),
     _held_in("pushgateway", "prometheus-pushgateway"),
     _held_in("telegraf", "telegraf"),
+    *_guards("pushgateway", PUSHGATEWAY),
+    *_guards("telegraf", TELEGRAF),
     Target("influxdb", "/etc/influxdb/config.toml", "root", "root", "0644", when=_engine(2)),
     Target("influxdb", "/etc/influxdb/influxdb.conf", "root", "root", "0644", when=_engine(1)),
     Target("grafana", "/etc/default/grafana-server", "root", "root", "0600", secret=True),

@@ -13,6 +13,7 @@ from provision.alerts.contacts import contact_points
 from provision.credentials import READER, writer
 from provision.dashboards.render import DATASOURCE_UID, FOLDER, provisioned_dashboards
 from provision.errors import ProvisionError
+from provision.listening import PUSHGATEWAY, TELEGRAF, guarded
 from provision.render.alerts import alert_values
 from provision.render.environment import environment
 from provision.render.manifest import manifest, wanted_packages, wanted_repositories
@@ -97,6 +98,8 @@ class Renderer:
         }
         if writes:
             values |= {"credentials": CREDENTIALS_PATH, "buffer_directory": BUFFER_PATH}
+        if unit := {"telegraf": TELEGRAF, "pushgateway": PUSHGATEWAY}.get(role):
+            values["guarded"] = guarded(unit, settings, host.transports, host.pushgateway)
         if role == "influxdb":
             values["listen"] = f"{bracketed(settings.influxdb_address)}:{settings.influxdb_port}"
         if role == "grafana":

@@ -16,13 +16,16 @@ from provision.paths import cache
 from provision.secrets import write_secrets
 from tests.e2e import secrecy
 from tests.e2e.conftest import ENGINES, GRAFANA_PACKAGES, StageSetter
-from tests.e2e.mail import Postbox, postbox
 from tests.e2e.operating import PROVISION, Outcome, Site, ask, basic, execute
+from tests.e2e.traffic import Postbox, connections, postbox
 
 pytestmark = pytest.mark.long
 
 WORKERS: dict[str, dict[str, Any]] = {
-    "worker-1.rehearsal": {"apps": ["realm", "dataclay"], "dataclay_pushgateway": True},
+    "worker-1.rehearsal": {
+        "apps": ["realm", "tinybird-jobs", "dataclay"],
+        "dataclay_pushgateway": True,
+    },
     "worker-2.rehearsal": {"apps": ["realm"]},
 }
 # What people choose, with all that a secret of others may have.
@@ -45,6 +48,8 @@ EXPOSED = {
     "prometheus-pushgateway": 1.8,
     "grafana-server": 1.8,
 }
+# The monitoring host's addresses of IPv6: who is let in, and who is not; then the workers'.
+LET_IN, KEPT_OUT, REACHED, OTHER = "fd00:9::10", "fd00:9::11", "fd00:9::12", "fd00:9::13"
 # A file system of its own where ProtectHome= could hide it.
 MOUNT = """
 mkdir -p /run/disk/upper /run/disk/work /home/disk
@@ -60,8 +65,8 @@ class Kept:
     box: Postbox
     printed: list[str] = field(default_factory=list)
 
-    def run(self, *words: str | Path, **variables: Any) -> Outcome:
-        """A command of this site, which must succeed."""
+    def run(self, *words: str | Path, status: int = 0, **variables: Any) -> Outcome:
+        """A command of this site, and its status."""
         settings = {
             "grafana_contacts": CONTACTS,
             "grafana_smtp_host": self.box.where,
@@ -71,8 +76,19 @@ class Kept:
         }
         done = self.site.provision(*words, "-e", json.dumps(settings))
         self.printed.append(done.text)
-        assert done.status == 0, done.text
+        assert done.status == status, done.text
         return done
+
+    @property
+    def open(self) -> dict[str, Any]:
+        """Variables by which workers listen for others, and the monitoring host alone gets in."""
+        allowed = [self.site.stage.rehearsal.host(self.site.monitor).address, LET_IN]
+        names = ("telegraf_statsd", "telegraf_statsd_tcp", "pushgateway")
+        return {
+            **{f"{name}_address": "" for name in names},
+            "telegraf_statsd_allowed": allowed,
+            "pushgateway_allowed": allowed,
+        }
 
     @property
     def grafana(self) -> bool:
@@ -147,7 +163,7 @@ def test_held_in_they_may_do_little_and_telegraf_tells_what_it_told(kept: Kept) 
         assert time.time() < start + 60, before
         time.sleep(3)  # more than an interval: all that it tells has come
         before = kept.reported(worker, start)
-    done = kept.run("up", "--diff")
+    done = kept.run("up", "--diff", **kept.open)
     for host in site.names:
         for unit in kept.units(host):
             path = f"/etc/systemd/system/{unit}.service.d/10-provision.conf"
@@ -161,7 +177,42 @@ def test_held_in_they_may_do_little_and_telegraf_tells_what_it_told(kept: Kept) 
     while (after := kept.reported(worker, start)) != before:
         assert time.time() < start + 60, after ^ before
         time.sleep(1)
-    assert "3 hosts, 0 changed, 0 failed" in kept.run("up").out
+    assert "3 hosts, 0 changed, 0 failed" in kept.run("up", **kept.open).out
+
+
+def test_only_whom_the_site_names_gets_in(kept: Kept) -> None:
+    site = kept.site
+    worker = site.workers[0]
+    hosts = {name: site.stage.rehearsal.host(name).address for name in site.names}
+    for host, addresses in (
+        (site.monitor, (LET_IN, KEPT_OUT)),
+        (worker, (REACHED,)),
+        (site.workers[1], (OTHER,)),
+    ):
+        for address in addresses:
+            site.on(host, f"ip -6 address add {address}/64 dev host0 nodad")
+    ways = {
+        "let.in4": (site.monitor, hosts[site.monitor], hosts[worker]),
+        "let.in6": (site.monitor, LET_IN, REACHED),
+        "let.itself": (worker, hosts[worker], hosts[worker]),
+        "kept.out4": (site.workers[1], hosts[site.workers[1]], hosts[worker]),
+        "kept.out6": (site.monitor, KEPT_OUT, REACHED),
+    }
+    for bucket, (host, source, target) in ways.items():
+        connected = {"udp 8125"}  # nobody answers a datagram
+        if bucket.startswith("let"):
+            connected |= {"tcp 8125", "tcp 9091"}
+        assert connections(site, host, source, target, bucket) == connected, bucket
+    let_in = {f"{way}.{each}" for way in ways if way[:3] == "let" for each in ("udp", "tcp")}
+    query = 'SHOW TAG VALUES FROM "undocumented" WITH KEY = "bucket"'
+    seen: set[str] = set()
+    deadline = time.monotonic() + 60
+    while not let_in <= seen:
+        assert time.monotonic() < deadline, seen
+        time.sleep(1)
+        (answer,) = site.ask(lambda database: database.ask([query]))
+        seen = {row["value"] for each in answer.series for row in each.rows}
+    assert seen == let_in
 
 
 def test_grafana_sends_mail_and_keeps_what_people_make(kept: Kept) -> None:
@@ -191,9 +242,10 @@ def test_no_secret_is_anywhere_else_on_a_host(kept: Kept) -> None:
 
 def test_no_secret_is_printed_or_left_on_this_machine(kept: Kept, tmp_path: Path) -> None:
     site = kept.site
-    kept.run("up", "-vvvvv", "--check", "--diff")
-    kept.run("verify", "--format", "json")
-    kept.run("render", "--output", tmp_path / "tree")
+    kept.run("up", "-vvvvv", "--check", "--diff", **kept.open)
+    # Nobody pushes what dataClay always sends.
+    kept.run("verify", "--format", "json", status=1, **kept.open)
+    kept.run("render", "--output", tmp_path / "tree", **kept.open)
     secrets = site.secrets
     if kept.grafana:
         address = site.stage.rehearsal.host(site.monitor).address
@@ -214,3 +266,20 @@ def test_no_secret_is_printed_or_left_on_this_machine(kept: Kept, tmp_path: Path
     places = [Path("~/.ansible").expanduser(), cache() / "log", cache() / "logs", tmp_path]
     places += [directory / "host_vars", directory / "repositories"]
     assert secrecy.on_this_machine(site, secrets, *places) == []
+
+
+def test_services_listen_where_the_site_says_and_rules_go_with_what_they_guard(kept: Kept) -> None:
+    site = kept.site
+    url = f"http://[{LET_IN}]:8086"
+    where = {"influxdb_address": LET_IN, "influxdb_url": url, "grafana_address": "::1"}
+    kept.run("up", **where)
+    heard = site.on(site.monitor, "ss -Hlnt | awk '{ print $4 }'").split()
+    assert [each for each in heard if each.endswith(":8086")] == [f"[{LET_IN}]:8086"]
+    grafana = ["[::1]:3000"] if kept.grafana else []
+    assert [each for each in heard if each.endswith(":3000")] == grafana
+    for worker in site.workers:
+        heard = site.on(worker, "ss -Hlntu | awk '{ print $5 }'").split()
+        ours = {each for each in heard if each.endswith((":8125", ":9091"))}
+        assert ours <= {"127.0.0.1:8125", "127.0.0.1:9091"} and ours
+        assert site.on(worker, "nft list ruleset; ls /etc/provision") == ""
+    assert "3 hosts, 0 changed, 0 failed" in kept.run("up", **where).out

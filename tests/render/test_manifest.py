@@ -91,8 +91,9 @@ def test_nothing_is_said_of_a_pushgateway_where_nobody_pushes(
 def test_where_it_listens_is_the_sites_choice(
     fleet_of: Make, tmp_path: Path, address: str, argument: str, listen: str, health: str
 ) -> None:
-    variables = {"pushgateway_address": address, "pushgateway_port": 19091}
-    text = PUSHING + f"all: {{vars: {json.dumps(variables | {'pushgateway_version': '1.5.1'})}}}\n"
+    variables: dict[str, object] = {"pushgateway_address": address, "pushgateway_port": 19091}
+    variables |= {"pushgateway_version": "1.5.1", "pushgateway_allowed": ["0.0.0.0/0", "::/0"]}
+    text = PUSHING + f"all: {{vars: {json.dumps(variables)}}}\n"
     manifest, root = render(fleet_of(text), tmp_path / "tree", "pushed")
     assert arguments(root) == [f"--web.listen-address={argument}"]
     [service] = about(manifest, "services")

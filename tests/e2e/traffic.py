@@ -1,4 +1,4 @@
-"""A mail server that keeps what it is given: as much of SMTP as it takes (RFC 5321)."""
+"""What comes to a host from elsewhere, and what it sends: lines of statsd, mail."""
 
 from __future__ import annotations
 
@@ -7,6 +7,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from socketserver import StreamRequestHandler, ThreadingTCPServer
+
+from tests.e2e.operating import Site
+
+# Sends a line over UDP and TCP from an address to a host's statsd, and looks for its Pushgateway.
+_SEND = """
+import socket, sys
+source, target, bucket = sys.argv[1:]
+family = socket.AF_INET6 if ":" in target else socket.AF_INET
+for name, port in (("udp", 8125), ("tcp", 8125), ("tcp", 9091)):
+    kind = socket.SOCK_DGRAM if name == "udp" else socket.SOCK_STREAM
+    with socket.socket(family, kind) as client:
+        client.settimeout(2)
+        client.bind((source, 0))
+        try:
+            client.connect((target, port))
+            if port == 8125:
+                client.sendall(f"{bucket}.{name}:1|c\\n".encode())
+            print(name, port)
+        except TimeoutError:
+            pass
+"""
+
+
+def connections(site: Site, host: str, source: str, target: str, bucket: str) -> set[str]:
+    """What of a worker's is reached from an address of a host; to statsd a line is sent."""
+    words = ("python3", "-", source, target, bucket)
+    done = site.stage.rehearsal.execute(host, *words, stdin=_SEND, timeout=60)
+    return set(done.stdout.splitlines())
 
 
 @dataclass
@@ -19,7 +47,7 @@ class Postbox:
 
 @contextmanager
 def postbox(address: str) -> Iterator[Postbox]:
-    """A mail server on a free port, for as long as the context lasts."""
+    """A mail server (as much of RFC 5321 as it takes) on a free port, while the context lasts."""
 
     class Handler(StreamRequestHandler):
         def handle(self) -> None:
