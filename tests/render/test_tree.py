@@ -232,7 +232,7 @@ def test_what_waits_is_in_memory_where_the_site_says_so(fleet_of: Make, tmp_path
     assert agent["metric_buffer_limit"] == 200_000
     assert [key for key in agent if key.startswith("buffer_")] == []
     own = [path for path in files if path.startswith("w1.example.com/")]
-    assert [path for path in own if "systemd" in path or "telegraf-buffer" in path] == []
+    assert [path for path in own if "buffer" in path] == []
     manifest = json.loads(files["w1.example.com/.manifest.json"])
     absent = {each["path"] for each in manifest["absent"]}
     assert "/etc/systemd/system/telegraf.service.d/provision-buffer.conf" in absent
