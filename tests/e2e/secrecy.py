@@ -14,7 +14,7 @@ from tests.e2e.operating import Site
 
 #: Where secrets may be on a host, whose these files are and their modes.
 ALLOWED = {
-    "/etc/default/telegraf": "root:root 600",
+    "/etc/telegraf/credentials/influxdb": "root:telegraf 640",
     "/etc/default/grafana-server": "root:root 600",
 }
 USERS = ("admin", "telegraf", "grafana", "provision")
@@ -81,7 +81,7 @@ def on_host(site: Site, host: str, secrets: Mapping[str, str]) -> list[str]:
     return found
 
 
-_SERVICES = (("telegraf", "telegraf"), ("grafana", "grafana"))
+_SERVICES = (("grafana", "grafana"),)
 
 
 def on_this_machine(site: Site, secrets: Mapping[str, str], *places: Path) -> list[str]:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from ansible.module_utils.provision import apt, influxdb1, influxdb2, readiness, retention, versions
+from ansible.module_utils.provision import apt, influxdb1, readiness, retention, tokens, versions
 from ansible.module_utils.provision.http import ServiceError, call
 
 
@@ -77,15 +77,15 @@ def test_durations_as_influxdb_prints_them() -> None:
 
 
 def test_rights_are_the_same_whatever_names_the_server_adds() -> None:
-    wanted = influxdb2.permissions("read", "o", "b")
+    wanted = tokens.permissions("read", "o", "b")
     told = [
         {"action": "read",
          "resource": {"type": "buckets", "id": "b", "orgID": "o", "name": "x", "org": "y"}}
     ]  # fmt: skip
-    assert influxdb2.same_rights(wanted, told)
-    assert not influxdb2.same_rights(wanted, told + influxdb2.permissions("write", "o", "b"))
+    assert tokens.same_rights(wanted, told)
+    assert not tokens.same_rights(wanted, told + tokens.permissions("write", "o", "b"))
     everywhere = [{"action": "read", "resource": {"type": "buckets", "orgID": "o"}}]
-    assert not influxdb2.same_rights(wanted, everywhere)
+    assert not tokens.same_rights(wanted, everywhere)
 
 
 @pytest.fixture
