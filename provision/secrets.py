@@ -8,7 +8,8 @@ import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,17 @@ def ensure_secrets(
 
     Two runs at once make one set: the directory is locked while the file is read and written.
     """
+    with locked(path):
+        known = load_secrets(path, read_yaml)
+        secrets = complete(known, wanted)
+        if secrets != known:
+            write_secrets(path, secrets, encrypt if is_vaulted(path) else None)
+        return secrets, not known
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Alone with what is in a file's directory, which is made where there is none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path.parent, os.O_RDONLY)
@@ -115,11 +127,7 @@ def ensure_secrets(
         ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        known = load_secrets(path, read_yaml)
-        secrets = complete(known, wanted)
-        if secrets != known:
-            write_secrets(path, secrets, encrypt if is_vaulted(path) else None)
-        return secrets, not known
+        yield
     finally:
         os.close(descriptor)
 

@@ -53,7 +53,7 @@ class ActionModule(actions.ProvisionAction):
         manifest = self.manifest(task_vars)
         secrets = self.secrets(task_vars)
         try:
-            files = wanted.wanted_files(manifest, secrets, self.fill)
+            files = wanted.wanted_files(manifest, secrets, self.fill, read=self.read)
         except ManifestError as error:
             raise actions.Refusal(error.message, error.remedy) from None
         self._check_secrets(manifest, secrets)

@@ -40,7 +40,7 @@ class ActionModule(actions.ProvisionAction):
             arguments["record"] = {**manifest.touched(), "role": role, "author": actions.author()}
             try:
                 files = wanted.wanted_files(
-                    manifest, self.secrets(task_vars), self.fill, roles=[role]
+                    manifest, self.secrets(task_vars), self.fill, roles=[role], read=self.read
                 )
             except ManifestError as error:
                 raise actions.Refusal(error.message, error.remedy) from None
@@ -64,6 +64,7 @@ class ActionModule(actions.ProvisionAction):
                 arguments["logins"] = logins.logins(
                     texts.get(login["configuration"], ""),
                     swap.environment(texts.get(login["environment"], "")),
+                    texts,
                 )
             arguments["directories"] = [
                 {

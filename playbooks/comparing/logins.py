@@ -21,21 +21,28 @@ class _Unknown(Exception):
     """A text has a variable that the environment lacks."""
 
 
-def logins(configuration: str, environment: Mapping[str, str]) -> list[dict[str, str]]:
+def logins(
+    configuration: str, environment: Mapping[str, str], files: Mapping[str, str] | None = None
+) -> list[dict[str, str]]:
     """Each login of a telegraf.conf, its variables filled in from environment.
 
-    Gives {"server": URL as it is configured, "url": that of a write, "authorization": header}. What
-    can't be read is left out, for Telegraf's own check tells more of it.
+    Gives {"server": URL as it is configured, "url": that of a write, "authorization": header, and "ca",
+    the text of the authorities that are trusted, unless those are the system's}; files are the texts of
+    what is placed. What can't be read is left out, for Telegraf's own check tells more of it.
     """
     try:
         outputs = tomllib.loads(configuration).get("outputs", {})
     except tomllib.TOMLDecodeError:
         return []
-    found = []
+    found: list[dict[str, str]] = []
     for plugin in _WRITES:
         for output in outputs.get(plugin, ()):
             try:
-                found += list(_logins(plugin, _filled(output, environment)))
+                ca = (files or {}).get(str(output.get("tls_ca")))
+                found += [
+                    {**login, **({"ca": ca} if ca else {})}
+                    for login in _logins(plugin, _filled(output, environment))
+                ]
             except _Unknown:
                 continue
     return found

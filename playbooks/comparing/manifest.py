@@ -57,7 +57,10 @@ class Directory:
 
 @dataclass(frozen=True)
 class File:
-    """A wanted file; a secret one names secrets that are filled in on the way to the host."""
+    """A wanted file; a secret one names secrets that are filled in on the way to the host.
+
+    source is a file of the controller, perhaps vaulted, that it is a copy of: the tree has none.
+    """
 
     role: str
     path: str
@@ -65,6 +68,7 @@ class File:
     group: str
     mode: str
     secret: bool
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,8 @@ class Absent:
 class Service:
     """A systemd unit (without .service), where it listens and the URL that answers 200 then.
 
-    settings names the variable that sets the port, by the text of listen.
+    settings names the variable that sets the port, by the text of listen. tls is how
+    it is known at that URL (module_utils/provision/http.py).
     """
 
     role: str
@@ -87,6 +92,7 @@ class Service:
     listen: tuple[str, ...]
     health: str | None
     settings: Mapping[str, str]
+    tls: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

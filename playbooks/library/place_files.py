@@ -92,6 +92,7 @@ _LOGIN = {
     "server": {"type": "str", "required": True},
     "url": {"type": "str", "required": True},
     "authorization": {"type": "str", "required": True, "no_log": True},
+    "ca": {"type": "str"},
 }
 
 
@@ -206,6 +207,13 @@ def _note(wanted: Dict[str, Any], files: List[swap.Entry], doomed: List[str]) ->
 
 
 def _try(wanted: List[Dict[str, Any]]) -> None:
+    strange = logins.strange(wanted)
+    if strange:
+        raise swap.SwapError(
+            "%s Telegraf could not write there, and the old files stay." % strange,
+            "run `provision monitor-server` first; where the certificate is not to be trusted, see"
+            " that this host's clock is right and that influxdb_url has a name of the certificate",
+        )
     server = logins.refused(wanted)
     if server:
         raise swap.SwapError(

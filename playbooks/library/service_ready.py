@@ -7,6 +7,7 @@ import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.provision import readiness, swap
+from ansible.module_utils.provision.http import know
 
 DOCUMENTATION = """
 module: service_ready
@@ -46,6 +47,8 @@ def main() -> None:
     waited = 0.0
     for service in wanted["services"]:
         unit = service["name"] + ".service"
+        if service.get("health"):
+            know(service["health"], service.get("tls"))
         waiting = readiness.Waiting(
             show=lambda unit=unit: _run(["systemctl", "show", "-p", readiness.PROPERTIES, unit]),
             listen=service.get("listen") or [],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 from ansible.module_utils.provision import grafana, influxdb1, influxdb2
-from ansible.module_utils.provision.http import ServiceError
+from ansible.module_utils.provision.http import ServiceError, know
 
 
 def secret_names(entry: Dict[str, Any]) -> List[str]:
@@ -26,6 +26,7 @@ def converge(
     entry: Dict[str, Any], secrets: Dict[str, str], *, check: bool, patience: float
 ) -> Dict[str, Any]:
     """Converge (or check) one entry: {"differences": […], "secrets": {…}}; raises ServiceError."""
+    know(entry["url"], entry.get("tls"))
     if entry["role"] == "grafana":
         return grafana.converge(entry, secrets, check=check, patience=patience)
     engine = {1: influxdb1, 2: influxdb2}[entry["engine"]]
