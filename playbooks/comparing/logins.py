@@ -26,8 +26,8 @@ def logins(
 ) -> list[dict[str, str]]:
     """Each login of a telegraf.conf, its variables filled in from environment.
 
-    Gives {"server": URL as it is configured, "url": that of a write, "authorization": header, and "ca",
-    the text of the authorities that are trusted, unless those are the system's}; files are the texts of
+    Gives {"server": URL as it is configured, "url": that of a write, "authorization": header, and
+    "ca": the authorities that are trusted, unless those are the system's}; files are the texts of
     what is placed. What can't be read is left out, for Telegraf's own check tells more of it.
     """
     try:

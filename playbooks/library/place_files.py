@@ -53,6 +53,7 @@ options:
     description:
       - A program that must pass before anything is changed. O(check.copies) are copied to a private
         folder, the files are laid over them, and C({root}) in O(check.command) is that folder.
+      - What the files say of the paths in O(check.rooted) is of the private folder, too.
       - O(check.environment) is a file of KEY="value" lines for its environment, to which
         O(check.variables) are added; it runs as O(check.user).
     type: dict
@@ -86,6 +87,7 @@ _CHECK = {
     "copies": {"type": "list", "elements": "path", "required": True},
     "environment": {"type": "path"},
     "variables": {"type": "dict", "default": {}},
+    "rooted": {"type": "list", "elements": "path"},
     "user": {"type": "str", "required": True},
 }
 _LOGIN = {

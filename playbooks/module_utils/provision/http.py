@@ -55,6 +55,13 @@ def _origin(url: str) -> str:
     return "%s://%s" % urllib.parse.urlsplit(url)[:2]
 
 
+def _no_tls(where: str, error: ssl.SSLError) -> str:
+    # What OpenSSL makes of an answer that is no TLS at all.
+    if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+        return "What answers at %s does not speak TLS." % where
+    return "What answers at %s speaks no TLS that will do: %s." % (where, error.reason or error)
+
+
 class _Connection(http.client.HTTPSConnection):
     """Verifies by a name that may be another than that of the URL."""
 
@@ -117,10 +124,11 @@ def call(
         reason = getattr(error, "reason", error)
         if isinstance(reason, ssl.SSLCertVerificationError):
             raise Untrusted(
-                "The certificate at %s is not to be trusted: %s." % (url, reason.verify_message)
+                "The certificate at %s is not to be trusted: %s."
+                % (_origin(url), reason.verify_message)
             ) from None
         if isinstance(reason, ssl.SSLError):
-            raise Untrusted("What answers at %s does not speak TLS (%s)." % (url, reason)) from None
+            raise Untrusted(_no_tls(_origin(url), reason)) from None
         raise ServiceError("Nothing answers at %s: %s." % (url, reason)) from None
     except http.client.HTTPException as error:
         raise ServiceError(
@@ -128,7 +136,7 @@ def call(
         ) from None
     text = content.decode("utf-8", "replace")
     if status == 400 and "HTTP request to an HTTPS server" in text:  # Go's net/http
-        raise Untrusted("What answers at %s wants TLS." % url)
+        raise Untrusted("What answers at %s wants TLS." % _origin(url))
     try:
         return status, json.loads(text)
     except ValueError:
