@@ -61,6 +61,7 @@ class ActionModule(actions.ProvisionAction):
             if login:
                 texts = {each.file.path: (each.content or b"").decode("utf-8") for each in files}
                 arguments["credentials"] = login["environment"]
+                arguments["configurations"] = [login["configuration"]]
                 arguments["logins"] = logins.logins(
                     texts.get(login["configuration"], ""),
                     swap.environment(texts.get(login["environment"], "")),

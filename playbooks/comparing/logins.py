@@ -17,6 +17,9 @@ _WRITES = {
 }
 
 
+CONFIGURATION = "/etc/telegraf/telegraf.conf"
+
+
 class _Unknown(Exception):
     """A text has a variable that the environment lacks."""
 
@@ -46,6 +49,27 @@ def logins(
             except _Unknown:
                 continue
     return found
+
+
+def turns_to_tls(before: str, after: str) -> bool:
+    """Whether a telegraf.conf writes over HTTP now, and with another shall over TLS alone."""
+    old, new = _servers(before), _servers(after)
+    return any(each.startswith("http://") for each in old) and all(
+        each.startswith("https://") for each in new
+    )
+
+
+def _servers(configuration: str) -> list[str]:
+    try:
+        outputs = tomllib.loads(configuration).get("outputs", {})
+    except tomllib.TOMLDecodeError:
+        return []
+    return [
+        str(server)
+        for plugin in _WRITES
+        for output in outputs.get(plugin, ())
+        for server in output.get("urls", ())
+    ]
 
 
 def _filled(value: Any, environment: Mapping[str, str]) -> Any:

@@ -65,6 +65,11 @@ options:
   credentials:
     description: A file of credentials, which must let in before it is changed.
     type: path
+  configurations:
+    description: Files before whose change O(credentials) are tried as well.
+    type: list
+    elements: path
+    default: []
   logins:
     description: Where O(credentials) are tried, with a write of nothing to InfluxDB.
     type: list
@@ -121,6 +126,7 @@ def main() -> None:
             "check": {"type": "dict", "options": _CHECK},
             "record": {"type": "dict"},
             "credentials": {"type": "path", "no_log": False},
+            "configurations": {"type": "list", "elements": "path", "default": []},
             "logins": {"type": "list", "elements": "dict", "default": [], "options": _LOGIN},
             "operator": {"type": "dict"},
         },
@@ -166,6 +172,9 @@ def _place(module: AnsibleModule) -> None:
     made = [entry for entry in directories if entry.ownership_differs()]
     paths = [entry.path for entry in changed] + doomed
     touched = [entry.path for entry in owned + made]
+    unproven = bool(wanted["unfinished"]) and os.path.isdir(wanted["unfinished"])
+    if not module.check_mode and unproven and not (paths or touched):
+        _try(wanted["logins"], "the new files do not work")
     if not module.check_mode and (paths or touched):
         swap.sweep([entry.path for entry in files])
         # By now the accounts must be there: better no file than one that its service can't read.
@@ -173,8 +182,8 @@ def _place(module: AnsibleModule) -> None:
             entry.account()
         if wanted["check"] and paths:
             swap.check(wanted["check"], files, doomed)
-        if wanted["credentials"] in [entry.path for entry in changed]:
-            _try(wanted["logins"])
+        if {wanted["credentials"], *wanted["configurations"]} & {entry.path for entry in changed}:
+            _try(wanted["logins"], "the old files stay")
         if wanted["record"]:
             _note(wanted["record"], files, doomed)
         if wanted["unfinished"] and paths:
@@ -208,19 +217,19 @@ def _note(wanted: Dict[str, Any], files: List[swap.Entry], doomed: List[str]) ->
             kept.note_placing(entry.path, entry.content or b"")
 
 
-def _try(wanted: List[Dict[str, Any]]) -> None:
+def _try(wanted: List[Dict[str, Any]], result: str) -> None:
     strange = logins.strange(wanted)
     if strange:
         raise swap.SwapError(
-            "%s Telegraf could not write there, and the old files stay." % strange,
+            "%s Telegraf could not write there, and %s." % (strange, result),
             "run `provision monitor-server` first; where the certificate is not to be trusted, see"
             " that this host's clock is right and that influxdb_url has a name of the certificate",
         )
     server = logins.refused(wanted)
     if server:
         raise swap.SwapError(
-            "InfluxDB at %s refuses the credentials of the secrets file, and the old files stay."
-            % server,
+            "InfluxDB at %s refuses the credentials of the secrets file, and %s."
+            % (server, result),
             "run `provision monitor-server` first, or restore the secrets file",
         )
 
