@@ -29,6 +29,10 @@ options:
   unfinished:
     description: A folder with the old files, to be dropped once the new ones are seen to work.
     type: path
+  restored:
+    description: Whether they run with their old files, and may do without TLS where it is wanted.
+    type: bool
+    default: false
 author: provision
 """
 
@@ -41,6 +45,7 @@ def main() -> None:
             "timeout": {"type": "float", "default": 60},
             "stable_seconds": {"type": "float", "default": 0},
             "unfinished": {"type": "path"},
+            "restored": {"type": "bool", "default": False},
         }
     )
     wanted = module.params
@@ -55,6 +60,7 @@ def main() -> None:
             health=service.get("health"),
             timeout=wanted["timeout"],
             stable=wanted["stable_seconds"],
+            restored=wanted["restored"],
         )
         why = waiting.wait()
         waited += waiting.waited

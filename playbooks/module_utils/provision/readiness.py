@@ -6,7 +6,7 @@ import ipaddress
 import time
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from ansible.module_utils.provision.http import USER_AGENT, ServiceError, call
+from ansible.module_utils.provision.http import USER_AGENT, ServiceError, Untrusted, call
 
 PROPERTIES = "LoadState,ActiveState,SubState,Result,NRestarts,MainPID,Job"
 #: A unit that systemd has started again so many times while we look will not come up.
@@ -79,9 +79,11 @@ class Waiting:
         health: Optional[str],
         timeout: float,
         stable: float,
+        restored: bool = False,
     ) -> None:
+        """With restored it runs with its old files, and may speak TLS otherwise than it should."""
         self.show, self.listen, self.health = show, listen, health
-        self.timeout, self.stable = timeout, stable
+        self.timeout, self.stable, self.restored = timeout, stable, restored
         self.waited = 0.0
 
     def wait(self) -> str:
@@ -127,6 +129,8 @@ class Waiting:
         if self.health:
             try:
                 status, _ = call(self.health, timeout=5)
+            except Untrusted as error:
+                return ("" if self.restored else error.message.rstrip(".")), False
             except ServiceError as error:
                 return error.message.rstrip("."), False
             if not 200 <= status < 300:
