@@ -83,6 +83,26 @@ def test_a_check_tells_of_certificates_and_makes_none(site: Site, outputs: list[
     assert ask(f"http://{address(site)}:8086/ping")[0] == 204
 
 
+def test_where_influxdb_does_not_follow_everything_goes_back(site: Site) -> None:
+    drop_in = "/etc/systemd/system/influxdb.service.d/broken.conf"
+    broken = f'[Service]\nRestart=no\nExecStartPre=/bin/sh -c "! test -e {KEY}"'
+    site.on(
+        site.monitor,
+        f"mkdir -p $(dirname {drop_in}); echo '{broken}' > {drop_in}; systemctl daemon-reload",
+    )
+    done = site.provision("up")
+    site.on(site.monitor, f"rm {drop_in}; systemctl daemon-reload")
+    assert done.status == 1
+    assert "influxdb does not work" in done.about(site.monitor)
+    assert "does not speak TLS. Telegraf could not write there" in done.about(WORKER)
+    for host in (site.monitor, WORKER):
+        assert "The old files are back, and the service works with them." in done.about(host)
+    assert (
+        site.pid(WORKER, "telegraf") != "0" and ask(f"http://{address(site)}:8086/ping")[0] == 204
+    )
+    assert "https" not in site.on(WORKER, f"ls {CA}; cat /etc/telegraf/telegraf.conf", check=False)
+
+
 def test_it_is_switched_on_and_nothing_is_dropped(site: Site, outputs: list[str]) -> None:
     done = site.provision("up", "--diff", "-vvv")
     outputs.append(done.text)
