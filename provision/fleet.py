@@ -34,6 +34,8 @@ from provision.tls.keeping import keep_certificates, prepare
 from provision.tls.model import OWN_CA
 from provision.view import RunView
 
+SITE_PLAYBOOK = "site.yml"
+
 
 @dataclass(frozen=True)
 class Fleet:
@@ -87,7 +89,7 @@ def apply(
     check: bool,
     verbose: bool,
     view: RunView,
-    playbook: str = "site.yml",
+    playbook: str = SITE_PLAYBOOK,
     variables: Mapping[str, str] | None = None,
     command: str = "provision",
 ) -> RunResult:
@@ -105,7 +107,8 @@ def apply(
     with lock, tempfile.TemporaryDirectory(prefix="provision-") as directory:
         tree = Path(directory) / "tree"
         if check:
-            secrets_file, site = _secrets_for_check(fleet, Path(directory), view.note)
+            renews = playbook == SITE_PLAYBOOK
+            secrets_file, site = _secrets_for_check(fleet, Path(directory), view.note, renews)
         else:
             secrets_file = keep_secrets(fleet, view.note)
             site = with_certificates(fleet)
@@ -168,15 +171,18 @@ def with_certificates(fleet: Fleet) -> Site:
 
 
 def _secrets_for_check(
-    fleet: Fleet, directory: Path, note: Callable[[str], None]
+    fleet: Fleet, directory: Path, note: Callable[[str], None], renews: bool
 ) -> tuple[Path, Site]:
-    """The secrets that there are, with others made for the comparison alone; the site to render."""
+    """The secrets that there are, with others made for the comparison alone; the site to render.
+
+    renews says whether certificates are as a run would make them, or as they are.
+    """
     inventory, path = fleet.inventory, fleet.secrets_file.resolve()
     known = load_secrets(path, inventory.read_yaml)
     secrets = complete(known, fleet.site.generated_secrets)
-    prepared = prepare(fleet.site.tls, path, secrets, inventory.read_bytes)
+    prepared = prepare(fleet.site.tls, path, secrets, inventory.read_bytes, as_is=not renews)
     for line in prepared.news:
-        note(f"would change: {line}")
+        note(f"{'would change' if renews else 'to be done by `provision up`'}: {line}")
     site = replace(fleet.site, tls=prepared.tls)
     secrets |= prepared.secrets
     if secrets == known:

@@ -52,11 +52,13 @@ def prepare(
     secrets: Mapping[str, str],
     read_bytes: Callable[[Path], bytes],
     now: datetime | None = None,
+    *,
+    as_is: bool = False,
 ) -> Prepared:
     """TLS with the certificates that are to be rendered; nothing is written.
 
-    read_bytes decrypts what ansible-vault encrypted. Raises ProvisionError for certificates or
-    keys that will not do.
+    With as_is, those that there are, though another run would renew them. read_bytes decrypts what
+    ansible-vault encrypted. Raises ProvisionError for certificates or keys that will not do.
     """
     now = (now or datetime.now(UTC)).replace(microsecond=0)
     if tls.mode == FILES:
@@ -83,6 +85,8 @@ def prepare(
     prepared = replace(tls, certificate=made.certificate, ca=made.ca)
     if made == kept:
         return Prepared(prepared)
+    if as_is and kept.ca and kept.certificate and kept.ca_key and kept.key:
+        return Prepared(replace(tls, certificate=kept.certificate, ca=kept.ca), news=tuple(news))
     return Prepared(
         prepared,
         {CA_KEY: made.ca_key or "", SERVER_KEY: made.key or ""},

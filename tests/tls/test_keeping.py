@@ -85,6 +85,17 @@ def test_what_ends_while_nobody_runs_anything_is_renewed(fleet_of: Make, tmp_pat
     assert prepared.tls.ca == (tmp_path / "tls" / "ca.crt").read_text()
 
 
+def test_a_look_at_what_runs_takes_what_there_is_until_it_is_renewed(fleet_of: Make) -> None:
+    """`provision verify` is no failure for months because the next run would renew something."""
+    fleet = fleet_of(OWN)
+    path = keep_secrets(fleet, str)
+    secrets = fleet.inventory.read_yaml(path)["provision_secrets"]
+    later = datetime.now(UTC) + timedelta(days=300)
+    seen = prepare(fleet.site.tls, path, secrets, Path.read_bytes, later, as_is=True)
+    assert seen.tls == with_certificates(fleet).tls
+    assert len(seen.news) == 1 and not seen.secrets and not seen.files
+
+
 def test_clients_know_the_services_by_the_site_s_authority(fleet_of: Make, tmp_path: Path) -> None:
     fleet = fleet_of(OWN)
     with pytest.raises(ProvisionError, match=r"tls/ca\.crt: there is no such file"):
