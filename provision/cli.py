@@ -157,6 +157,25 @@ def worker(
 @cli.command()
 @with_options(INVENTORY_OPTIONS)
 @with_options(RUN_OPTIONS)
+@YES
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[HOST...] [-- OPTION...]")
+def rotate(words: tuple[str, ...], yes: bool, **options: Any) -> int:
+    """Renew tokens and passwords without a gap: those of some workers, or all."""
+    from provision.commands import rotate as command
+
+    hosts, rest = split_words(words)
+    return command.rotate(
+        hosts=hosts,
+        options=[*ansible_options(options), *rest],
+        check=options["check"] or bool({"-C", "--check"} & set(rest)),
+        yes=yes,
+        verbosity=options["verbose"],
+    )
+
+
+@cli.command()
+@with_options(INVENTORY_OPTIONS)
+@with_options(RUN_OPTIONS)
 @click.option("--wait", default="0s", show_default=True, help="How long, for what is missing.")
 @click.option(
     "--since", default="24h", show_default=True, help="How far back to look for unknown buckets."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -92,27 +92,34 @@ def apply(
     playbook: str = SITE_PLAYBOOK,
     variables: Mapping[str, str] | None = None,
     command: str = "provision",
+    regenerate: Collection[str] = (),
 ) -> RunResult:
     """Bring hosts to what is rendered for them; with check, only say what would change.
 
     targets is an Ansible host pattern; hosts narrows it to some of them by name. Another playbook
     may be run on the same tree and secrets, with variables of its own. command is what others are
-    told who want to change the same hosts. Raises ProvisionError for a host that is not in it,
-    where the secrets cannot be read or kept, where another run works on the site, and where Ansible
-    fails as a whole: with what it said, since no host can say it.
+    told who want to change the same hosts. regenerate names secrets of ours that are made anew. For
+    workers that InfluxDB does not know yet, the database's state on the monitoring host is
+    converged too. Raises ProvisionError for a host that is not in it, where the secrets cannot be
+    read or kept, where another run works on the site, and where Ansible fails as a whole: with what
+    it said, since no host can say it.
     """
     chosen = _chosen(fleet, targets, hosts)
-    _assert_credentials(fleet, chosen, check=check)
+    strangers = _assert_credentials(fleet, chosen, check=check)
+    pattern = ",".join([",".join(hosts) or targets, *sorted(strangers)])
+    chosen |= strangers
     lock = nullcontext() if check else alone(fleet.secrets_file.resolve().parent, command)
     with lock, tempfile.TemporaryDirectory(prefix="provision-") as directory:
         tree = Path(directory) / "tree"
         if check:
             renews = playbook == SITE_PLAYBOOK
-            secrets_file, site = _secrets_for_check(fleet, Path(directory), view.note, renews)
+            secrets_file, site = _secrets_for_check(
+                fleet, Path(directory), view.note, renews, regenerate
+            )
         else:
-            secrets_file = keep_secrets(fleet, view.note)
+            secrets_file = keep_secrets(fleet, view.note, regenerate)
             site = with_certificates(fleet)
-        write_tree(site, tree, hosts=chosen)
+        write_tree(site, tree, hosts=chosen, only_database=strangers)
         view.begin(sorted(chosen))
         try:
             result = run_playbook(
@@ -120,7 +127,7 @@ def apply(
                 fleet.options,
                 {
                     **(variables or {}),
-                    "targets": ",".join(hosts) or targets,
+                    "targets": pattern,
                     "provision_command": command,
                     "provision_tree": str(tree),
                     "provision_secrets_file": str(secrets_file),
@@ -149,11 +156,13 @@ def _warn_of_clocks(result: RunResult, monitor: str) -> None:
         kept.append(f"{what}; {clocks.REMEDY}")
 
 
-def keep_secrets(fleet: Fleet, note: Callable[[str], None]) -> Path:
-    """The site's secrets file, with everything in it that is made here; certificates as well."""
+def keep_secrets(
+    fleet: Fleet, note: Callable[[str], None], regenerate: Collection[str] = ()
+) -> Path:
+    """The site's secrets file, with everything in it that is made here; some of it anew."""
     inventory, path = fleet.inventory, fleet.secrets_file.resolve()
     wanted = fleet.site.generated_secrets
-    _, new = ensure_secrets(path, wanted, inventory.read_yaml, inventory.encrypt)
+    _, new = ensure_secrets(path, wanted, inventory.read_yaml, inventory.encrypt, regenerate)
     if new:
         note(f"new secrets are in {fleet.secrets_file}: keep that file")
     if fleet.site.tls.mode == OWN_CA:
@@ -171,7 +180,11 @@ def with_certificates(fleet: Fleet) -> Site:
 
 
 def _secrets_for_check(
-    fleet: Fleet, directory: Path, note: Callable[[str], None], renews: bool
+    fleet: Fleet,
+    directory: Path,
+    note: Callable[[str], None],
+    renews: bool,
+    regenerate: Collection[str],
 ) -> tuple[Path, Site]:
     """The secrets that there are, with others made for the comparison alone; the site to render.
 
@@ -179,7 +192,8 @@ def _secrets_for_check(
     """
     inventory, path = fleet.inventory, fleet.secrets_file.resolve()
     known = load_secrets(path, inventory.read_yaml)
-    secrets = complete(known, fleet.site.generated_secrets)
+    kept = {name: value for name, value in known.items() if name not in regenerate}
+    secrets = complete(kept, fleet.site.generated_secrets)
     prepared = prepare(fleet.site.tls, path, secrets, inventory.read_bytes, as_is=not renews)
     for line in prepared.news:
         note(f"{'would change' if renews else 'to be done by `provision up`'}: {line}")
@@ -218,18 +232,27 @@ def assert_ready(fleet: Fleet, targets: str, hosts: Sequence[str]) -> None:
     _assert_credentials(fleet, _chosen(fleet, targets, hosts), check=False)
 
 
-def _assert_credentials(fleet: Fleet, chosen: frozenset[str], *, check: bool) -> None:
-    """Workers alone need what lets Telegraf write: it is made with the monitoring host."""
-    if fleet.site.monitor.name in chosen:
+def _assert_credentials(fleet: Fleet, chosen: frozenset[str], *, check: bool) -> frozenset[str]:
+    """What is missing that lets Telegraf write is made on the monitoring host.
+
+    Gives that host, where it is needed for this and is not among those chosen.
+    """
+    site, monitor = fleet.site, fleet.site.monitor.name
+    if monitor in chosen:
         assert_given(fleet)
-    if check or fleet.site.monitor.name in chosen:
-        return
-    name = fleet.site.write_secret
-    if name not in load_secrets(fleet.secrets_file, fleet.inventory.read_yaml):
+        return frozenset()
+    known = load_secrets(fleet.secrets_file, fleet.inventory.read_yaml)
+    wanted = [site.write_secret(host) for host in site.workers if host.name in chosen]
+    missing = [name for name in wanted if name not in known]
+    provisioned = all(name in known for name in site.database_secrets)
+    if missing and provisioned and monitor in fleet.inventory.limited:
+        return frozenset({monitor})
+    if missing and not check:
         raise ProvisionError(
-            f"{fleet.secrets_file}: no {name}, with which Telegraf writes to InfluxDB",
+            f"{fleet.secrets_file}: no {missing[0]}, with which Telegraf writes to InfluxDB",
             remedy="run `provision monitor-server` first, or put the secrets file back",
         )
+    return frozenset()
 
 
 def _chosen(fleet: Fleet, targets: str, hosts: Sequence[str]) -> frozenset[str]:

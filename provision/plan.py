@@ -46,6 +46,8 @@ _ADDRESS = re.compile(
     r"|(?<![\w:])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){1,6}:[0-9a-f]{1,4}(?!\w)"
     r"|(?<=to host )\S+(?= port)"
 )
+#: What differences of secrets that are made with InfluxDB 2 or 1 begin with.
+_SECRETS = ("token ", "password ")
 #: Alerts as Grafana's state has them, each beside the kind of the same in a file.
 _IN_GRAFANA = {"alert rules": "alert rule", "contact points": "contact point"}
 
@@ -139,12 +141,12 @@ def plan_of(result: RunResult) -> Plan:
 
 
 def _made_anew(result: RunResult) -> frozenset[str]:
-    """The secrets that InfluxDB makes in this run, since there is none or not the right one."""
+    """The secrets that are made with InfluxDB in this run: there is none or not the right one."""
     return frozenset(
-        each.name.removeprefix("token ")
+        each.name.partition(" ")[2]
         for host in result.hosts.values()
         for each in host.differences
-        if each.kind == "state" and each.action == "create" and each.name.startswith("token ")
+        if each.kind == "state" and each.action == "create" and each.name.startswith(_SECRETS)
     )
 
 

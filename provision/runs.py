@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from provision.fleet import Fleet, apply
@@ -19,6 +20,8 @@ class Run:
     hosts: tuple[str, ...]
     verbosity: int
     command: str = "provision"
+    variables: Mapping[str, str] | None = None
+    regenerate: Collection[str] = ()
 
     def __call__(self, *, check: bool) -> tuple[Plan, bool, float]:
         """Run the playbooks: what they did or would do, whether all is well, how many seconds."""
@@ -31,6 +34,8 @@ class Run:
             verbose=self.verbosity > 0,
             view=RunView(quiet=self.verbosity > 0),
             command=self.command,
+            variables=self.variables,
+            regenerate=self.regenerate,
         )
         return plan_of(result), result.ok, time.monotonic() - started
 

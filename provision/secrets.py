@@ -8,7 +8,7 @@ import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -101,14 +101,18 @@ def ensure_secrets(
     wanted: Iterable[str],
     read_yaml: Callable[[Path], Any],
     encrypt: Callable[[str], str],
+    regenerate: Collection[str] = (),
 ) -> tuple[dict[str, str], bool]:
     """The secrets of a file, completed and kept; and whether the file is new.
+
+    Those of regenerate are made anew.
 
     Two runs at once make one set: the directory is locked while the file is read and written.
     """
     with locked(path):
         known = load_secrets(path, read_yaml)
-        secrets = complete(known, wanted)
+        kept = {name: value for name, value in known.items() if name not in regenerate}
+        secrets = complete(kept, wanted)
         if secrets != known:
             write_secrets(path, secrets, encrypt if is_vaulted(path) else None)
         return secrets, not known

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+from provision.credentials import READER, fingerprint
 from provision.errors import ProvisionError
 from provision.fleet import Fleet
 from provision.grafana import Grafana
@@ -25,7 +26,7 @@ def reader(fleet: Fleet) -> InfluxDB:
     return InfluxDB(
         site.influxdb_url,
         settings.influxdb_database,
-        username="grafana",
+        username=f"{READER}-{fingerprint(secret)}",
         password=secret,
         ca_file=ca,
     )

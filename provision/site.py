@@ -15,6 +15,7 @@ from provision.applications import EVERY_WORKER, Application, Target, read_appli
 from provision.catalog.lint import lint_together
 from provision.catalog.load import unknown_app
 from provision.catalog.model import Catalog, Input, Transport
+from provision.credentials import read_secret, write_secret
 from provision.errors import InvalidInput, Problem
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, InventoryHost
 from provision.ports import Listener, clashes, listeners
@@ -111,28 +112,27 @@ class Site:
         """How long InfluxDB keeps a point; 0 for ever."""
         return int(seconds(self.monitor.settings.influxdb_retention))
 
-    @property
-    def write_secret(self) -> str:
-        """The name of the secret with which Telegraf writes."""
-        return influxdb_secret("write", self.monitor.settings.influxdb_engine)
+    def write_secret(self, host: Host) -> str:
+        """The name of the secret with which a host's Telegraf writes."""
+        return write_secret(host.name, self.monitor.settings.influxdb_engine)
 
     @property
     def read_secret(self) -> str:
         """The name of the secret with which Grafana reads."""
-        return influxdb_secret("read", self.monitor.settings.influxdb_engine)
+        return read_secret(self.monitor.settings.influxdb_engine)
 
     @property
     def generated_secrets(self) -> tuple[str, ...]:
-        """The secrets that are made here; InfluxDB 2 makes its tokens for reading and writing."""
-        monitor = self.monitor.settings
-        names = ["influxdb_admin_password"]
-        if monitor.influxdb_engine == 2:
-            names += ["influxdb_operator_token"]
-        else:
-            names += [self.read_secret, self.write_secret]
-        if monitor.grafana_enabled:
-            names += ["grafana_admin_password", "grafana_secret_key"]
-        return tuple(names)
+        """The secrets that are made here; those that let read or write are made with InfluxDB."""
+        grafana = ("grafana_admin_password", "grafana_secret_key")
+        return (*self.database_secrets, *(grafana if self.monitor.settings.grafana_enabled else ()))
+
+    @property
+    def database_secrets(self) -> tuple[str, ...]:
+        """The secrets that are made here with which InfluxDB is set up and worked on."""
+        operator = ("influxdb_operator_token",)
+        engine = self.monitor.settings.influxdb_engine
+        return ("influxdb_admin_password", *(operator if engine == 2 else ()))
 
     @property
     def given_secrets(self) -> tuple[str, ...]:
@@ -157,11 +157,6 @@ def _merged(catalogs: Sequence[Catalog]) -> Catalog:
             for name in first.settings.values()
         }
     )
-
-
-def influxdb_secret(access: str, engine: int) -> str:
-    """The name of the secret that lets read or write: a token of InfluxDB 2, a password of 1."""
-    return f"influxdb_{access}_{'token' if engine == 2 else 'password'}"
 
 
 def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:

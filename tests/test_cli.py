@@ -123,7 +123,7 @@ def test_a_worker_is_not_given_a_password_that_nobody_knows(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     Path("inventory.yml").write_text(INVENTORY)
-    for engine, name in ((1, "influxdb_write_password"), (2, "influxdb_write_token")):
+    for engine, name in ((1, "influxdb_write_password_"), (2, "influxdb_write_token_")):
         assert run(["worker", "-y", "-e", f"influxdb_engine={engine}"]) == 1
         told = capsys.readouterr().err
         assert f"secrets.yml: no {name}" in told

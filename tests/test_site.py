@@ -147,18 +147,20 @@ def test_what_a_host_listens_for_and_fetches_is_what_its_applications_need(
 @pytest.mark.parametrize(
     ("engine", "read", "write", "made"),
     [
-        (2, "influxdb_read_token", "influxdb_write_token", "influxdb_operator_token"),
-        (1, "influxdb_read_password", "influxdb_write_password", "influxdb_read_password"),
+        (2, "influxdb_read_token", "influxdb_write_token_", "influxdb_operator_token"),
+        (1, "influxdb_read_password", "influxdb_write_password_", "influxdb_admin_password"),
     ],
 )
 def test_the_secrets_that_are_made_here_are_those_of_the_engine(
     fleet_of: Make, engine: int, read: str, write: str, made: str
 ) -> None:
     site = fleet_of(INVENTORY, "-e", f"influxdb_engine={engine}").site
-    assert (site.read_secret, site.write_secret) == (read, write)
+    names = [site.write_secret(host) for host in site.workers]
+    assert site.read_secret == read
+    assert len(set(names)) == len(names) and all(name.startswith(write) for name in names)
     assert made in site.generated_secrets
-    # InfluxDB 2 makes its tokens itself.
-    assert (write in site.generated_secrets) is (engine == 1)
+    # What lets read or write is made with InfluxDB.
+    assert not {read, *names} & set(site.generated_secrets)
     assert "grafana_admin_password" in site.generated_secrets
     site = fleet_of(INVENTORY, "-e", "grafana_enabled=false").site
     assert not any(name.startswith("grafana") for name in site.generated_secrets)

@@ -38,11 +38,11 @@ class ActionModule(actions.ProvisionAction):
     what comparing.standing reads, and look no further.
     Result: clock (by how many seconds the host's is ahead of this machine's at least, negative
     where it is behind), changed, roles, differences, files (paths to place), awaiting (secrets not
-    known yet), turns_to_tls (whether its Telegraf writes over HTTP, and shall over TLS), wanted
-    (what the roles need of the manifest, if there is work), plan and diff; on failure problem and
-    remedy. plan is what else can be told before the work: secrets (which files
-    hold them), restarts (as differences) and, in check mode or with diff, what comparing.contents
-    says of files.
+    known yet), owners (hosts of this run that may still use what is stale), turns_to_tls
+    (whether its Telegraf writes over HTTP, and shall over TLS), wanted (what the roles need of the
+    manifest, if there is work), plan and diff; on failure problem and remedy. plan is what else can
+    be told before the work: secrets (which files hold them), restarts (as differences) and, in
+    check mode or with diff, what comparing.contents says of files.
     """
 
     TRANSFERS_FILES = False
@@ -67,6 +67,7 @@ class ActionModule(actions.ProvisionAction):
                     for name in (*state.secret_names(entry), *state.optional_secret_names(entry))
                     if secrets.get(name)
                 },
+                "renew": self.renewed(task_vars),
             }
             for entry in manifest.state
         ]
@@ -79,8 +80,10 @@ class ActionModule(actions.ProvisionAction):
             result["standing"] = standing.read(manifest, seen, output)
         try:
             found = comparison.differences(manifest, files, seen)
+            stale = comparison.stale(manifest, seen, task_vars["ansible_play_hosts_all"])
         except comparison.BlockingState as error:
             return {**result, **actions.failure(error.problem, error.remedy)}
+        found = comparison.in_order([*found, *(difference for difference, _ in stale)])
         result.update(
             changed=bool(found),
             roles=comparison.roles_of(found),
@@ -88,6 +91,8 @@ class ActionModule(actions.ProvisionAction):
             files=[each.name for each in found if each.kind == "file"],
             turns_to_tls=False,
             awaiting=sorted({name for each in files for name in each.missing}),
+            owners=sorted({owner for _, owners in stale for owner in owners}),
+            stale=bool(stale),
             plan={"secrets": contents.secret_files(manifest, files)},
         )
         if found and not more:

@@ -17,8 +17,8 @@ from ansible.module_utils.provision import swap  # isort: skip
 
 class ActionModule(actions.ProvisionAction):
     """Places what the manifest names for a role. Arguments: role, and state, check and
-    keep of the module; login, with the paths of Telegraf's configuration and environment, to try
-    the credentials in them before they are placed."""
+    keep of the module; login, with the paths of Telegraf's configuration, environment and folder
+    of credentials, to try those before they are placed."""
 
     _VALID_ARGS = frozenset({"role", "state", "check", "keep", "login"})
 
@@ -60,11 +60,13 @@ class ActionModule(actions.ProvisionAction):
             login = self._task.args.get("login")
             if login:
                 texts = {each.file.path: (each.content or b"").decode("utf-8") for each in files}
-                arguments["credentials"] = login["environment"]
-                arguments["configurations"] = [login["configuration"]]
+                folder = login["credentials"] + "/"
+                held = {path: text for path, text in texts.items() if path.startswith(folder)}
+                arguments["credentials"] = [login["environment"], login["configuration"], *held]
                 arguments["logins"] = logins.logins(
                     texts.get(login["configuration"], ""),
                     swap.environment(texts.get(login["environment"], "")),
+                    {path.removeprefix(folder): text for path, text in held.items()},
                     texts,
                 )
             arguments["directories"] = [

@@ -19,6 +19,8 @@ from comparing.manifest import Manifest, ManifestError, load
 
 #: The group of hosts on which this run had secrets made (the secrets are never in a variable).
 MADE_SECRETS = "provision_made_secrets"
+#: The hosts that may still use what is stale: it is revoked once they work with what is new.
+OWNERS = "provision_owners"
 
 
 class Refusal(AnsibleActionFail):  # type: ignore[misc]
@@ -79,6 +81,11 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
         if (task_vars.get("groups") or {}).get(MADE_SECRETS):
             known.update(secrets_file.read(self.secrets_path(task_vars), self._loader))
         return known
+
+    def renewed(self, task_vars: Mapping[str, Any]) -> list[str]:
+        """The names of the secrets that this run shall make anew (provision_renew, by commas)."""
+        given = str(self._templar.template(task_vars.get("provision_renew") or ""))
+        return [name for name in given.split(",") if name]
 
     def secrets_path(self, task_vars: Mapping[str, Any]) -> Path:
         """The file that keeps the secrets."""

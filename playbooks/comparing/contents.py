@@ -14,6 +14,7 @@ import yaml
 
 from comparing.differences import Difference
 from comparing.manifest import Manifest
+from comparing.settling import READ_ANEW
 from comparing.wanted import Wanted
 
 _DASHBOARD = ".json"
@@ -51,13 +52,17 @@ def contents(
 
 
 def secret_files(manifest: Manifest, wanted: Sequence[Wanted]) -> list[dict[str, Any]]:
-    """Which secrets are in which file, and which services read it: names alone."""
+    """Which secrets are in which file, and which services read it at their start: names alone."""
     return [
         {
             "path": each.file.path,
             "role": each.file.role,
             "names": list(each.secrets),
-            "services": [service.name for service in manifest.services_of(each.file.role)],
+            "services": [
+                service.name
+                for service in manifest.services_of(each.file.role)
+                if not READ_ANEW.match(each.file.path)
+            ],
         }
         for each in wanted
         if each.secrets

@@ -63,7 +63,29 @@ def differences(manifest: Manifest, wanted: Sequence[Wanted], report: Report) ->
         *_services(manifest, report),
     ]
     found += _state(manifest, report, found)
+    return in_order(found)
+
+
+def in_order(found: Iterable[Difference]) -> list[Difference]:
+    """Differences in the order of the work."""
     return sorted(found, key=lambda difference: ROLES.index(difference.role))
+
+
+def stale(
+    manifest: Manifest, report: Report, run: Iterable[str]
+) -> list[tuple[Difference, list[str]]]:
+    """What of InfluxDB's tokens or users can be revoked in a run on these hosts, and its owners.
+
+    What a host still uses that is not in the run stays as it is.
+    """
+    hosts, found = set(run), []
+    for entry, answer in zip(manifest.state, report.state or (), strict=False):
+        for each in answer.get("stale") or ():
+            if set(each["owners"]) <= hosts:
+                role = str(entry["role"])
+                difference = Difference(role, "state", each["name"], "remove", each["why"])
+                found.append((difference, list(each["owners"])))
+    return found
 
 
 def roles_of(found: Iterable[Difference]) -> list[str]:
@@ -231,7 +253,7 @@ def state_names(entry: Mapping[str, Any]) -> list[str]:
     return [
         f"user {entry['username']}",
         f"database {entry['database']}",
-        *(f"user {user['name']}" for user in entry["users"]),
+        *(f"password {user['secret']}" for user in entry["users"]),
     ]
 
 

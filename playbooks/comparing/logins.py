@@ -9,7 +9,7 @@ import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}|@\{\w+:(\w+)\}")
 #: By plugin of [[outputs.…]]: the path that is written to, and its query by keys of the plugin.
 _WRITES = {
     "influxdb": ("/write", {"db": "database"}),
@@ -25,9 +25,13 @@ class _Unknown(Exception):
 
 
 def logins(
-    configuration: str, environment: Mapping[str, str], files: Mapping[str, str] | None = None
+    configuration: str,
+    environment: Mapping[str, str],
+    credentials: Mapping[str, str],
+    files: Mapping[str, str] | None = None,
 ) -> list[dict[str, str]]:
-    """Each login of a telegraf.conf, its variables filled in from environment.
+    """Each login of a telegraf.conf, its variables filled in from environment, and its references
+    to a secret store from credentials.
 
     Gives {"server": URL as it is configured, "url": that of a write, "authorization": header, and
     "ca": the authorities that are trusted, unless those are the system's}; files are the texts of
@@ -44,7 +48,7 @@ def logins(
                 ca = (files or {}).get(str(output.get("tls_ca")))
                 found += [
                     {**login, **({"ca": ca} if ca else {})}
-                    for login in _logins(plugin, _filled(output, environment))
+                    for login in _logins(plugin, _filled(output, environment, credentials))
                 ]
             except _Unknown:
                 continue
@@ -72,19 +76,19 @@ def _servers(configuration: str) -> list[str]:
     ]
 
 
-def _filled(value: Any, environment: Mapping[str, str]) -> Any:
+def _filled(value: Any, environment: Mapping[str, str], credentials: Mapping[str, str]) -> Any:
     def fill(match: re.Match[str]) -> str:
         try:
-            return environment[match.group(1)]
+            return environment[match[1]] if match[1] else credentials[match[2]]
         except KeyError:
             raise _Unknown from None
 
     if isinstance(value, str):
         return _VARIABLE.sub(fill, value)
     if isinstance(value, list):
-        return [_filled(each, environment) for each in value]
+        return [_filled(each, environment, credentials) for each in value]
     if isinstance(value, dict):
-        return {key: _filled(each, environment) for key, each in value.items()}
+        return {key: _filled(each, environment, credentials) for key, each in value.items()}
     return value
 
 

@@ -23,7 +23,10 @@ UNFINISHED = "/run/provision"
 
 _MODULE_UTILS = Path(__file__).resolve().parent.parent / "module_utils" / "provision"
 #: The modules that the state check needs on the host, in the order of their imports.
-_STATE_MODULES = ("http", "retention", "influxdb1", "influxdb2", "alerting", "grafana", "state")
+_STATE_MODULES = (
+    *("http", "retention", "rights", "tokens", "influxdb1", "influxdb2"),
+    *("alerting", "grafana", "state"),
+)
 
 
 def section(name: str) -> str:
@@ -103,7 +106,7 @@ for name, text in json.loads({json.dumps(texts)!r}).items():
     exec(compile(text, name, "exec"), module.__dict__)
 state = sys.modules["ansible.module_utils.provision.state"]
 asked = json.loads({json.dumps(list(state))!r})
-print(json.dumps([state.inspect(each["entry"], each["secrets"]) for each in asked]))
+print(json.dumps([state.inspect(each["entry"], each["secrets"], each["renew"]) for each in asked]))
 """
     end = "END_OF_PROGRAM"
     while end in program:

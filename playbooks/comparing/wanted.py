@@ -94,12 +94,11 @@ def _wanted(
 def unknown_secret(names: Iterable[str]) -> tuple[str, str]:
     """Problem and remedy when secrets are needed that are not known."""
     names = list(names)
-    if any(name.endswith("_token") and name != "influxdb_operator_token" for name in names):
-        if "influxdb_write_token" in names:
-            what = "InfluxDB's token for Telegraf is not known yet."
-        else:
-            what = f"InfluxDB's token ({', '.join(names)}) is not known yet."
-        return what, "run `provision monitor-server` first, which lets InfluxDB make it"
+    if any(re.match("influxdb_(read|write)_", name) for name in names):
+        return (
+            f"What lets in to InfluxDB ({', '.join(names)}) is not known yet.",
+            "run `provision monitor-server` first, which lets it be made",
+        )
     return (
         f"The secrets file has no {' and no '.join(names)}.",
         "add it to the secrets file, or give the right file (provision_secrets)",

@@ -22,6 +22,16 @@ options:
     description: The secrets that the entry names.
     type: dict
     required: true
+  renew:
+    description: The names of secrets that are to be made anew.
+    type: list
+    elements: str
+    default: []
+  settled:
+    description:
+      - Instead of converging, revoke what is stale and used by nobody. By host, since when it has
+        what the secrets file has (seconds since 1970, by its own clock).
+    type: dict
   author:
     description: Who changes this host, and with which version, for its record.
     type: dict
@@ -43,18 +53,27 @@ def main() -> None:
             "entry": {"type": "dict", "required": True},
             "secrets": {"type": "dict", "required": True, "no_log": True},
             "patience": {"type": "float", "default": 60},
+            "renew": {"type": "list", "elements": "str", "default": []},
+            "settled": {"type": "dict"},
             "author": {"type": "dict"},
             "operator": {"type": "dict"},
         },
         supports_check_mode=True,
     )
     lease.take_for(module)
+    entry, secrets = module.params["entry"], module.params["secrets"]
+    settled, patience = module.params["settled"], module.params["patience"]
     try:
+        if settled is not None:
+            since = {host: float(then) for host, then in settled.items()}
+            result = state.revoke(entry, secrets, since, patience=patience)
+            module.exit_json(changed=bool(result["differences"]), **result)
         result = state.converge(
-            module.params["entry"],
-            module.params["secrets"],
+            entry,
+            secrets,
             check=module.check_mode,
-            patience=module.params["patience"],
+            patience=patience,
+            renew=module.params["renew"],
         )
         if result["differences"] and not module.check_mode:
             _note(module, result["differences"])
@@ -65,6 +84,7 @@ def main() -> None:
         changed=bool(result["differences"]),
         differences=result["differences"],
         new_secrets=result["secrets"],
+        stale=result.get("stale", []),
     )
 
 

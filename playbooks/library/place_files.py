@@ -63,10 +63,7 @@ options:
         C(packages) and C(services) by role; C(role) is the one that changes now, C(author) by whom.
     type: dict
   credentials:
-    description: A file of credentials, which must let in before it is changed.
-    type: path
-  configurations:
-    description: Files before whose change O(credentials) are tried as well.
+    description: Files of credentials, which must let in before they are changed.
     type: list
     elements: path
     default: []
@@ -125,8 +122,7 @@ def main() -> None:
             "absent": {"type": "list", "elements": "path", "default": []},
             "check": {"type": "dict", "options": _CHECK},
             "record": {"type": "dict"},
-            "credentials": {"type": "path", "no_log": False},
-            "configurations": {"type": "list", "elements": "path", "default": []},
+            "credentials": {"type": "list", "elements": "path", "default": [], "no_log": False},
             "logins": {"type": "list", "elements": "dict", "default": [], "options": _LOGIN},
             "operator": {"type": "dict"},
         },
@@ -182,7 +178,7 @@ def _place(module: AnsibleModule) -> None:
             entry.account()
         if wanted["check"] and paths:
             swap.check(wanted["check"], files, doomed)
-        if {wanted["credentials"], *wanted["configurations"]} & {entry.path for entry in changed}:
+        if set(wanted["credentials"]) & {entry.path for entry in changed}:
             _try(wanted["logins"], "the old files stay")
         if wanted["record"]:
             _note(wanted["record"], files, doomed)

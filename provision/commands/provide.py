@@ -45,10 +45,11 @@ def provide(
         return EXIT_OK if ok else EXIT_ERROR
     assert_ready(fleet, targets, hosts)
     run = replace(run, fleet=replace(fleet, become_password=password_of_sudo(options)))
-    return _ask_and_do(run, diff=diff)
+    return ask_and_do(run, diff=diff)
 
 
-def _ask_and_do(run: Run, *, diff: bool) -> int:
+def ask_and_do(run: Run, *, diff: bool) -> int:
+    """Show what a run would do, ask, do it and show what came of it; gives the exit status."""
     shown, ok, seconds = run.look()
     show_plan(shown, check=True, diff=diff, seconds=seconds)
     if not shown.differing:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
-from provision.ansible import RunResult, run_playbook
+from provision.alone import alone
+from provision.ansible import RunResult, not_ended, run_playbook
 from provision.asking import agreed, assert_answerable
 from provision.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, ProvisionError
 from provision.fleet import with_inventory
@@ -97,7 +99,9 @@ def _run(
 ) -> RunResult:
     view = RunView(quiet=verbose)
     variables = {"targets": ",".join(hosts), "provision_remove_data": "true" if data else "false"}
-    with tempfile.TemporaryDirectory(prefix="provision-") as directory:
+    looks = bool(_CHECK & set(options))
+    lock = nullcontext() if looks else alone(inventory.directory.resolve(), "provision remove")
+    with lock, tempfile.TemporaryDirectory(prefix="provision-") as directory:
         nothing = Path(directory) / "secrets.json"  # none are needed
         nothing.write_text("{}")
         view.begin(hosts)
@@ -113,6 +117,8 @@ def _run(
             )
         finally:
             view.end()
+    if not result.ended and (result.hosts or result.status < 0):
+        not_ended(result, hosts)
     if result.status != 0 and not any(host.failed for host in result.hosts.values()):
         raise ProvisionError(
             f"ansible-playbook ended with {result.status}:\n{result.output.strip()}"

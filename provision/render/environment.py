@@ -106,6 +106,11 @@ def pem(text: object) -> Literal:
     return Literal(str(text).strip())
 
 
+def fingerprint(name: object) -> Literal:
+    """Where the fingerprint of a secret goes, filled in as the secret is."""
+    return Literal(f"{{{{ ({secret(name)[3:-3]} | hash('sha256'))[:8] }}}}")
+
+
 def env(name: object) -> Literal:
     """A reference to an environment variable, as Telegraf and Grafana both write it."""
     return Literal(f"${{{word(name)}}}")
@@ -165,6 +170,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "secret": secret,
     "wrapped_secret": wrapped_secret,
     "pem": pem,
+    "fingerprint": fingerprint,
     "env": env,
     "go_duration": _duration,
     "markdown": markdown,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from provision.credentials import tokens, users
 from provision.ports import statsd
 from provision.render.alerts import alert_state
 from provision.render.targets import ALERTS_LEFT_PATH, DIRECTORIES, TARGETS, RenderedFile
@@ -168,32 +169,21 @@ def _state(host: Host, site: Site) -> list[dict[str, Any]]:
             "url": local_url(settings.influxdb_address, settings.influxdb_port, begin),
             "username": "admin",
             "retention_seconds": site.retention_seconds,
+            "interval_seconds": int(site.interval.removesuffix("s")),
         }
+        workers = [worker.name for worker in site.workers]
+        grafana = host.name if "grafana" in roles else None
         if settings.influxdb_engine == 2:
             entry |= {
                 "organization": settings.influxdb_organization,
                 "bucket": settings.influxdb_database,
-                "tokens": [
-                    {
-                        "secret": site.write_secret,
-                        "description": "provision: telegraf",
-                        "access": "write",
-                    },
-                    {
-                        "secret": site.read_secret,
-                        "description": "provision: grafana",
-                        "access": "read",
-                    },
-                ],
+                **tokens(workers, grafana),
             }
         else:
             entry |= {
                 "database": settings.influxdb_database,
                 "retention_policy": "provision",
-                "users": [
-                    {"name": "telegraf", "secret": site.write_secret, "privilege": "WRITE"},
-                    {"name": "grafana", "secret": site.read_secret, "privilege": "READ"},
-                ],
+                **users(workers, grafana),
             }
         if tls.on:
             entry["tls"] = tls.trust(tls.influxdb)

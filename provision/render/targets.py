@@ -26,7 +26,18 @@ TELEGRAF_CA_PATH = "/etc/telegraf/provision-ca.crt"
 # Where Telegraf keeps what waits; systemd makes it (StateDirectory in the drop-in below).
 BUFFER_PATH = "/var/lib/telegraf/buffer"
 
+# What lets Telegraf in to InfluxDB; it reads it anew each time that it writes.
+CREDENTIALS_PATH = "/etc/telegraf/credentials"
+
 DIRECTORIES: tuple[dict[str, Any], ...] = (
+    {
+        "role": "telegraf",
+        "path": CREDENTIALS_PATH,
+        "owner": "root",
+        "group": "telegraf",
+        "mode": "0750",
+        "exclusive": True,
+    },
     {
         "role": "grafana",
         "path": DASHBOARDS_PATH,
@@ -197,7 +208,8 @@ TARGETS: tuple[Target, ...] = (
         when_tls=_certificate,
     ),
     Target("pushgateway", "/etc/default/prometheus-pushgateway", "root", "root", "0644"),
-    Target("telegraf", "/etc/default/telegraf", "root", "root", "0600", secret=True),
+    Target("telegraf", "/etc/default/telegraf", "root", "root", "0644"),
+    Target("telegraf", f"{CREDENTIALS_PATH}/influxdb", "root", "telegraf", "0640", secret=True),
     Target(
         "telegraf",
         TELEGRAF_CA_PATH,

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from provision.alerts.contacts import contact_points
+from provision.credentials import READER, writer
 from provision.dashboards.render import DATASOURCE_UID, FOLDER, provisioned_dashboards
 from provision.errors import ProvisionError
 from provision.render.alerts import alert_values
@@ -20,6 +21,7 @@ from provision.render.manifest import wanted_roles as roles_of
 from provision.render.targets import (
     ALERT_RULES_PATH,
     BUFFER_PATH,
+    CREDENTIALS_PATH,
     DASHBOARDS_PATH,
     GRAFANA_CERTIFICATE_PATH,
     GRAFANA_KEY_PATH,
@@ -98,7 +100,8 @@ class Renderer:
 
     def _values(self, role: str, host: Host) -> dict[str, Any]:
         settings, monitor = host.settings, self._site.monitor.settings
-        secret = self._site.write_secret if role == "telegraf" else self._site.read_secret
+        writes = role == "telegraf"
+        secret = self._site.write_secret(host) if writes else self._site.read_secret
         values: dict[str, Any] = {
             "host": host,
             "settings": settings,
@@ -106,12 +109,13 @@ class Renderer:
             "engine": monitor.influxdb_engine,
             "influxdb_url": self._site.influxdb_url,
             "secret": secret,
-            "variable": secret.upper(),
+            "variable": "TELEGRAF_CREDENTIALS" if writes else secret.upper(),
+            "user": writer(host.name) if writes else READER,
             "tls": self._site.tls,
             "server_key": SERVER_KEY,
         }
-        if role == "telegraf":
-            values["buffer_directory"] = BUFFER_PATH
+        if writes:
+            values |= {"credentials": CREDENTIALS_PATH, "buffer_directory": BUFFER_PATH}
         if role == "influxdb":
             values |= {
                 "listen": f"{bracketed(settings.influxdb_address)}:{settings.influxdb_port}",
@@ -150,8 +154,16 @@ class Renderer:
         return tuple(found)
 
 
-def write_tree(site: Site, directory: Path, *, hosts: frozenset[str] | None = None) -> list[Path]:
+def write_tree(
+    site: Site,
+    directory: Path,
+    *,
+    hosts: frozenset[str] | None = None,
+    only_database: frozenset[str] = frozenset(),
+) -> list[Path]:
     """Write `<directory>/<host>/…` for every host (or those named), a manifest in each.
+
+    Of only_database, monitoring hosts, nothing is wanted but the state of the database.
 
     What an earlier run wrote for a host is replaced as a whole; a directory that no run wrote is
     refused. Returns the hosts' directories. Raises ProvisionError where it cannot be written.
@@ -170,13 +182,17 @@ def write_tree(site: Site, directory: Path, *, hosts: frozenset[str] | None = No
                         remedy="choose another --output, or remove it yourself",
                     )
                 shutil.rmtree(root)
-            files = list(renderer.files(host))
+            files = [] if host.name in only_database else list(renderer.files(host))
             for file in (each for each in files if each.source is None):
                 path = root / file.path.lstrip("/")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(file.text, encoding="utf-8")
             root.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(manifest(host, site, files), indent=2) + "\n"
+            wanted = manifest(host, site, files)
+            if host.name in only_database:
+                state = [entry for entry in wanted["state"] if entry["role"] == "influxdb"]
+                wanted = {"host": host.name, "state": state}
+            text = json.dumps(wanted, indent=2) + "\n"
             (root / MANIFEST).write_text(text, encoding="utf-8")
             written.append(root)
     except OSError as error:

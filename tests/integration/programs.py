@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from provision.catalog.model import Transport
+from provision.credentials import READER, fingerprint, write_secret, writer
 from provision.fleet import read_fleet
 from provision.influx import InfluxDB
 from provision.render.tree import write_tree
@@ -131,16 +132,28 @@ class Database:
         if self.engine == 2:
             return InfluxDB(self.url, database, token=self.secrets["influxdb_read_token"])
         password = self.secrets["influxdb_read_password"]
-        return InfluxDB(self.url, database, username="grafana", password=password)
+        name = f"{READER}-{fingerprint(password)}"
+        return InfluxDB(self.url, database, username=name, password=password)
+
+    @property
+    def write_secret(self) -> str:
+        """The name of that with which w1.example.com writes."""
+        return write_secret(HOST, self.engine)
+
+    @property
+    def credentials(self) -> str:
+        """What w1.example.com has in /etc/telegraf/credentials/influxdb."""
+        secret = self.secrets[self.write_secret]
+        return secret if self.engine == 2 else f"{writer(HOST)}-{fingerprint(secret)}:{secret}"
 
     def write(self, *lines: str, precision: str = "s") -> None:
         """Write points in line protocol, times in seconds, as Telegraf may."""
         if self.engine == 2:
             path = f"/api/v2/write?org=provision&bucket=telegraf&precision={precision}"
-            authorization = f"Token {self.secrets['influxdb_write_token']}"
+            authorization = f"Token {self.credentials}"
         else:
             path = f"/write?db=telegraf&precision={precision}"
-            pair = f"telegraf:{self.secrets['influxdb_write_password']}"
+            pair = f"{self.credentials}:"
             authorization = f"Basic {base64.b64encode(pair.encode()).decode()}"
         request = urllib.request.Request(
             self.url + path,
@@ -323,10 +336,10 @@ def rendered_telegraf(
     site = read_fleet(["-i", str(inventory)]).site
     write_tree(site, directory / "tree")
     etc = directory / "tree" / HOST / "etc/telegraf"
-    secret = "influxdb_write_" + ("token" if database.engine == 2 else "password")
+    (etc / "credentials/influxdb").write_text(database.credentials)
     files = ["--config", f"{etc}/telegraf.conf", "--config-directory", f"{etc}/telegraf.d"]
     environment = {
-        secret.upper(): database.secrets[secret],
+        "TELEGRAF_CREDENTIALS": f"{etc}/credentials",
         "TELEGRAF_BUFFER": str(directory / "buffer"),
     }
     with running([str(binary), *files], directory / "telegraf.log", environment) as program:

@@ -29,7 +29,7 @@ def worker(tmp_path: Path) -> manifest.Manifest:
     return manifest.load(tmp_path, "w")
 
 
-TOKEN = {"influxdb_write_token": "T"}
+TOKEN = {"influxdb_write_token_w1": "T"}
 
 
 def as_wanted(of: manifest.Manifest, **more: Any) -> Report:
@@ -152,14 +152,14 @@ def test_a_service_that_refuses_blocks_only_while_it_runs(tmp_path: Path) -> Non
         found(monitor, as_wanted(monitor, state=refused, paths=keyring))
     idle = {"influxdb": {"LoadState": "loaded", "ActiveState": "inactive", "SubState": "dead"}}
     entries = found(monitor, as_wanted(monitor, state=refused, services=idle))
-    assert ("state", "token influxdb_write_token", "check") in entries
+    assert ("state", "token influxdb_write_token_w1", "check") in entries
     absent = {"influxdb": {"LoadState": "not-found"}}
     entries = found(monitor, as_wanted(monitor, state=refused, services=absent, paths=keyring))
-    assert ("state", "token influxdb_write_token", "create") in entries
+    assert ("state", "token influxdb_write_token_w1", "create") in entries
 
 
 def test_no_diff_holds_a_secret(worker: manifest.Manifest) -> None:
-    files = wanted.wanted_files(worker, {"influxdb_write_token": "SECRET-VALUE"}, fill)
+    files = wanted.wanted_files(worker, {"influxdb_write_token_w1": "SECRET-VALUE"}, fill)
     seen = report.read("@@ paths @@\n\n")
     all_of_it = differences.differences(worker, files, seen)
     shown = json.dumps(differences.diff_texts(all_of_it, files, {}))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trees
 import yaml
-from comparing import effects, manifest
+from comparing import effects, manifest, settling
 from comparing.differences import Difference
 
 ROLES = Path(effects.__file__).parents[1] / "roles"
@@ -80,7 +80,9 @@ def test_what_is_polled_is_what_the_role_itself_goes_by() -> None:
     role = yaml.safe_load((ROLES / "grafana/tasks/main.yml").read_text())
     assert role[0]["vars"]["service_polled"] == "{{ grafana_polled }}"
     found = effects.polled({"grafana", "telegraf", "packages"}, {})
-    assert list(found) == ["grafana"]
+    assert sorted(found) == ["grafana", "telegraf"]
+    assert re.search(found["telegraf"], "/etc/telegraf/credentials/influxdb")
+    assert settling.READ_ANEW.match("/etc/telegraf/credentials/influxdb")
     assert re.search(found["grafana"], DASHBOARD)
     decided = (ROLES / "service/vars/main.yml").read_text()
     assert "_service_placed.paths | reject('search', service_polled)" in decided

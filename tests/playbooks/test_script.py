@@ -85,7 +85,7 @@ def test_runs_the_state_check_in_the_hosts_python(tmp_path: Path) -> None:
     entry = {"role": "grafana", "url": "http://127.0.0.1:9", "username": "admin", "secret": "s"}
     secret = 'it\'s a "secret" $(touch pwned) `x` \\ END_OF_PROGRAM\nEND_OF_PROGRAM\n'
     asked = manifest(tmp_path, [])
-    text = script.compare_script(asked, [{"entry": entry, "secrets": {"s": secret}}])
+    text = script.compare_script(asked, [{"entry": entry, "secrets": {"s": secret}, "renew": []}])
     seen = report.read(sh(text, tmp_path))
     assert seen.state is not None
     assert seen.state[0]["problem"].startswith("Nothing answers at http://127.0.0.1:9/api/user")

@@ -140,9 +140,9 @@ CONFIGURATION = """\
 
 def test_a_login_is_tried_with_the_authorities_that_are_placed_beside_it() -> None:
     text = CONFIGURATION % "https://m"
-    (login,) = logins.logins(text, {}, {"/etc/telegraf/provision-ca.crt": "PEM"})
+    (login,) = logins.logins(text, {}, {}, {"/etc/telegraf/provision-ca.crt": "PEM"})
     assert login["ca"] == "PEM"
-    (login,) = logins.logins(text, {}, {})
+    (login,) = logins.logins(text, {}, {}, {})
     assert "ca" not in login
 
 

@@ -128,7 +128,7 @@ def test_no_secret_is_in_the_tree_only_where_it_goes(fleet_of: Make, tmp_path: P
     manifest = json.loads(files["monitor.example.com/.manifest.json"])
     secret = {f"monitor.example.com{f['path']}" for f in manifest["files"] if f["secret"]}
     assert secret == {path for path in with_secrets if path.startswith("monitor")}
-    assert "w1.example.com/etc/default/telegraf" in with_secrets
+    assert "w1.example.com/etc/telegraf/credentials/influxdb" in with_secrets
 
 
 def test_the_manifest_names_every_file_and_no_other(fleet_of: Make, tmp_path: Path) -> None:
