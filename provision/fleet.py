@@ -162,11 +162,12 @@ def keep_secrets(
     """The site's secrets file, with everything in it that is made here; some of it anew."""
     inventory, path = fleet.inventory, fleet.secrets_file.resolve()
     wanted = fleet.site.generated_secrets
-    _, new = ensure_secrets(path, wanted, inventory.read_yaml, inventory.encrypt, regenerate)
+    encrypt = inventory.encrypt_like(path)
+    _, new = ensure_secrets(path, wanted, inventory.read_yaml, encrypt, regenerate)
     if new:
         note(f"new secrets are in {fleet.secrets_file}: keep that file")
     if fleet.site.tls.mode == OWN_CA:
-        keep_certificates(fleet.site.tls, path, inventory.read_yaml, inventory.encrypt, note)
+        keep_certificates(fleet.site.tls, path, inventory.read_yaml, encrypt, note)
     return path
 
 
@@ -202,7 +203,7 @@ def _secrets_for_check(
     if secrets == known:
         return path, site
     temporary = directory / FILE_NAME
-    write_secrets(temporary, secrets, inventory.encrypt if is_vaulted(path) else None)
+    write_secrets(temporary, secrets, inventory.encrypt_like(path) if is_vaulted(path) else None)
     return temporary, site
 
 

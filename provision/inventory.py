@@ -56,7 +56,7 @@ class Inventory:
         from ansible.errors import AnsibleError
 
         try:
-            return self._loader.load_from_file(str(path), cache="none")
+            return _decrypted(self._loader.load_from_file(str(path), cache="none"))
         except AnsibleError as error:
             raise ProvisionError(
                 f"{path}: {str(error).splitlines()[0]}",
@@ -87,13 +87,22 @@ class Inventory:
             ) from error
         return decrypted
 
-    def encrypt(self, text: str) -> str:
-        """The text, vaulted with the first password given: for a file that was vaulted."""
+    def encrypt_like(self, path: Path) -> Callable[[str], str]:
+        """What vaults a text as a vaulted file is: with its password, under its vault id."""
         from ansible.parsing.vault import VaultLib
 
-        vault = VaultLib(self._loader._vault.secrets)
-        encrypted: bytes = vault.encrypt(text)
-        return encrypted.decode()
+        def encrypt(text: str) -> str:
+            vault, content = VaultLib(self._loader._vault.secrets), path.read_bytes()
+            _, _, secret = vault.decrypt_and_get_vault_id(content)
+            encrypted: bytes = vault.encrypt(text, secret=secret, vault_id=_vault_id(content))
+            return encrypted.decode()
+
+        return encrypt
+
+
+def _vault_id(content: bytes) -> str | None:
+    """The id in the header of what ansible-vault encrypted ($ANSIBLE_VAULT;1.2;AES256;ID)."""
+    return (content.partition(b"\n")[0].decode().strip().split(";") + [""] * 4)[3] or None
 
 
 def is_encrypted_file(path: Path) -> bool:
@@ -153,6 +162,15 @@ def read_inventory(options: Sequence[str], wanted: Callable[[Path], frozenset[st
         raise ProvisionError(str(error)) from error
     secrets = tuple((str(name), secret.bytes) for name, secret in loader._vault.secrets or ())
     return Inventory(sources, directory, tuple(hosts), limited, secrets, loader)
+
+
+def _decrypted(value: Any) -> Any:
+    """A YAML value with each single one that is vaulted (`!vault`) as its text."""
+    from ansible.parsing.vault import EncryptedString
+
+    if isinstance(value, Mapping):
+        return {key: _decrypted(item) for key, item in value.items()}
+    return str(value) if isinstance(value, EncryptedString) else value
 
 
 def _start_over() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import os
 import re
 import secrets
@@ -16,6 +17,7 @@ from typing import Any
 import yaml
 
 from provision.errors import InvalidInput, Problem, ProvisionError
+from provision.paths import PLAYBOOKS
 
 FILE_NAME = "secrets.yml"
 KEY = "provision_secrets"
@@ -114,7 +116,7 @@ def ensure_secrets(
         kept = {name: value for name, value in known.items() if name not in regenerate}
         secrets = complete(kept, wanted)
         if secrets != known:
-            write_secrets(path, secrets, encrypt if is_vaulted(path) else None)
+            keep_new(path, known, secrets, encrypt)
         return secrets, not known
 
 
@@ -134,6 +136,30 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def keep_new(
+    path: Path, known: Mapping[str, str], secrets: Mapping[str, str], encrypt: Callable[[str], str]
+) -> None:
+    """Add what is new to a file: what else it has stays as it is, single vaulted values too."""
+    if is_vaulted(path) or not path.exists():
+        return write_secrets(path, secrets, encrypt if is_vaulted(path) else None)
+    new = {name: value for name, value in secrets.items() if known.get(name) != value}
+    try:
+        replace_file(path, _merge()(path.read_text(encoding="utf-8"), new))
+    except OSError as error:
+        raise ProvisionError(f"{path}: the secrets cannot be kept: {error.strerror}") from error
+
+
+def _merge() -> Callable[[str, Mapping[str, str]], str]:
+    """The way in which a run that made tokens writes them: that of the playbooks."""
+    place = PLAYBOOKS / "comparing" / "secrets_file.py"
+    spec = importlib.util.spec_from_file_location("provision_secrets_file", place)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    merge: Callable[[str, Mapping[str, str]], str] = module.merge
+    return merge
 
 
 def write_secrets(

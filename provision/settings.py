@@ -21,6 +21,7 @@ from provision.values import (
     at_least,
     check_address,
     check_fingerprint,
+    check_network,
     check_page_url,
     check_url,
     listed,
@@ -39,6 +40,9 @@ _Fingerprint = Annotated[str, BeforeValidator(check_fingerprint)]
 _Version = Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.+:~-]*$")]
 _Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]*$")]
 _Address = Annotated[str, BeforeValidator(check_address)]
+_Networks = Annotated[
+    tuple[Annotated[str, BeforeValidator(check_network)], ...], BeforeValidator(listed)
+]
 _SmtpHost = Annotated[
     str, StringConstraints(pattern=r"^([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}$")
 ]
@@ -109,12 +113,18 @@ class Settings(BaseModel):
     # For applications whose catalog says that they send over TCP.
     telegraf_statsd_tcp_address: _Address = "127.0.0.1"
     telegraf_statsd_tcp_port: _Port = 8125
+    # Who may send, where one of these addresses is not this host's own: networks and addresses.
+    telegraf_statsd_allowed: _Networks = ()
     telegraf_statsd_tcp_connections: Annotated[int, Field(ge=1, le=100_000)] = 250
 
     # For applications of which the inventory says that they push.
     pushgateway_version: _Version | None = None
     pushgateway_address: _Address = "127.0.0.1"
     pushgateway_port: _Port = 9091
+    pushgateway_allowed: _Networks = ()
+
+    # Whether systemd holds the services in (docs/security.md); each host may have its own.
+    systemd_hardening: bool = True
 
     # Keys are pinned by their primary fingerprint: InfluxData's signing subkeys rotate.
     influxdata_repository_url: _Url = "https://repos.influxdata.com/debian"

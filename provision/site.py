@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from provision import listening
 from provision.alerts.contacts import contact_secrets
 from provision.applications import EVERY_WORKER, Application, Target, read_application, variables
 from provision.catalog.lint import lint_together
@@ -25,7 +26,9 @@ from provision.values import bracketed, found_text, local_address, seconds
 from provision.watched_influxdb import with_influxdb, without_influxdb
 
 # It becomes a directory's name and a tag's value.
-HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
+HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,254}")
+# It becomes part of URLs.
+_REACHED_AT = re.compile(r"[A-Za-z0-9_.:-]+")
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,7 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
             host = Host(entry.name, entry in monitors, worker, settings, tuple(applications))
             hosts.append(host)
             problems += _clashes(host, file)
+            problems += _open_to_all(host, file)
         if worker and settings and not settings.apps:
             problems.append(
                 Problem(
@@ -212,6 +216,7 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
             )
     if len(monitors) != 1:
         problems.append(_one_monitor(file, monitors, ours))
+    problems += [found for entry in monitors for found in _no_address(entry, file)]
     if problems:
         raise InvalidInput(problems)
     monitor = next(host for host in hosts if host.monitor)
@@ -236,6 +241,16 @@ def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settin
                 what = "no such key; secrets go into the secrets file"
             problems.append(Problem(file, f"{host.name}: {where}", what))
         return None
+
+
+def _open_to_all(host: Host, file: str) -> list[Problem]:
+    """Listeners that other hosts reach, of which nobody has said who may send."""
+    every = listening.listeners(host.settings, host.transports, host.pushgateway)
+    return [
+        Problem(file, f"{host.name}: {each.variable}", *wrong)
+        for each in every
+        if (wrong := listening.unsaid(each))
+    ]
 
 
 def _unknown_contact_apps(
@@ -312,6 +327,14 @@ def _one_monitor(
 def _address(entry: InventoryHost) -> str:
     """Where a host is reached, as the inventory has it."""
     return str(entry.variables.get("ansible_host") or entry.name)
+
+
+def _no_address(entry: InventoryHost, file: str) -> list[Problem]:
+    """What is wrong with where the monitoring host is reached: others are told of it in URLs."""
+    if _REACHED_AT.fullmatch(_address(entry)) or not HOST_NAME.fullmatch(entry.name):
+        return []
+    what = f"not an address, nor the name of a host (found {found_text(_address(entry))})"
+    return [Problem(file, f"{entry.name}: ansible_host", what)]
 
 
 def _grafana_url(monitor: Host, entry: InventoryHost) -> str:

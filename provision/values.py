@@ -49,6 +49,11 @@ def check_address(value: Any) -> str:
     return text
 
 
+def check_network(value: Any) -> str:
+    """A network such as 10.0.0.0/8 or fd00::/8, or one address; ValueError for another text."""
+    return str(ipaddress.ip_network(str(value)))
+
+
 def check_duration(value: Any) -> str:
     """A duration, or ValueError."""
     seconds(str(value))

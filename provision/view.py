@@ -57,6 +57,13 @@ class RunView:
             self._at.pop(host, None)
         elif kind == "quiet" and not self._live and not self._quiet:
             err.print(f"waiting for {', '.join(map(shown, self._waiting()))}")
+        elif kind == "waiting":
+            host, why = str(event["host"]), f"waits: {event['waiting']}"
+            told = self._at.get(host, ("", 0.0))[0]
+            if told != why:
+                self._at[host] = (why, time.monotonic())
+            if not self._live and not self._quiet:
+                err.print(f"{shown(host)}: {shown(why)}")
         elif kind == "stats":
             self._at.clear()
 

@@ -132,7 +132,11 @@ class ActionModule(actions.ProvisionAction):
         ]
         telegraf = next((each for each in files if each.file.path == logins.CONFIGURATION), None)
         asked = [*texts, *([telegraf.file.path] if telegraf else [])]
-        output = self._ask(script.preflight_script(preflight.wanted_ports(manifest), asked))
+        output = self._ask(
+            script.preflight_script(
+                preflight.wanted_ports(manifest), asked, preflight.places(manifest, found)
+            )
+        )
         before = report.read_preflight(output)
         old = {asked[index]: text for index, text in before.texts.items()}
         if telegraf:

@@ -16,11 +16,11 @@ from ansible.module_utils.provision import swap  # isort: skip
 
 
 class ActionModule(actions.ProvisionAction):
-    """Places what the manifest names for a role. Arguments: role, and state, check and
-    keep of the module; login, with the paths of Telegraf's configuration, environment and folder
-    of credentials, to try those before they are placed."""
+    """Places what the manifest names for a role. Arguments: role, and state, check,
+    recheck and keep of the module; login, with the paths of Telegraf's configuration, environment
+    and folder of credentials, to try those before they are placed."""
 
-    _VALID_ARGS = frozenset({"role", "state", "check", "keep", "login"})
+    _VALID_ARGS = frozenset({"role", "state", "check", "recheck", "keep", "login"})
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""
@@ -33,6 +33,7 @@ class ActionModule(actions.ProvisionAction):
             "check": self._task.args.get("check") or None,
             "keep": self._task.args.get("keep", True),
             "operator": self.operator(task_vars),
+            "recheck": self._task.args.get("recheck", False),
         }
         if manifest.services_of(role):
             arguments["unfinished"] = f"{script.UNFINISHED}/{role}"

@@ -17,7 +17,8 @@ type: aggregate
 short_description: Writes one JSON object for each event of a run
 description:
   - Writes to the file named by the environment variable E(PROVISION_EVENTS); without it, nothing.
-  - The objects have C(event), which is C(play), C(task), C(result), C(host_task) or C(stats).
+  - The objects have C(event), which is C(play), C(task), C(result), C(host_task), C(waiting)
+    or C(stats).
 """
 
 #: What of a result is told; anything else of it stays in Ansible.
@@ -118,6 +119,12 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         """An item of a loop has failed; the loop's own failure says nothing more."""
         self._items_told.add(self._key(result))
         self._result(result, "ignored" if result.task.ignore_errors else "failed")
+
+    def v2_runner_retry(self, result: Any) -> None:
+        """A task waits for something, and says for what."""
+        waiting = result.result.get("waiting")
+        if waiting and not result.result.get("_ansible_no_log"):
+            self._tell("waiting", host=result.host.get_name(), waiting=str(waiting))
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """A task has failed."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.module_utils.provision import openpgp, versions
 
-from comparing.manifest import ROLES, Directory, File, Manifest
+from comparing.manifest import ROLES, Directory, File, Manifest, Service
 from comparing.report import Report, Seen
 from comparing.script import UNFINISHED
 from comparing.wanted import Wanted
@@ -60,8 +60,8 @@ def differences(manifest: Manifest, wanted: Sequence[Wanted], report: Report) ->
         *_files(wanted, report),
         *_absent(manifest, report),
         *_strays(manifest, report),
-        *_services(manifest, report),
     ]
+    found += list(_services(manifest, report, found))
     found += _state(manifest, report, found)
     return in_order(found)
 
@@ -124,12 +124,14 @@ def _packages(manifest: Manifest, report: Report) -> Iterator[Difference]:
     for package in manifest.packages:
         version, status = report.packages.get(package.name, ("", ""))
         if not status.endswith(" installed"):
-            why = (
-                "it is half installed"
-                if status.split()[-1:] not in ([], ["config-files"])
-                else ("it is not installed")
-            )
+            half = status.split()[-1:] not in ([], ["config-files"])
+            why = "it is half installed" if half else "it is not installed"
             yield Difference("packages", "package", package.name, "install", why)
+            for service in manifest.services_of(package.role):
+                # Half installed, it may run with a program that is no more.
+                if half and report.services.get(service.name, {}).get("ActiveState") == "active":
+                    why = "its package changes"
+                    yield Difference(package.role, "service", service.name, "restart", why)
         elif package.version and not versions.fits(version, package.version):
             why = f"it is {version}, not {package.version}"
             yield Difference("packages", "package", package.name, "upgrade", why)
@@ -201,7 +203,11 @@ def _parents(path: str) -> set[str]:
     return {str(parent) for parent in PurePosixPath(path).parents}
 
 
-def _services(manifest: Manifest, report: Report) -> Iterator[Difference]:
+def _services(
+    manifest: Manifest, report: Report, found: Sequence[Difference]
+) -> Iterator[Difference]:
+    # With other files, it would perhaps not show that it is at work.
+    unsettled = {each.role for each in found if each.kind in ("file", "absent")}
     for service in manifest.services:
         seen = report.services.get(service.name, {})
         if seen.get("LoadState", "not-found") == "not-found":
@@ -216,6 +222,20 @@ def _services(manifest: Manifest, report: Report) -> Iterator[Difference]:
         elif f"{UNFINISHED}/{service.role}" in report.paths:
             why = "an earlier run ended before it was seen to work with its new files"
             yield Difference(service.role, "service", service.name, "restart", why)
+        elif service.role not in unsettled and (why := _hangs(service, seen, report)):
+            yield Difference(service.role, "service", service.name, "restart", why)
+
+
+def _hangs(service: Service, seen: Mapping[str, str], report: Report) -> str:
+    """Why a service that is active for systemd is taken to hang; empty if it is at work."""
+    since = int(seen.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
+    if not service.alive or not since or not report.uptime:
+        return ""
+    running = report.uptime - since
+    silent = min(running, report.alive.get(service.alive["path"], running))
+    if silent <= service.alive["seconds"]:
+        return ""
+    return f"it hangs: it is active, and nothing came out of it for {silent:.0f} s"
 
 
 def _state(manifest: Manifest, report: Report, found: Sequence[Difference]) -> Iterator[Difference]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -83,15 +83,18 @@ class Absent:
 class Service:
     """A systemd unit (without .service), where it listens and the URL that answers 200 then.
 
-    settings names the variable that sets the port, by the text of listen. tls is how
-    it is known at that URL (module_utils/provision/http.py).
+    settings names the variable that sets the port, by the text of listen.
+    alive is a file that it writes to as long as it is at work, and for how many seconds at most it
+    does not: {"path", "seconds"}.
+    tls is how it is known at that URL (module_utils/provision/http.py).
     """
 
     role: str
     name: str
     listen: tuple[str, ...]
     health: str | None
-    settings: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    alive: Mapping[str, Any] | None = None
     tls: Mapping[str, Any] | None = None
 
 
@@ -142,7 +145,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "packages": {"version": None, "repository": None, "conflicts": ()},
     "directories": {"exclusive": False},
     "files": {"secret": False},
-    "services": {"listen": (), "health": None, "settings": {}},
+    "services": {"listen": (), "health": None, "settings": {}, "alive": None},
 }
 
 

@@ -21,6 +21,9 @@ from comparing.manifest import Manifest
 #: starts each service with the new ones anyway.
 UNFINISHED = "/run/provision"
 
+#: Where every run needs a little room: packages, kept files, Ansible's own modules.
+SPACE = ("/", "/var", "/run", "/tmp")  # noqa: S108 - not written to by us
+
 _MODULE_UTILS = Path(__file__).resolve().parent.parent / "module_utils" / "provision"
 #: The modules that the state check needs on the host, in the order of their imports.
 _STATE_MODULES = (
@@ -80,7 +83,12 @@ def compare_script(
     if manifest.services:
         units = _quoted([f"{service.name}.service" for service in manifest.services])
         properties = "Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts"
+        properties += ",ActiveEnterTimestampMonotonic"
         commands += _say("services", f"systemctl show -p {properties} -- {units}")
+    alive = [service.alive["path"] for service in manifest.services if service.alive]
+    if alive:
+        commands += _say("clocks", "date +%s; cut -d ' ' -f 1 /proc/uptime")
+        commands += _say("alive", f"stat -c '%Y %n' -- {_quoted(alive)}")
     if state:
         commands += _say("state", state_check(state))
     for name, command in more:
@@ -114,10 +122,13 @@ print(json.dumps([state.inspect(each["entry"], each["secrets"], each["renew"]) f
     return f"python3 - <<'{end}'\n{program}{end}"
 
 
-def preflight_script(ports: Sequence[int], old_texts: Sequence[str]) -> str:
+def preflight_script(
+    ports: Sequence[int], old_texts: Sequence[str], places: Sequence[str] = ()
+) -> str:
     """The script that says whether this host can be changed, and gives the text of old_texts.
 
-    ports are those that our services want; old_texts are paths whose content --diff shows.
+    ports are those that our services want; old_texts are paths whose content --diff shows; places
+    are directories that will be written to.
     """
     commands = [
         *_say("os-release", "cat /etc/os-release"),
@@ -125,7 +136,7 @@ def preflight_script(ports: Sequence[int], old_texts: Sequence[str]) -> str:
         *_say("architecture", "dpkg --print-architecture || uname -m"),
         *_say("user", "id -u"),
         *_say("python", "command -v python3"),
-        *_say("space", "df -Pk / /var"),
+        *_say("space", _space(places)),
     ]
     if ports:
         condition = " or ".join(f"sport = :{port}" for port in sorted(set(ports)))
@@ -138,6 +149,17 @@ def preflight_script(ports: Sequence[int], old_texts: Sequence[str]) -> str:
     for index, path in enumerate(old_texts):
         commands += _say(f"text {index}", f"head -c 2097152 -- {shlex.quote(path)} | base64 -w0")
     return wrap(commands)
+
+
+def _space(places: Sequence[str]) -> str:
+    """Free blocks, their size, free inodes, all of them, whether it is writable, and the place."""
+    wanted = [*SPACE, *(place for place in sorted(set(places)) if place not in SPACE)]
+    return (
+        f"for place in {_quoted(wanted)}; do there=$place;"
+        ' while ! [ -e "$there" ]; do there=$(dirname -- "$there"); done;'
+        ' can=0; [ -w "$there" ] && can=1;'
+        """ echo "$(stat -f -c '%a %S %d %c' -- "$there") $can $place"; done"""
+    )
 
 
 def _say(name: str, command: str) -> list[str]:

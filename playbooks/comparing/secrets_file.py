@@ -131,12 +131,23 @@ def remember(
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.parent):
         content = path.read_bytes() if path.exists() else b""
-        encrypted = is_encrypted(content)
-        text = (loader._vault.decrypt(content) if encrypted else content).decode("utf-8")
-        if forget:
-            text = without(text, forget)
-        merged = merge(text, new).encode("utf-8")
-        _replace(path, loader._vault.encrypt(merged) if encrypted else merged)
+        if not is_encrypted(content):
+            _replace(path, _changed(content, new, forget).encode("utf-8"))
+            return
+        # Encrypted as it was: whoever has another of several passwords could not read it any more.
+        text, _, secret = loader._vault.decrypt_and_get_vault_id(content)
+        changed = _changed(text, new, forget)
+        _replace(path, loader._vault.encrypt(changed, secret=secret, vault_id=_vault_id(content)))
+
+
+def _changed(content: bytes, new: Mapping[str, str], forget: Collection[str]) -> str:
+    text = content.decode("utf-8")
+    return merge(without(text, forget) if forget else text, new)
+
+
+def _vault_id(content: bytes) -> str | None:
+    """The id in the header of what ansible-vault encrypted ($ANSIBLE_VAULT;1.2;AES256;ID)."""
+    return (content.partition(b"\n")[0].decode().strip().split(";") + [""] * 4)[3] or None
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import stat
 from typing import Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import installing, lease, logins, record, swap
+from ansible.module_utils.provision import installing, lease, logins, record, swap, trouble
 
 DOCUMENTATION = """
 module: place_files
@@ -62,6 +62,10 @@ options:
       - What the host's record must know before anything is changed, as C(paths), C(directories),
         C(packages) and C(services) by role; C(role) is the one that changes now, C(author) by whom.
     type: dict
+  recheck:
+    description: Whether O(check) must pass though no file changes, as its program is a new one.
+    type: bool
+    default: false
   credentials:
     description: Files of credentials, which must let in before they are changed.
     type: list
@@ -122,6 +126,7 @@ def main() -> None:
             "absent": {"type": "list", "elements": "path", "default": []},
             "check": {"type": "dict", "options": _CHECK},
             "record": {"type": "dict"},
+            "recheck": {"type": "bool", "default": False},
             "credentials": {"type": "list", "elements": "path", "default": [], "no_log": False},
             "logins": {"type": "list", "elements": "dict", "default": [], "options": _LOGIN},
             "operator": {"type": "dict"},
@@ -142,8 +147,8 @@ def main() -> None:
             remedy=error.remedy,
         )
     except OSError as error:
-        problem = "%s can't be written: %s." % (error.filename, error.strerror)
-        module.fail_json(msg=problem, problem=problem, remedy="")
+        problem, remedy = trouble.writing(error)
+        module.fail_json(msg="%s Remedy: %s." % (problem, remedy), problem=problem, remedy=remedy)
 
 
 def _place(module: AnsibleModule) -> None:
@@ -171,28 +176,28 @@ def _place(module: AnsibleModule) -> None:
     unproven = bool(wanted["unfinished"]) and os.path.isdir(wanted["unfinished"])
     if not module.check_mode and unproven and not (paths or touched):
         _try(wanted["logins"], "the new files do not work")
-    if not module.check_mode and (paths or touched):
+    recheck = bool(wanted["check"] and wanted["recheck"])
+    if not module.check_mode and (paths or touched or recheck):
         swap.sweep([entry.path for entry in files])
         # By now the accounts must be there: better no file than one that its service can't read.
         for entry in files + directories:
             entry.account()
-        if wanted["check"] and paths:
+        if wanted["check"] and (paths or recheck):
             swap.check(wanted["check"], files, doomed)
         if set(wanted["credentials"]) & {entry.path for entry in changed}:
             _try(wanted["logins"], "the old files stay")
         if wanted["record"]:
             _note(wanted["record"], files, doomed)
-        if wanted["unfinished"] and paths:
-            swap.keep(wanted["unfinished"], paths if wanted["keep"] else [])
         for entry in sorted(made, key=lambda entry: entry.path):
             entry.make_directory()
-        for path in sorted(doomed, reverse=True):
-            if stat.S_ISDIR(os.lstat(path).st_mode):
-                shutil.rmtree(path)
-            else:
-                os.unlink(path)
-        for entry in changed:
-            entry.write()
+
+        def swap_begins() -> None:
+            if wanted["unfinished"] and paths:
+                swap.keep(wanted["unfinished"], paths if wanted["keep"] else [])
+            _remove(doomed)
+
+        # Where there is no room for all of them, none is changed.
+        swap.write_all(changed, swap_begins)
         for entry in owned:
             entry.own()
         if wanted["record"]:
@@ -211,6 +216,14 @@ def _note(wanted: Dict[str, Any], files: List[swap.Entry], doomed: List[str]) ->
             kept.note_paths(wanted["role"], inside if os.path.isdir(path) else [path])
         for entry in files:
             kept.note_placing(entry.path, entry.content or b"")
+
+
+def _remove(doomed: List[str]) -> None:
+    for path in sorted(doomed, reverse=True):
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
 
 
 def _try(wanted: List[Dict[str, Any]], result: str) -> None:

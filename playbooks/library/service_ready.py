@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import readiness, swap
+from ansible.module_utils.provision import previous, readiness, swap
 from ansible.module_utils.provision.http import know
 
 DOCUMENTATION = """
@@ -27,7 +29,8 @@ options:
     type: float
     default: 0
   unfinished:
-    description: A folder with the old files, to be dropped once the new ones are seen to work.
+    description: A folder with the old files, to be dropped once the new ones are seen to work, and
+      with it the old version of the package of the role that it is called after.
     type: path
   restored:
     description: Whether they run with their old files, and may do without TLS where it is wanted.
@@ -65,13 +68,15 @@ def main() -> None:
         why = waiting.wait()
         waited += waiting.waited
         if why:
-            _fail(module, service["name"], unit, why)
+            _fail(module, service, unit, why)
     if wanted["unfinished"]:
+        previous.drop(os.path.basename(wanted["unfinished"]))
         swap.drop(wanted["unfinished"])
     module.exit_json(changed=False, waited=round(waited, 1))
 
 
-def _fail(module: AnsibleModule, name: str, unit: str, why: str) -> None:
+def _fail(module: AnsibleModule, service: Dict[str, Any], unit: str, why: str) -> None:
+    name = service["name"]
     lines: "list[str]" = []
     # What the service says itself, and only if it says nothing what systemd says about it.
     for which in ("_SYSTEMD_UNIT=" + unit, "--unit=" + unit):
@@ -81,7 +86,16 @@ def _fail(module: AnsibleModule, name: str, unit: str, why: str) -> None:
     problem = "%s does not work: %s." % (name, why)
     if lines:
         problem += " Its journal ends: " + " / ".join(lines[-4:])[-800:].rstrip(".") + "."
-    remedy = "see `journalctl -u %s` on the host" % name
+    status = readiness.properties(_run(["systemctl", "show", "-p", "ExecMainStatus", unit]))
+    remedy = readiness.remedy(name, status.get("ExecMainStatus", ""))
+    taken = readiness.strangers(_run(["ss", "-Hlntup"]), service.get("listen") or [], unit)
+    if taken:
+        problem += " %s." % " and ".join(taken)
+        remedy = "stop it, or give %s another port" % name
+    changed = readiness.drop_ins(_run(["systemctl", "show", "--value", "-p", "DropInPaths", unit]))
+    if changed:
+        problem += " Its unit is changed by %s." % " and ".join(changed)
+        remedy += "; see whether it works without those drop-ins"
     module.fail_json(
         msg="%s Remedy: %s." % (problem, remedy), problem=problem, remedy=remedy, journal=lines
     )

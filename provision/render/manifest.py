@@ -9,14 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from provision import listening
 from provision.credentials import tokens, users
 from provision.ports import statsd
 from provision.render.alerts import alert_state
-from provision.render.targets import ALERTS_LEFT_PATH, DIRECTORIES, TARGETS, RenderedFile
-from provision.settings import Repository, repositories
+from provision.render.targets import (
+    ALERTS_LEFT_PATH,
+    ALIVE_PATH,
+    DIRECTORIES,
+    TARGETS,
+    RenderedFile,
+)
+from provision.settings import Repository, Settings, repositories
 from provision.site import Host, Site
 from provision.tls.model import scheme
-from provision.values import local_url
+from provision.values import local_url, seconds
 
 
 def manifest(host: Host, site: Site, files: Sequence[RenderedFile]) -> dict[str, Any]:
@@ -76,7 +83,7 @@ def wanted_packages(host: Host) -> list[dict[str, Any]]:
         "pushgateway": ("prometheus-pushgateway", None),
         "telegraf": ("telegraf", "influxdata"),
     }
-    return [
+    packages: list[dict[str, Any]] = [
         {
             "role": role,
             "name": name,
@@ -87,6 +94,17 @@ def wanted_packages(host: Host) -> list[dict[str, Any]]:
         for role, (name, repository) in sources.items()
         if role in roles
     ]
+    if any(each.guarded for each in every_listener(host)):
+        packages.append(
+            {
+                "role": "packages",
+                "name": "nftables",
+                "version": None,
+                "repository": None,
+                "conflicts": [],
+            }
+        )
+    return packages
 
 
 def wanted_repositories(host: Host) -> list[Repository]:
@@ -133,9 +151,16 @@ def _services(host: Host, site: Site) -> list[dict[str, Any]]:
                     for each in statsd(host.settings, host.transports)
                 },
                 "health": None,
+                "alive": {"path": ALIVE_PATH, "seconds": _silence(settings)},
             }
         )
     return services
+
+
+def _silence(settings: Settings) -> int:
+    """After how many seconds without a sign of life Telegraf hangs: it gathers, waits for the next
+    flush and its jitter, and a host may be busy."""
+    return 3 * seconds(settings.telegraf_interval) + 30
 
 
 def _web_service(
@@ -201,6 +226,11 @@ def _state(host: Host, site: Site) -> list[dict[str, Any]]:
             }
         )
     return state
+
+
+def every_listener(host: Host) -> list[listening.Listener]:
+    """All that a worker listens on for its applications."""
+    return listening.listeners(host.settings, host.transports, host.pushgateway)
 
 
 def listeners(host: Host) -> list[tuple[str, str, int]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from provision.listening import PUSHGATEWAY, TELEGRAF, guarded
 from provision.site import Host
 from provision.tls.model import Tls
 
@@ -28,6 +29,8 @@ BUFFER_PATH = "/var/lib/telegraf/buffer"
 
 # What lets Telegraf in to InfluxDB; it reads it anew each time that it writes.
 CREDENTIALS_PATH = "/etc/telegraf/credentials"
+# What Telegraf writes to as long as it is at work, in its RuntimeDirectory.
+ALIVE_PATH = "/run/telegraf/alive"
 
 DIRECTORIES: tuple[dict[str, Any], ...] = (
     {
@@ -107,12 +110,39 @@ def _authorities(tls: Tls) -> bool:
     return tls.ca is not None
 
 
+def _influxdb2_on_ipv6(host: Host) -> bool:
+    return host.settings.influxdb_engine == 2 and ":" in host.settings.influxdb_address
+
+
+def _hardened(host: Host) -> bool:
+    return host.settings.systemd_hardening
+
+
 def _contacts(host: Host) -> bool:
     return bool(host.settings.grafana_contacts)
 
 
 def _kept_on_disk(host: Host) -> bool:
     return host.settings.telegraf_buffer == "disk"
+
+
+def _guarded(unit: str) -> Callable[[Host], bool]:
+    return lambda host: bool(guarded(unit, host.settings, host.transports, host.pushgateway))
+
+
+def _guards(role: str, unit: str) -> tuple[Target, ...]:
+    """Who may send to a unit: rules for the kernel's packet filter, loaded whenever it starts."""
+    paths = (
+        f"/etc/provision/{unit}.nft",
+        f"/etc/systemd/system/{unit}.service.d/20-provision-listeners.conf",
+    )
+    return tuple(Target(role, path, "root", "root", "0644", when=_guarded(unit)) for path in paths)
+
+
+def _held_in(role: str, unit: str) -> Target:
+    """The drop-in that says what a service may do; `systemctl edit` makes one that sorts later."""
+    path = f"/etc/systemd/system/{unit}.service.d/10-provision.conf"
+    return Target(role, path, "root", "root", "0644", when=_hardened)
 
 
 TARGETS: tuple[Target, ...] = (
@@ -134,6 +164,20 @@ TARGETS: tuple[Target, ...] = (
         each="repository",
         template="/etc/apt/preferences.d/repository.pref",
     ),
+    _held_in("influxdb", "influxdb"),
+    Target(
+        "influxdb",
+        "/etc/systemd/system/influxdb.service.d/20-provision-address.conf",
+        "root",
+        "root",
+        "0644",
+        when=_influxdb2_on_ipv6,
+    ),
+    _held_in("grafana", "grafana-server"),
+    _held_in("pushgateway", "prometheus-pushgateway"),
+    _held_in("telegraf", "telegraf"),
+    *_guards("pushgateway", PUSHGATEWAY),
+    *_guards("telegraf", TELEGRAF),
     Target("influxdb", "/etc/influxdb/config.toml", "root", "root", "0644", when=_engine(2)),
     Target("influxdb", "/etc/influxdb/influxdb.conf", "root", "root", "0644", when=_engine(1)),
     # The key first: what is placed is restarted with both.
@@ -220,6 +264,13 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target("telegraf", "/etc/telegraf/telegraf.conf", "root", "telegraf", "0640"),
     Target("telegraf", "/etc/telegraf/telegraf.d/host.conf", "root", "telegraf", "0640"),
+    Target(
+        "telegraf",
+        "/etc/systemd/system/telegraf.service.d/provision-alive.conf",
+        "root",
+        "root",
+        "0644",
+    ),
     Target(
         "telegraf", "/etc/telegraf/telegraf.d/statsd.conf", "root", "telegraf", "0640", when=_statsd
     ),

@@ -14,12 +14,14 @@ from provision.alerts.contacts import contact_points
 from provision.credentials import READER, writer
 from provision.dashboards.render import DATASOURCE_UID, FOLDER, provisioned_dashboards
 from provision.errors import ProvisionError
+from provision.listening import PUSHGATEWAY, TELEGRAF, guarded
 from provision.render.alerts import alert_values
 from provision.render.environment import environment
 from provision.render.manifest import manifest, wanted_packages, wanted_repositories
 from provision.render.manifest import wanted_roles as roles_of
 from provision.render.targets import (
     ALERT_RULES_PATH,
+    ALIVE_PATH,
     BUFFER_PATH,
     CREDENTIALS_PATH,
     DASHBOARDS_PATH,
@@ -109,6 +111,7 @@ class Renderer:
             "engine": monitor.influxdb_engine,
             "influxdb_url": self._site.influxdb_url,
             "secret": secret,
+            "alive": ALIVE_PATH,
             "variable": "TELEGRAF_CREDENTIALS" if writes else secret.upper(),
             "user": writer(host.name) if writes else READER,
             "tls": self._site.tls,
@@ -116,6 +119,8 @@ class Renderer:
         }
         if writes:
             values |= {"credentials": CREDENTIALS_PATH, "buffer_directory": BUFFER_PATH}
+        if unit := {"telegraf": TELEGRAF, "pushgateway": PUSHGATEWAY}.get(role):
+            values["guarded"] = guarded(unit, settings, host.transports, host.pushgateway)
         if role == "influxdb":
             values |= {
                 "listen": f"{bracketed(settings.influxdb_address)}:{settings.influxdb_port}",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.errors import ProvisionError
-from provision.secrets import KEY, is_vaulted, load_secrets, locked, write_secrets
+from provision.secrets import KEY, keep_new, load_secrets, locked
 from provision.tls.model import (
     CA_FILE,
     CA_KEY,
@@ -112,7 +112,7 @@ def keep_certificates(
         prepared = prepare(tls, secrets_file, secrets, Path.read_bytes)
         completed = {**secrets, **prepared.secrets}
         if completed != secrets:
-            write_secrets(secrets_file, completed, encrypt if is_vaulted(secrets_file) else None)
+            keep_new(secrets_file, secrets, completed, encrypt)
         prepared.keep()
     for line in prepared.news:
         note(line)

@@ -24,6 +24,7 @@ from provision.catalog.model import Transport
 from provision.credentials import READER, fingerprint, write_secret, writer
 from provision.fleet import read_fleet
 from provision.influx import InfluxDB
+from provision.render.targets import ALIVE_PATH
 from provision.render.tree import write_tree
 from provision.site import Host, Site
 from tests.conftest import INVENTORY
@@ -337,6 +338,9 @@ def rendered_telegraf(
     write_tree(site, directory / "tree")
     etc = directory / "tree" / HOST / "etc/telegraf"
     (etc / "credentials/influxdb").write_text(database.credentials)
+    # On a host systemd makes the folder for it.
+    path = etc / "telegraf.d/host.conf"
+    path.write_text(path.read_text().replace(ALIVE_PATH, str(directory / "alive")))
     files = ["--config", f"{etc}/telegraf.conf", "--config-directory", f"{etc}/telegraf.d"]
     environment = {
         "TELEGRAF_CREDENTIALS": f"{etc}/credentials",

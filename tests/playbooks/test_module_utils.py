@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -215,3 +216,29 @@ def test_what_a_change_of_retention_deletes(
 def test_a_shard_is_never_longer_than_the_retention(seconds: int, shard: str) -> None:
     assert influxdb1._shard(seconds) == shard
     assert not seconds or influxdb1._seconds(shard) <= seconds
+
+
+def test_a_host_that_cannot_hold_a_service_in_is_told_the_setting() -> None:
+    assert "systemd_hardening: false" in readiness.remedy("telegraf", "226")
+    assert readiness.remedy("telegraf", "1") == "see `journalctl -u telegraf` on the host"
+
+
+def test_who_listens_in_place_of_a_service_is_named() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        listing = (
+            f'udp UNCONN 0 0 127.0.0.1:{port} 0.0.0.0:* users:(("python",pid={os.getpid()},fd=3))'
+        )
+        mine = [f"udp:127.0.0.1:{port}"]
+        (said,) = readiness.strangers(listing, mine, "telegraf.service")
+        assert f"(pid {os.getpid()}" in said and said.endswith(f"listens on udp port {port}")
+        for other in (f"tcp:127.0.0.1:{port}", f"udp:127.0.0.2:{port}", "udp:127.0.0.1:1"):
+            assert readiness.strangers(listing, [other], "telegraf.service") == []
+
+
+def test_drop_ins_of_others_are_told_from_ours() -> None:
+    folder = "/etc/systemd/system/telegraf.service.d"
+    paths = f"/usr/lib/systemd/system/service.d/10.conf {folder}/provision-alive.conf {folder}/10-provision.conf"
+    assert readiness.drop_ins(paths) == []
+    assert readiness.drop_ins(f"{paths} {folder}/theirs.conf\n") == [f"{folder}/theirs.conf"]

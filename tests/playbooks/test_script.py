@@ -100,7 +100,8 @@ def test_preflight_says_what_the_host_is_and_gives_old_texts(tmp_path: Path) -> 
     assert seen.texts == {0: "", 1: "old\ntext\n"}
     assert seen.user == str(os.getuid())
     assert seen.python
-    assert set(seen.free) == {"/", "/var"}
+    assert set(seen.free) == {"/", "/var", "/run", "/tmp"}
+    assert all(room.writable and room.kib for room in seen.free.values())
 
 
 @pytest.mark.parametrize("banner", ["", "Welcome!\n* news *\n"])

@@ -84,3 +84,16 @@ def test_takes_away_from_any_form_of_file(text: str) -> None:
     wanted = yaml.safe_load(text)
     del wanted["provision_secrets"]["token"]
     assert yaml.safe_load(left) == wanted
+
+
+def test_a_vaulted_file_is_vaulted_again_with_its_own_password_and_id(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.yml"
+    loader = DataLoader()
+    mine, another = VaultSecret(b"mine"), VaultSecret(b"another")
+    loader.set_vault_secrets([("first", another), ("prod", mine)])
+    text = b"provision_secrets: {a: one}\n"
+    path.write_bytes(loader._vault.encrypt(text, secret=mine, vault_id="prod"))
+    secrets_file.remember(path, {"b": "two"}, loader)
+    assert path.read_bytes().startswith(b"$ANSIBLE_VAULT;1.2;AES256;prod\n")
+    loader.set_vault_secrets([("prod", mine)])
+    assert secrets_file.read(path, loader) == {"a": "one", "b": "two"}

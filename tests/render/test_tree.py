@@ -42,9 +42,11 @@ def test_every_file_parses_as_what_it_is(fleet_of: Make, tmp_path: Path, invento
         ".json": json.loads,
         ".yaml": yaml.safe_load,
         ".ini": lambda text: configparser.ConfigParser().read_string(text),
+        # Some of systemd's settings stand more than once.
+        ".unit": lambda text: configparser.RawConfigParser(strict=False).read_string(text),
     }
     parsed = [
-        parsers[".ini" if "/systemd/" in path else Path(path).suffix](text)
+        parsers[".unit" if "/systemd/" in path else Path(path).suffix](text)
         for path, text in tree(fleet_of(inventory), tmp_path / "tree").items()
         if Path(path).suffix in parsers or "/systemd/" in path
     ]
@@ -179,6 +181,37 @@ def test_settings_reach_the_files(fleet_of: Make, tmp_path: Path) -> None:
     assert [package["version"] for package in manifest["packages"]] == ["1.39.3"]
 
 
+def test_every_service_is_held_in_where_the_host_does_not_say_otherwise(
+    fleet_of: Make, tmp_path: Path
+) -> None:
+    units = {
+        "monitor": ["grafana-server", "influxdb"],
+        "every": ["prometheus-pushgateway", "telegraf"],
+        "realm": ["telegraf"],
+    }
+    files = tree(fleet_of(FLEET), tmp_path / "tree")
+    for name, services in units.items():
+        assert held_in(files, name) == dict.fromkeys(services, True)
+    site = fleet_of(FLEET, "-e", "systemd_hardening=no").site
+    assert held_in(rendered(site, tmp_path / "free"), "every") == {
+        "prometheus-pushgateway": False,
+        "telegraf": False,
+    }
+
+
+def held_in(files: dict[str, str], host: str) -> dict[str, bool]:
+    """By unit, whether its drop-in is rendered (or that it must not be there) for a host."""
+    paths = {path: True for path in files if path.startswith(f"{host}.example.com/")}
+    absent = json.loads(files[f"{host}.example.com/.manifest.json"])["absent"]
+    paths |= {f"{host}.example.com{entry['path']}": False for entry in absent}
+    end = ".service.d/10-provision.conf"
+    return {
+        Path(p).parent.name.removesuffix(".service.d"): v
+        for p, v in sorted(paths.items())
+        if p.endswith(end)
+    }
+
+
 def test_packages_come_from_their_repository_or_not_at_all(fleet_of: Make, tmp_path: Path) -> None:
     """A pin by version would let that version in from anywhere (apt_preferences(5))."""
     text = INVENTORY + "all: {vars: {telegraf_version: 1.39.3}}\n"
@@ -201,7 +234,7 @@ def test_what_waits_is_in_memory_where_the_site_says_so(fleet_of: Make, tmp_path
     assert agent["metric_buffer_limit"] == 200_000
     assert [key for key in agent if key.startswith("buffer_")] == []
     own = [path for path in files if path.startswith("w1.example.com/")]
-    assert [path for path in own if "systemd" in path or "telegraf-buffer" in path] == []
+    assert [path for path in own if "buffer" in path] == []
     manifest = json.loads(files["w1.example.com/.manifest.json"])
     absent = {each["path"] for each in manifest["absent"]}
     assert "/etc/systemd/system/telegraf.service.d/provision-buffer.conf" in absent
