@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from provision import clocks
@@ -30,7 +30,11 @@ from provision.secrets import (
 )
 from provision.settings import WANTED
 from provision.site import Site, build_site
+from provision.tls.keeping import keep_certificates, prepare
+from provision.tls.model import OWN_CA
 from provision.view import RunView
+
+SITE_PLAYBOOK = "site.yml"
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def apply(
     check: bool,
     verbose: bool,
     view: RunView,
-    playbook: str = "site.yml",
+    playbook: str = SITE_PLAYBOOK,
     variables: Mapping[str, str] | None = None,
     command: str = "provision",
     regenerate: Collection[str] = (),
@@ -107,11 +111,15 @@ def apply(
     lock = nullcontext() if check else alone(fleet.secrets_file.resolve().parent, command)
     with lock, tempfile.TemporaryDirectory(prefix="provision-") as directory:
         tree = Path(directory) / "tree"
-        write_tree(fleet.site, tree, hosts=chosen, only_database=strangers)
         if check:
-            secrets_file = _secrets_for_check(fleet, Path(directory), regenerate)
+            renews = playbook == SITE_PLAYBOOK
+            secrets_file, site = _secrets_for_check(
+                fleet, Path(directory), view.note, renews, regenerate
+            )
         else:
             secrets_file = keep_secrets(fleet, view.note, regenerate)
+            site = with_certificates(fleet)
+        write_tree(site, tree, hosts=chosen, only_database=strangers)
         view.begin(sorted(chosen))
         try:
             result = run_playbook(
@@ -151,27 +159,52 @@ def _warn_of_clocks(result: RunResult, monitor: str) -> None:
 def keep_secrets(
     fleet: Fleet, note: Callable[[str], None], regenerate: Collection[str] = ()
 ) -> Path:
-    """The site's secrets file, with everything in it that is made here, some of it anew."""
+    """The site's secrets file, with everything in it that is made here; some of it anew."""
     inventory, path = fleet.inventory, fleet.secrets_file.resolve()
     wanted = fleet.site.generated_secrets
     encrypt = inventory.encrypt_like(path)
     _, new = ensure_secrets(path, wanted, inventory.read_yaml, encrypt, regenerate)
     if new:
         note(f"new secrets are in {fleet.secrets_file}: keep that file")
+    if fleet.site.tls.mode == OWN_CA:
+        keep_certificates(fleet.site.tls, path, inventory.read_yaml, encrypt, note)
     return path
 
 
-def _secrets_for_check(fleet: Fleet, directory: Path, regenerate: Collection[str]) -> Path:
-    """A file with the secrets that there are, and others made for the comparison alone."""
+def with_certificates(fleet: Fleet) -> Site:
+    """The site with the certificates that it has, as rendering takes it."""
+    if not fleet.site.tls.on:
+        return fleet.site
+    secrets = load_secrets(fleet.secrets_file, fleet.inventory.read_yaml)
+    prepared = prepare(fleet.site.tls, fleet.secrets_file, secrets, fleet.inventory.read_bytes)
+    return replace(fleet.site, tls=prepared.tls)
+
+
+def _secrets_for_check(
+    fleet: Fleet,
+    directory: Path,
+    note: Callable[[str], None],
+    renews: bool,
+    regenerate: Collection[str],
+) -> tuple[Path, Site]:
+    """The secrets that there are, with others made for the comparison alone; the site to render.
+
+    renews says whether certificates are as a run would make them, or as they are.
+    """
     inventory, path = fleet.inventory, fleet.secrets_file.resolve()
     known = load_secrets(path, inventory.read_yaml)
     kept = {name: value for name, value in known.items() if name not in regenerate}
     secrets = complete(kept, fleet.site.generated_secrets)
+    prepared = prepare(fleet.site.tls, path, secrets, inventory.read_bytes, as_is=not renews)
+    for line in prepared.news:
+        note(f"{'would change' if renews else 'to be done by `provision up`'}: {line}")
+    site = replace(fleet.site, tls=prepared.tls)
+    secrets |= prepared.secrets
     if secrets == known:
-        return path
+        return path, site
     temporary = directory / FILE_NAME
     write_secrets(temporary, secrets, inventory.encrypt_like(path) if is_vaulted(path) else None)
-    return temporary
+    return temporary, site
 
 
 def assert_given(fleet: Fleet) -> None:

@@ -65,6 +65,28 @@ class Inventory:
                 else "put the file right, or back from where you keep a copy",
             ) from error
 
+    def read_bytes(self, path: Path) -> bytes:
+        """What is in a file, decrypted if it is vaulted.
+
+        Raises ProvisionError where it cannot be read or decrypted.
+        """
+        from ansible.errors import AnsibleError
+        from ansible.parsing.vault import is_encrypted
+
+        try:
+            content = path.read_bytes()
+            decrypted: bytes = (
+                self._loader._vault.decrypt(content) if is_encrypted(content) else content
+            )
+        except OSError as error:
+            raise ProvisionError(f"{path}: {error.strerror}") from error
+        except AnsibleError as error:
+            raise ProvisionError(
+                f"{path}: {str(error).splitlines()[0]}",
+                remedy="give the vault's password (--ask-vault-pass, --vault-password-file)",
+            ) from error
+        return decrypted
+
     def encrypt_like(self, path: Path) -> Callable[[str], str]:
         """What vaults a text as a vaulted file is: with its password, under its vault id."""
         from ansible.parsing.vault import VaultLib

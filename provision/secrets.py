@@ -9,7 +9,8 @@ import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,18 @@ def ensure_secrets(
 
     Two runs at once make one set: the directory is locked while the file is read and written.
     """
+    with locked(path):
+        known = load_secrets(path, read_yaml)
+        kept = {name: value for name, value in known.items() if name not in regenerate}
+        secrets = complete(kept, wanted)
+        if secrets != known:
+            keep_new(path, known, secrets, encrypt)
+        return secrets, not known
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Alone with what is in a file's directory, which is made where there is none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path.parent, os.O_RDONLY)
@@ -120,17 +133,12 @@ def ensure_secrets(
         ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        known = load_secrets(path, read_yaml)
-        kept = {name: value for name, value in known.items() if name not in regenerate}
-        secrets = complete(kept, wanted)
-        if secrets != known:
-            _keep(path, known, secrets, encrypt)
-        return secrets, not known
+        yield
     finally:
         os.close(descriptor)
 
 
-def _keep(
+def keep_new(
     path: Path, known: Mapping[str, str], secrets: Mapping[str, str], encrypt: Callable[[str], str]
 ) -> None:
     """Add what is new to a file: what else it has stays as it is, single vaulted values too."""

@@ -25,6 +25,7 @@ from provision.values import (
     check_page_url,
     check_url,
     listed,
+    off_as_word,
     whole_number,
 )
 
@@ -49,6 +50,7 @@ _SmtpUser = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@
 _Label = Annotated[str, StringConstraints(pattern=r"^([A-Za-z_][A-Za-z0-9_]*|\.\.\.)$")]
 _Runbooks = Annotated[str, BeforeValidator(check_page_url)]
 _Port = Annotated[int, Field(ge=1, le=65535)]
+_File = Annotated[str, StringConstraints(min_length=1)]
 
 
 class Settings(BaseModel):
@@ -62,6 +64,14 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
     apps: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
+
+    # TLS of InfluxDB and Grafana, and so of all that speak with them; the monitoring host's counts.
+    # files: of the controller, the key perhaps encrypted by ansible-vault; without tls_ca the
+    # system's authorities count.
+    tls_certificate: _File | None = None
+    tls_key: _File | None = None
+    tls_ca: _File | None = None
+    tls: Annotated[Literal["off", "own-ca", "files"], BeforeValidator(off_as_word)] = "off"
 
     influxdb_engine: Annotated[Literal[1, 2], BeforeValidator(whole_number)] = 2
     influxdb_version: _Version | None = None
@@ -127,6 +137,15 @@ class Settings(BaseModel):
     grafana_repository_component: _Word = "main"
     grafana_repository_key_url: _Url = "https://apt.grafana.com/gpg-full.key"
     grafana_repository_key_fingerprint: _Fingerprint = "B53AE77BADB630A683046005963FA27710458545"
+
+    @field_validator("tls")
+    @classmethod
+    def _files_are_named(cls, tls: str, info: ValidationInfo) -> str:
+        needed = ("tls_certificate", "tls_key")
+        missing = [name for name in needed if name in info.data and info.data[name] is None]
+        if tls == "files" and missing:
+            raise ValueError(f"files: {' and '.join(missing)} must be set, too")
+        return tls
 
     @field_validator("grafana_contacts")
     @classmethod

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -20,7 +21,8 @@ from provision.errors import InvalidInput, Problem
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, InventoryHost
 from provision.ports import Listener, clashes, listeners
 from provision.settings import VARIABLES, Settings
-from provision.values import bracketed, found_text, seconds
+from provision.tls.model import FILES, OFF, Given, Tls, host_of, normal_name, scheme
+from provision.values import bracketed, found_text, local_address, seconds
 from provision.watched_influxdb import with_influxdb, without_influxdb
 
 # It becomes a directory's name and a tag's value.
@@ -81,6 +83,7 @@ class Site:
     hosts: tuple[Host, ...]
     influxdb_url: str
     grafana_url: str
+    tls: Tls = field(default_factory=Tls)
 
     @property
     def monitor(self) -> Host:
@@ -218,7 +221,11 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
         raise InvalidInput(problems)
     monitor = next(host for host in hosts if host.monitor)
     influxdb_url = _influxdb_url(monitor, monitors[0], hosts, file)
-    return Site(tuple(hosts), influxdb_url, _grafana_url(monitor, monitors[0]))
+    grafana_url = _grafana_url(monitor, monitors[0])
+    if problems := _plain_urls(monitor, influxdb_url, grafana_url, file):
+        raise InvalidInput(problems)
+    tls = _tls(monitor, monitors[0], influxdb_url, grafana_url, inventory.directory)
+    return Site(tuple(hosts), influxdb_url, grafana_url, tls)
 
 
 def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settings | None:
@@ -334,7 +341,8 @@ def _grafana_url(monitor: Host, entry: InventoryHost) -> str:
     """Where Grafana is reached: the setting, or the monitoring host's address."""
     if monitor.settings.grafana_url:
         return monitor.settings.grafana_url.rstrip("/")
-    return f"http://{bracketed(_address(entry))}:{monitor.settings.grafana_port}"
+    begin = scheme(monitor.settings.tls)
+    return f"{begin}://{bracketed(_address(entry))}:{monitor.settings.grafana_port}"
 
 
 def _influxdb_url(monitor: Host, entry: InventoryHost, hosts: Sequence[Host], file: str) -> str:
@@ -356,4 +364,46 @@ def _influxdb_url(monitor: Host, entry: InventoryHost, hosts: Sequence[Host], fi
                 )
             ]
         )
-    return f"http://{bracketed(address)}:{monitor.settings.influxdb_port}"
+    begin = scheme(monitor.settings.tls)
+    return f"{begin}://{bracketed(address)}:{monitor.settings.influxdb_port}"
+
+
+def _plain_urls(monitor: Host, influxdb_url: str, grafana_url: str, file: str) -> list[Problem]:
+    """URLs that do without the TLS that the site sets."""
+    if monitor.settings.tls == OFF:
+        return []
+    urls = {"influxdb_url": influxdb_url, "grafana_url": grafana_url}
+    what = f"begins with http://, and tls is {monitor.settings.tls}"
+    return [
+        Problem(file, f"{monitor.name}: {name}", what, "let it begin with https://")
+        for name, url in urls.items()
+        if url.startswith("http://")
+    ]
+
+
+def _tls(
+    monitor: Host, entry: InventoryHost, influxdb_url: str, grafana_url: str, directory: Path
+) -> Tls:
+    """How the services are known; the certificates are read or made later (provision.tls)."""
+    settings = monitor.settings
+    if settings.tls == OFF:
+        return Tls()
+    influxdb, grafana = host_of(influxdb_url), host_of(grafana_url)
+    local = [local_address(each) for each in (settings.influxdb_address, settings.grafana_address)]
+    every = (monitor.name, _address(entry), influxdb, grafana, *local)
+    names = [normal_name(name) for name in (*every, "localhost", "127.0.0.1", "::1")]
+    given = None
+    if settings.tls == FILES:
+        assert settings.tls_certificate and settings.tls_key
+        given = Given(
+            directory / Path(settings.tls_certificate).expanduser(),
+            directory / Path(settings.tls_key).expanduser(),
+            directory / Path(settings.tls_ca).expanduser() if settings.tls_ca else None,
+        )
+    return Tls(
+        mode=settings.tls,
+        influxdb=influxdb,
+        grafana=grafana if settings.grafana_enabled else "",
+        names=tuple(dict.fromkeys(names)),
+        given=given,
+    )

@@ -36,6 +36,11 @@ def listed(value: Any) -> Any:
     )
 
 
+def off_as_word(value: Any) -> Any:
+    """`off`, which YAML reads as false, as the word that it was; anything else as it is."""
+    return "off" if value is False else value
+
+
 def check_address(value: Any) -> str:
     """An IP address to listen on, or the empty text for all; ValueError for another."""
     text = str(value)
@@ -125,8 +130,8 @@ def bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def local_url(address: str, port: int) -> str:
+def local_url(address: str, port: int, scheme: str = "http") -> str:
     """Where a service that listens on an address (empty: all) is reached on its own host."""
     # What listens on all of IPv6 listens on IPv4 as well.
     host = "127.0.0.1" if address == "::" else local_address(address)
-    return f"http://{bracketed(host)}:{port}"
+    return f"{scheme}://{bracketed(host)}:{port}"

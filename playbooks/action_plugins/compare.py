@@ -14,6 +14,7 @@ from comparing import (
     actions,
     contents,
     effects,
+    logins,
     operators,
     preflight,
     report,
@@ -37,10 +38,11 @@ class ActionModule(actions.ProvisionAction):
     what comparing.standing reads, and look no further.
     Result: clock (by how many seconds the host's is ahead of this machine's at least, negative
     where it is behind), changed, roles, differences, files (paths to place), awaiting (secrets not
-    known yet), owners (hosts of this run that may still use what is stale), wanted (what the roles
-    need of the manifest, if there is work), plan and diff; on failure problem and remedy. plan is
-    what else can be told before the work: secrets (which files hold them), restarts (as
-    differences) and, in check mode or with diff, what comparing.contents says of files.
+    known yet), owners (hosts of this run that may still use what is stale), turns_to_tls
+    (whether its Telegraf writes over HTTP, and shall over TLS), wanted (what the roles need of the
+    manifest, if there is work), plan and diff; on failure problem and remedy. plan is what else can
+    be told before the work: secrets (which files hold them), restarts (as differences) and, in
+    check mode or with diff, what comparing.contents says of files.
     """
 
     TRANSFERS_FILES = False
@@ -53,7 +55,7 @@ class ActionModule(actions.ProvisionAction):
         manifest = self.manifest(task_vars)
         secrets = self.secrets(task_vars)
         try:
-            files = wanted.wanted_files(manifest, secrets, self.fill)
+            files = wanted.wanted_files(manifest, secrets, self.fill, read=self.read)
         except ManifestError as error:
             raise actions.Refusal(error.message, error.remedy) from None
         self._check_secrets(manifest, secrets)
@@ -87,6 +89,7 @@ class ActionModule(actions.ProvisionAction):
             roles=comparison.roles_of(found),
             differences=[each.as_dict() for each in found],
             files=[each.name for each in found if each.kind == "file"],
+            turns_to_tls=False,
             awaiting=sorted({name for each in files for name in each.missing}),
             owners=sorted({owner for _, owners in stale for owner in owners}),
             stale=bool(stale),
@@ -127,13 +130,19 @@ class ActionModule(actions.ProvisionAction):
             for each in found
             if shown and each.kind in ("file", "absent") and each.name not in secret
         ]
+        telegraf = next((each for each in files if each.file.path == logins.CONFIGURATION), None)
+        asked = [*texts, *([telegraf.file.path] if telegraf else [])]
         output = self._ask(
             script.preflight_script(
-                preflight.wanted_ports(manifest), texts, preflight.places(manifest, found)
+                preflight.wanted_ports(manifest), asked, preflight.places(manifest, found)
             )
         )
         before = report.read_preflight(output)
-        old = {texts[index]: text for index, text in before.texts.items()}
+        old = {asked[index]: text for index, text in before.texts.items()}
+        if telegraf:
+            result["turns_to_tls"] = logins.turns_to_tls(
+                old.get(telegraf.file.path, ""), (telegraf.content or b"").decode("utf-8")
+            )
         if self._task.diff:
             result["diff"] = comparison.diff_texts(found, files, old)
         if shown:

@@ -115,7 +115,7 @@ class ActionModule(actions.ProvisionAction):
             texts = (
                 manifest.source(file.path).read_text("utf-8")
                 for file in manifest.files
-                if file.secret
+                if file.secret and file.source is None
             )
             named = {name for text in texts for name in wanted.secrets_in(text)}
             if named & set(made) - set(compared["awaiting"]):

@@ -41,7 +41,7 @@ class ActionModule(actions.ProvisionAction):
             arguments["record"] = {**manifest.touched(), "role": role, "author": actions.author()}
             try:
                 files = wanted.wanted_files(
-                    manifest, self.secrets(task_vars), self.fill, roles=[role]
+                    manifest, self.secrets(task_vars), self.fill, roles=[role], read=self.read
                 )
             except ManifestError as error:
                 raise actions.Refusal(error.message, error.remedy) from None
@@ -63,11 +63,12 @@ class ActionModule(actions.ProvisionAction):
                 texts = {each.file.path: (each.content or b"").decode("utf-8") for each in files}
                 folder = login["credentials"] + "/"
                 held = {path: text for path, text in texts.items() if path.startswith(folder)}
-                arguments["credentials"] = [login["environment"], *held]
+                arguments["credentials"] = [login["environment"], login["configuration"], *held]
                 arguments["logins"] = logins.logins(
                     texts.get(login["configuration"], ""),
                     swap.environment(texts.get(login["environment"], "")),
                     {path.removeprefix(folder): text for path, text in held.items()},
+                    texts,
                 )
             arguments["directories"] = [
                 {

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.parsing.vault import is_encrypted
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
@@ -95,6 +96,14 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
                 "give the secrets file with -e provision_secrets_file=…",
             )
         return Path(str(path)).expanduser()
+
+    def read(self, path: Path) -> bytes:
+        """What is in a file of the controller, decrypted if it is vaulted."""
+        content = path.read_bytes()
+        if not is_encrypted(content):
+            return content
+        decrypted: bytes = self._loader._vault.decrypt(content)
+        return decrypted
 
     def fill(self, text: str, secrets: Mapping[str, str]) -> str:
         """Fill in a secret file as ansible.builtin.template would, with nothing but the secrets."""

@@ -17,31 +17,63 @@ _WRITES = {
 }
 
 
+CONFIGURATION = "/etc/telegraf/telegraf.conf"
+
+
 class _Unknown(Exception):
     """A text has a variable that the environment lacks."""
 
 
 def logins(
-    configuration: str, environment: Mapping[str, str], credentials: Mapping[str, str]
+    configuration: str,
+    environment: Mapping[str, str],
+    credentials: Mapping[str, str],
+    files: Mapping[str, str] | None = None,
 ) -> list[dict[str, str]]:
     """Each login of a telegraf.conf, its variables filled in from environment, and its references
     to a secret store from credentials.
 
-    Gives {"server": URL as it is configured, "url": that of a write, "authorization": header}. What
-    can't be read is left out, for Telegraf's own check tells more of it.
+    Gives {"server": URL as it is configured, "url": that of a write, "authorization": header, and
+    "ca": the authorities that are trusted, unless those are the system's}; files are the texts of
+    what is placed. What can't be read is left out, for Telegraf's own check tells more of it.
     """
     try:
         outputs = tomllib.loads(configuration).get("outputs", {})
     except tomllib.TOMLDecodeError:
         return []
-    found = []
+    found: list[dict[str, str]] = []
     for plugin in _WRITES:
         for output in outputs.get(plugin, ()):
             try:
-                found += list(_logins(plugin, _filled(output, environment, credentials)))
+                ca = (files or {}).get(str(output.get("tls_ca")))
+                found += [
+                    {**login, **({"ca": ca} if ca else {})}
+                    for login in _logins(plugin, _filled(output, environment, credentials))
+                ]
             except _Unknown:
                 continue
     return found
+
+
+def turns_to_tls(before: str, after: str) -> bool:
+    """Whether a telegraf.conf writes over HTTP now, and with another shall over TLS alone."""
+    old, new = _servers(before), _servers(after)
+    return any(each.startswith("http://") for each in old) and all(
+        each.startswith("https://") for each in new
+    )
+
+
+def _servers(configuration: str) -> list[str]:
+    try:
+        outputs = tomllib.loads(configuration).get("outputs", {})
+    except tomllib.TOMLDecodeError:
+        return []
+    return [
+        str(server)
+        for plugin in _WRITES
+        for output in outputs.get(plugin, ())
+        for server in output.get("urls", ())
+    ]
 
 
 def _filled(value: Any, environment: Mapping[str, str], credentials: Mapping[str, str]) -> Any:

@@ -57,7 +57,10 @@ class Directory:
 
 @dataclass(frozen=True)
 class File:
-    """A wanted file; a secret one names secrets that are filled in on the way to the host."""
+    """A wanted file; a secret one names secrets that are filled in on the way to the host.
+
+    source is a file of the controller, perhaps vaulted, that it is a copy of: the tree has none.
+    """
 
     role: str
     path: str
@@ -65,6 +68,7 @@ class File:
     group: str
     mode: str
     secret: bool
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class Service:
     settings names the variable that sets the port, by the text of listen.
     alive is a file that it writes to as long as it is at work, and for how many seconds at most it
     does not: {"path", "seconds"}.
+    tls is how it is known at that URL (module_utils/provision/http.py).
     """
 
     role: str
@@ -90,6 +95,7 @@ class Service:
     health: str | None
     settings: Mapping[str, str] = field(default_factory=dict)
     alive: Mapping[str, Any] | None = None
+    tls: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

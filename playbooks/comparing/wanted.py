@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from comparing.manifest import File, Manifest, ManifestError
 
@@ -13,6 +14,8 @@ _SECRET = re.compile(r"provision_secrets\.(\w+)")
 
 #: Fills the templates of a secret file's text with secrets.
 Fill = Callable[[str, Mapping[str, str]], str]
+#: Reads a file of the controller, decrypted where ansible-vault encrypted it.
+Read = Callable[[Path], bytes]
 
 
 @dataclass(frozen=True)
@@ -39,20 +42,36 @@ def secrets_in(text: str) -> tuple[str, ...]:
 
 
 def wanted_files(
-    manifest: Manifest, secrets: Mapping[str, str], fill: Fill, roles: Iterable[str] | None = None
+    manifest: Manifest,
+    secrets: Mapping[str, str],
+    fill: Fill,
+    roles: Iterable[str] | None = None,
+    read: Read = Path.read_bytes,
 ) -> list[Wanted]:
     """Read the manifest's files (of some roles, or all) and fill in their secrets.
+
+    read gives what is in a file of the controller that a host has a copy of, decrypted.
 
     Raises ManifestError if the tree lacks one.
     """
     return [
-        _wanted(manifest, file, secrets, fill)
+        _wanted(manifest, file, secrets, fill, read)
         for file in manifest.files
         if roles is None or file.role in roles
     ]
 
 
-def _wanted(manifest: Manifest, file: File, secrets: Mapping[str, str], fill: Fill) -> Wanted:
+def _wanted(
+    manifest: Manifest, file: File, secrets: Mapping[str, str], fill: Fill, read: Read
+) -> Wanted:
+    if file.source is not None:
+        try:
+            return Wanted(file, read(Path(file.source)))
+        except OSError as error:
+            raise ManifestError(
+                f"{file.source}, of which {manifest.host} gets a copy: {error.strerror}.",
+                "put it back, or set tls_key to where it is",
+            ) from error
     source = manifest.source(file.path)
     try:
         content = source.read_bytes()

@@ -53,6 +53,7 @@ options:
     description:
       - A program that must pass before anything is changed. O(check.copies) are copied to a private
         folder, the files are laid over them, and C({root}) in O(check.command) is that folder.
+      - What the files say of the paths in O(check.rooted) is of the private folder, too.
       - O(check.environment) is a file of KEY="value" lines for its environment, to which
         O(check.variables) are added; it runs as O(check.user).
     type: dict
@@ -92,12 +93,14 @@ _CHECK = {
     "copies": {"type": "list", "elements": "path", "required": True},
     "environment": {"type": "path"},
     "variables": {"type": "dict", "default": {}},
+    "rooted": {"type": "list", "elements": "path"},
     "user": {"type": "str", "required": True},
 }
 _LOGIN = {
     "server": {"type": "str", "required": True},
     "url": {"type": "str", "required": True},
     "authorization": {"type": "str", "required": True, "no_log": True},
+    "ca": {"type": "str"},
 }
 
 
@@ -170,6 +173,9 @@ def _place(module: AnsibleModule) -> None:
     made = [entry for entry in directories if entry.ownership_differs()]
     paths = [entry.path for entry in changed] + doomed
     touched = [entry.path for entry in owned + made]
+    unproven = bool(wanted["unfinished"]) and os.path.isdir(wanted["unfinished"])
+    if not module.check_mode and unproven and not (paths or touched):
+        _try(wanted["logins"], "the new files do not work")
     recheck = bool(wanted["check"] and wanted["recheck"])
     if not module.check_mode and (paths or touched or recheck):
         swap.sweep([entry.path for entry in files])
@@ -179,7 +185,7 @@ def _place(module: AnsibleModule) -> None:
         if wanted["check"] and (paths or recheck):
             swap.check(wanted["check"], files, doomed)
         if set(wanted["credentials"]) & {entry.path for entry in changed}:
-            _try(wanted["logins"])
+            _try(wanted["logins"], "the old files stay")
         if wanted["record"]:
             _note(wanted["record"], files, doomed)
         for entry in sorted(made, key=lambda entry: entry.path):
@@ -220,12 +226,19 @@ def _remove(doomed: List[str]) -> None:
             os.unlink(path)
 
 
-def _try(wanted: List[Dict[str, Any]]) -> None:
+def _try(wanted: List[Dict[str, Any]], result: str) -> None:
+    strange = logins.strange(wanted)
+    if strange:
+        raise swap.SwapError(
+            "%s Telegraf could not write there, and %s." % (strange, result),
+            "run `provision monitor-server` first; where the certificate is not to be trusted, see"
+            " that this host's clock is right and that influxdb_url has a name of the certificate",
+        )
     server = logins.refused(wanted)
     if server:
         raise swap.SwapError(
-            "InfluxDB at %s refuses the credentials of the secrets file, and the old files stay."
-            % server,
+            "InfluxDB at %s refuses the credentials of the secrets file, and %s."
+            % (server, result),
             "run `provision monitor-server` first, or restore the secrets file",
         )
 

@@ -9,6 +9,7 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.provision import previous, readiness, swap
+from ansible.module_utils.provision.http import know
 
 DOCUMENTATION = """
 module: service_ready
@@ -31,6 +32,10 @@ options:
     description: A folder with the old files, to be dropped once the new ones are seen to work, and
       with it the old version of the package of the role that it is called after.
     type: path
+  restored:
+    description: Whether they run with their old files, and may do without TLS where it is wanted.
+    type: bool
+    default: false
 author: provision
 """
 
@@ -43,18 +48,22 @@ def main() -> None:
             "timeout": {"type": "float", "default": 60},
             "stable_seconds": {"type": "float", "default": 0},
             "unfinished": {"type": "path"},
+            "restored": {"type": "bool", "default": False},
         }
     )
     wanted = module.params
     waited = 0.0
     for service in wanted["services"]:
         unit = service["name"] + ".service"
+        if service.get("health"):
+            know(service["health"], service.get("tls"))
         waiting = readiness.Waiting(
             show=lambda unit=unit: _run(["systemctl", "show", "-p", readiness.PROPERTIES, unit]),
             listen=service.get("listen") or [],
             health=service.get("health"),
             timeout=wanted["timeout"],
             stable=wanted["stable_seconds"],
+            restored=wanted["restored"],
         )
         why = waiting.wait()
         waited += waiting.waited

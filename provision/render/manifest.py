@@ -22,6 +22,7 @@ from provision.render.targets import (
 )
 from provision.settings import Repository, Settings, repositories
 from provision.site import Host, Site
+from provision.tls.model import scheme
 from provision.values import local_url, seconds
 
 
@@ -43,6 +44,7 @@ def manifest(host: Host, site: Site, files: Sequence[RenderedFile]) -> dict[str,
                 "group": file.target.group,
                 "mode": file.target.mode,
                 "secret": file.target.secret,
+                **({"source": file.source} if file.source else {}),
             }
             for file in files
         ],
@@ -52,7 +54,7 @@ def manifest(host: Host, site: Site, files: Sequence[RenderedFile]) -> dict[str,
             if target.role in roles and target.each is None and target.path not in rendered
         ]
         + [{"role": "grafana", "path": ALERTS_LEFT_PATH} for role in roles if role == "grafana"],
-        "services": _services(host),
+        "services": _services(host, site),
         "state": _state(host, site),
     }
 
@@ -121,17 +123,20 @@ def _repository(repository: Repository) -> dict[str, str]:
     }
 
 
-def _services(host: Host) -> list[dict[str, Any]]:
-    settings, roles = host.settings, wanted_roles(host)
+def _services(host: Host, site: Site) -> list[dict[str, Any]]:
+    settings, roles, tls = host.settings, wanted_roles(host), site.tls
     services: list[dict[str, Any]] = []
     if "influxdb" in roles:
         # InfluxDB 1.6 has no /health.
         health = "health" if settings.influxdb_engine == 2 else "ping?verbose=true"
         where = (settings.influxdb_address, settings.influxdb_port)
-        services.append(_web_service("influxdb", "influxdb", *where, health))
+        services.append(
+            _web_service("influxdb", "influxdb", *where, health, tls.trust(tls.influxdb))
+        )
     if "grafana" in roles:
         where = (settings.grafana_address, settings.grafana_port)
-        services.append(_web_service("grafana", "grafana-server", *where, "api/health"))
+        known = tls.trust(tls.grafana)
+        services.append(_web_service("grafana", "grafana-server", *where, "api/health", known))
     if "pushgateway" in roles:
         where = (settings.pushgateway_address, settings.pushgateway_port)
         services.append(_web_service("pushgateway", "prometheus-pushgateway", *where, "-/healthy"))
@@ -158,25 +163,35 @@ def _silence(settings: Settings) -> int:
     return 3 * seconds(settings.telegraf_interval) + 30
 
 
-def _web_service(role: str, name: str, address: str, port: int, health: str) -> dict[str, Any]:
-    """A service that answers over HTTP, and the path that says whether it is well."""
+def _web_service(
+    role: str,
+    name: str,
+    address: str,
+    port: int,
+    health: str,
+    tls: dict[str, str | None] | None = None,
+) -> dict[str, Any]:
+    """A service that answers over HTTP, the path that says whether it is well, and its TLS."""
+    url = local_url(address, port, "https" if tls else "http")
     return {
         "role": role,
         "name": name,
         "listen": [f"tcp:{address}:{port}"],
         "settings": {f"tcp:{address}:{port}": f"{role}_port"},
-        "health": f"{local_url(address, port)}/{health}",
+        "health": f"{url}/{health}",
+        **({"tls": tls} if tls else {}),
     }
 
 
 def _state(host: Host, site: Site) -> list[dict[str, Any]]:
     settings, roles = host.settings, wanted_roles(host)
     state: list[dict[str, Any]] = []
+    tls, begin = site.tls, scheme(site.tls.mode)
     if "influxdb" in roles:
         entry: dict[str, Any] = {
             "role": "influxdb",
             "engine": settings.influxdb_engine,
-            "url": local_url(settings.influxdb_address, settings.influxdb_port),
+            "url": local_url(settings.influxdb_address, settings.influxdb_port, begin),
             "username": "admin",
             "retention_seconds": site.retention_seconds,
             "interval_seconds": int(site.interval.removesuffix("s")),
@@ -195,16 +210,19 @@ def _state(host: Host, site: Site) -> list[dict[str, Any]]:
                 "retention_policy": "provision",
                 **users(workers, grafana),
             }
+        if tls.on:
+            entry["tls"] = tls.trust(tls.influxdb)
         state.append(entry)
     if "grafana" in roles:
         state.append(
             {
                 "role": "grafana",
-                "url": local_url(settings.grafana_address, settings.grafana_port),
+                "url": local_url(settings.grafana_address, settings.grafana_port, begin),
                 "username": "admin",
                 "secret": "grafana_admin_password",
                 "given": list(site.given_secrets),
                 "alerting": alert_state(site),
+                **({"tls": tls.trust(tls.grafana)} if tls.on else {}),
             }
         )
     return state

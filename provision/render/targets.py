@@ -13,11 +13,17 @@ from typing import Any
 
 from provision.listening import PUSHGATEWAY, TELEGRAF, guarded
 from provision.site import Host
+from provision.tls.model import Tls
 
 DASHBOARDS_PATH = "/etc/grafana/dashboards/provision"
 ALERT_RULES_PATH = "/etc/grafana/provisioning/alerting/provision.yaml"
 # What Grafana is told to forget; there only while it is told (module_utils/provision/alerting.py).
 ALERTS_LEFT_PATH = "/etc/grafana/provisioning/alerting/provision-left.yaml"
+INFLUXDB_CERTIFICATE_PATH = "/etc/influxdb/provision-tls.crt"
+INFLUXDB_KEY_PATH = "/etc/influxdb/provision-tls.key"
+GRAFANA_CERTIFICATE_PATH = "/etc/grafana/provision-tls.crt"
+GRAFANA_KEY_PATH = "/etc/grafana/provision-tls.key"
+TELEGRAF_CA_PATH = "/etc/telegraf/provision-ca.crt"
 # Where Telegraf keeps what waits; systemd makes it (StateDirectory in the drop-in below).
 BUFFER_PATH = "/var/lib/telegraf/buffer"
 
@@ -63,6 +69,7 @@ class Target:
     each: str | None = None
     template: str | None = None
     when: Callable[[Host], bool] = lambda host: True
+    when_tls: Callable[[Tls], bool] = lambda tls: True
 
     @property
     def source(self) -> str:
@@ -72,11 +79,15 @@ class Target:
 
 @dataclass(frozen=True)
 class RenderedFile:
-    """A file of a host: its row, its path there, its text."""
+    """A file of a host: its row, its path there, its text.
+
+    source is the file of the controller, perhaps vaulted, that it is a copy of; it has no text.
+    """
 
     target: Target
     path: str
     text: str
+    source: str | None = None
 
 
 def _statsd(host: Host) -> bool:
@@ -89,6 +100,14 @@ def _prometheus(host: Host) -> bool:
 
 def _engine(number: int) -> Callable[[Host], bool]:
     return lambda host: host.settings.influxdb_engine == number
+
+
+def _certificate(tls: Tls) -> bool:
+    return tls.on
+
+
+def _authorities(tls: Tls) -> bool:
+    return tls.ca is not None
 
 
 def _influxdb2_on_ipv6(host: Host) -> bool:
@@ -161,6 +180,24 @@ TARGETS: tuple[Target, ...] = (
     *_guards("telegraf", TELEGRAF),
     Target("influxdb", "/etc/influxdb/config.toml", "root", "root", "0644", when=_engine(2)),
     Target("influxdb", "/etc/influxdb/influxdb.conf", "root", "root", "0644", when=_engine(1)),
+    # The key first: what is placed is restarted with both.
+    Target(
+        "influxdb",
+        INFLUXDB_KEY_PATH,
+        "root",
+        "influxdb",
+        "0640",
+        secret=True,
+        when_tls=_certificate,
+    ),
+    Target(
+        "influxdb",
+        INFLUXDB_CERTIFICATE_PATH,
+        "root",
+        "influxdb",
+        "0644",
+        when_tls=_certificate,
+    ),
     Target("grafana", "/etc/default/grafana-server", "root", "root", "0600", secret=True),
     Target("grafana", "/etc/grafana/grafana.ini", "root", "grafana", "0640"),
     Target(
@@ -197,9 +234,34 @@ TARGETS: tuple[Target, ...] = (
         each="dashboard",
         template="/etc/grafana/dashboards/dashboard.json",
     ),
+    Target(
+        "grafana",
+        GRAFANA_KEY_PATH,
+        "root",
+        "grafana",
+        "0640",
+        secret=True,
+        when_tls=_certificate,
+    ),
+    Target(
+        "grafana",
+        GRAFANA_CERTIFICATE_PATH,
+        "root",
+        "grafana",
+        "0640",
+        when_tls=_certificate,
+    ),
     Target("pushgateway", "/etc/default/prometheus-pushgateway", "root", "root", "0644"),
     Target("telegraf", "/etc/default/telegraf", "root", "root", "0644"),
     Target("telegraf", f"{CREDENTIALS_PATH}/influxdb", "root", "telegraf", "0640", secret=True),
+    Target(
+        "telegraf",
+        TELEGRAF_CA_PATH,
+        "root",
+        "telegraf",
+        "0644",
+        when_tls=_authorities,
+    ),
     Target("telegraf", "/etc/telegraf/telegraf.conf", "root", "telegraf", "0640"),
     Target("telegraf", "/etc/telegraf/telegraf.d/host.conf", "root", "telegraf", "0640"),
     Target(

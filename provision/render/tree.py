@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from provision.alerts.contacts import contact_points
 from provision.credentials import READER, writer
@@ -24,12 +25,18 @@ from provision.render.targets import (
     BUFFER_PATH,
     CREDENTIALS_PATH,
     DASHBOARDS_PATH,
+    GRAFANA_CERTIFICATE_PATH,
+    GRAFANA_KEY_PATH,
+    INFLUXDB_CERTIFICATE_PATH,
+    INFLUXDB_KEY_PATH,
     TARGETS,
+    TELEGRAF_CA_PATH,
     RenderedFile,
     Target,
 )
 from provision.render.telegraf import telegraf_values
 from provision.site import Host, Site
+from provision.tls.model import SERVER_KEY, normal_name, scheme
 from provision.values import bracketed, local_url
 
 MANIFEST = ".manifest.json"
@@ -49,9 +56,19 @@ class Renderer:
         for target in TARGETS:
             if target.role not in roles or not target.when(host):
                 continue
+            if not target.when_tls(self._site.tls):
+                continue
+            if given := self._given(target):
+                yield RenderedFile(target, target.path, "", str(given))
+                continue
             for name, values in self._each(target, host):
                 path = target.path.format(name) if target.each else target.path
                 yield RenderedFile(target, path, self._text(target, host, values))
+
+    def _given(self, target: Target) -> Path | None:
+        """The file that the site brings itself, and that no copy of is made here."""
+        is_key = target.path in (INFLUXDB_KEY_PATH, GRAFANA_KEY_PATH)
+        return self._site.tls.given.key if is_key and self._site.tls.given else None
 
     def _each(self, target: Target, host: Host) -> list[tuple[str, dict[str, Any]]]:
         if target.each == "repository":
@@ -97,25 +114,49 @@ class Renderer:
             "alive": ALIVE_PATH,
             "variable": "TELEGRAF_CREDENTIALS" if writes else secret.upper(),
             "user": writer(host.name) if writes else READER,
+            "tls": self._site.tls,
+            "server_key": SERVER_KEY,
         }
         if writes:
             values |= {"credentials": CREDENTIALS_PATH, "buffer_directory": BUFFER_PATH}
         if unit := {"telegraf": TELEGRAF, "pushgateway": PUSHGATEWAY}.get(role):
             values["guarded"] = guarded(unit, settings, host.transports, host.pushgateway)
         if role == "influxdb":
-            values["listen"] = f"{bracketed(settings.influxdb_address)}:{settings.influxdb_port}"
+            values |= {
+                "listen": f"{bracketed(settings.influxdb_address)}:{settings.influxdb_port}",
+                "certificate_path": INFLUXDB_CERTIFICATE_PATH,
+                "key_path": INFLUXDB_KEY_PATH,
+            }
+        if role == "telegraf":
+            values |= {"ca_path": TELEGRAF_CA_PATH, "own_influxdb": self._own_influxdb(host)}
         if role == "grafana":
             values |= {
                 "datasource_uid": DATASOURCE_UID,
                 "folder": FOLDER,
                 "path": DASHBOARDS_PATH,
-                "url": local_url(settings.influxdb_address, settings.influxdb_port),
+                "url": local_url(
+                    settings.influxdb_address,
+                    settings.influxdb_port,
+                    scheme(self._site.tls.mode),
+                ),
                 "interval": self._site.interval,
                 "root_url": f"{self._site.grafana_url}/",
                 "smtp_secret": "grafana_smtp_password",
                 "contacts": contact_points(settings.grafana_contacts),
+                "certificate_path": GRAFANA_CERTIFICATE_PATH,
+                "key_path": GRAFANA_KEY_PATH,
             }
         return values
+
+    def _own_influxdb(self, host: Host) -> tuple[str, ...]:
+        """The URLs of what is scraped of the site's own InfluxDB, over TLS."""
+        tls, port = self._site.tls, self._site.monitor.settings.influxdb_port
+        found = []
+        for url in (target.url for target in host.targets if tls.on):
+            parts = urlsplit(url)
+            ours = normal_name(parts.hostname or "") in tls.names and parts.port == port
+            found += [url] if ours and parts.scheme == "https" else []
+        return tuple(found)
 
 
 def write_tree(
@@ -147,7 +188,7 @@ def write_tree(
                     )
                 shutil.rmtree(root)
             files = [] if host.name in only_database else list(renderer.files(host))
-            for file in files:
+            for file in (each for each in files if each.source is None):
                 path = root / file.path.lstrip("/")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(file.text, encoding="utf-8")

@@ -8,7 +8,7 @@ import time
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from ansible.module_utils.provision import locks
-from ansible.module_utils.provision.http import USER_AGENT, ServiceError, call
+from ansible.module_utils.provision.http import USER_AGENT, ServiceError, Untrusted, call
 
 PROPERTIES = "LoadState,ActiveState,SubState,Result,NRestarts,MainPID,Job"
 #: The exit statuses of systemd itself where it cannot hold a service in: CAPABILITIES, NAMESPACE,
@@ -124,9 +124,11 @@ class Waiting:
         health: Optional[str],
         timeout: float,
         stable: float,
+        restored: bool = False,
     ) -> None:
+        """With restored it runs with its old files, and may speak TLS otherwise than it should."""
         self.show, self.listen, self.health = show, listen, health
-        self.timeout, self.stable = timeout, stable
+        self.timeout, self.stable, self.restored = timeout, stable, restored
         self.waited = 0.0
 
     def wait(self) -> str:
@@ -172,6 +174,8 @@ class Waiting:
         if self.health:
             try:
                 status, _ = call(self.health, timeout=5)
+            except Untrusted as error:
+                return ("" if self.restored else error.message.rstrip(".")), False
             except ServiceError as error:
                 return error.message.rstrip("."), False
             if not 200 <= status < 300:

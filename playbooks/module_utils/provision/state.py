@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Sequence
 
 from ansible.module_utils.provision import grafana, influxdb1, influxdb2
-from ansible.module_utils.provision.http import ServiceError
+from ansible.module_utils.provision.http import ServiceError, know
 
 
 def secret_names(entry: Dict[str, Any]) -> List[str]:
@@ -40,6 +40,7 @@ def converge(
 
     Gives {"differences": […], "secrets": {…}, "stale": […]} (the last for InfluxDB alone).
     """
+    know(entry["url"], entry.get("tls"))
     if entry["role"] == "grafana":
         return grafana.converge(entry, secrets, check=check, patience=patience)
     engine = _engine(entry)

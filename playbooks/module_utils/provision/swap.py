@@ -91,6 +91,13 @@ class Entry:
         os.makedirs(self.path, mode=0o755, exist_ok=True)
         self.own()
 
+    def rooted(self, root: str, paths: Sequence[str]) -> "Entry":
+        """The same file, with what it says of paths being below root."""
+        content = self.content or b""
+        for path in paths:
+            content = content.replace(path.encode(), (root + path).encode())
+        return Entry(self.path, self.owner, self.group, self.mode, content)
+
     def write(self, root: str = "") -> None:
         """Write the file as a whole under root: readers see the old one or the new one."""
         self.swap_in(self.stage(root), root)
@@ -335,7 +342,7 @@ def check(wanted: Dict[str, Any], files: Sequence[Entry], doomed: Sequence[str])
         for path in wanted["copies"]:
             _copy(path, root)
         for entry in files:
-            entry.write(root)
+            entry.rooted(root, wanted.get("rooted") or ()).write(root)
         for path in doomed:
             if os.path.isdir(root + path):
                 shutil.rmtree(root + path)
