@@ -44,7 +44,7 @@ number = refused = 0
 while not os.path.exists("/run/counted"):
     number += 1
     try:
-        sent.send(b"rotation.number:%d|c\\nrotation.count:1|c" % number)
+        sent.send(b"SERIES.number:%d|c\\nSERIES.count:1|c" % number)
     except ConnectionRefusedError:
         refused += 1
     time.sleep(0.002)
@@ -73,6 +73,7 @@ def test_a_worker_may_write_one_database_and_do_nothing_else(site: Site) -> None
 
 
 def test_grafana_may_read_one_database_and_do_nothing_else(site: Site) -> None:
+    assert write(site, writes(site, site.workers[0])) == 204
     assert sees(site, "tried")
     assert write(site, reads(site)) in REFUSED
     assert forbidden(site, reads(site)) == []
@@ -96,7 +97,8 @@ def test_a_rotation_wants_a_yes(site: Site) -> None:
 def test_a_rotation_of_everything_loses_nothing(site: Site) -> None:
     """Telegraf reads what lets it in anew for each request: it is not started again."""
     before, running_before = site.secrets, pids(site)
-    with counted(site) as sent:
+    series = f"rotation{time.time_ns()}"
+    with counted(site, series) as sent:
         done = site.provision("rotate", "--yes")
         assert done.status == 0, done.text
         deadline = time.monotonic() + 4  # and with what is new, some more
@@ -106,7 +108,7 @@ def test_a_rotation_of_everything_loses_nothing(site: Site) -> None:
     assert all(refused == 0 and number > 500 for number, refused in sent.values()), sent
     wanted = {worker: (n, n * (n + 1) // 2) for worker, (n, _) in sent.items()}
     deadline = time.monotonic() + 60
-    while (arrived := counts(site)) != wanted:
+    while (arrived := counts(site, series)) != wanted:
         assert time.monotonic() < deadline, f"sent {wanted}, arrived {arrived}"
         time.sleep(0.5)
     kept = {"grafana_secret_key", *site.stage.fleet.site.given_secrets}
@@ -189,29 +191,33 @@ def test_a_site_whose_workers_shared_one_is_taken_over(site: Site) -> None:
 
 
 @contextmanager
-def counted(site: Site) -> Iterator[dict[str, tuple[int, int]]]:
+def counted(site: Site, series: str) -> Iterator[dict[str, tuple[int, int]]]:
     """Numbers are sent to each worker while this lasts; then, how many, and how many refused."""
     sent: dict[str, tuple[int, int]] = {}
-    script = f"python3 -c '{COUNTING}' >/run/count.txt 2>&1 </dev/null &"
+    program = COUNTING.replace("SERIES", series)
+    script = f"python3 -c '{program}' >/run/count.txt 2>&1 </dev/null &"
     for worker in site.workers:
         site.on(worker, f"rm -f /run/counted /run/count.txt; {script}")
-    yield sent
+    try:
+        yield sent
+    finally:
+        for worker in site.workers:
+            site.on(worker, "touch /run/counted; until [ -s /run/count.txt ]; do sleep 0.1; done")
     for worker in site.workers:
-        site.on(worker, "touch /run/counted; until [ -s /run/count.txt ]; do sleep 0.1; done")
         number, refused = site.on(worker, "cat /run/count.txt").split()
         sent[worker] = int(number), int(refused)
 
 
-def counts(site: Site) -> dict[str, tuple[int, int]]:
+def counts(site: Site, series: str) -> dict[str, tuple[int, int]]:
     """What arrived: by worker, how many counts and the sum of their numbers."""
     found: dict[str, list[int]] = {worker: [0, 0] for worker in site.workers}
-    for place, bucket in enumerate(("rotation.count", "rotation.number")):
+    for place, bucket in enumerate((f"{series}.count", f"{series}.number")):
         text = (
             f'SELECT sum("value") FROM "undocumented" WHERE "bucket" = \'{bucket}\' GROUP BY "host"'
         )
         (answer,) = site.ask(partial(InfluxDB.ask, statements=[text]))
-        for series in answer.series:
-            found[series.tags["host"]][place] = int(series.rows[0]["sum"])
+        for each in answer.series:
+            found[each.tags["host"]][place] = int(each.rows[0]["sum"])
     return {worker: (count, number) for worker, (count, number) in found.items()}
 
 

@@ -16,8 +16,17 @@ from ansible.module_utils.provision.tokens import OPERATOR, Tokens
 
 
 def retention_rules(seconds: int) -> List[Dict[str, Any]]:
-    """A bucket's retentionRules; 0 seconds keeps everything for ever (no rule changes nothing)."""
-    return [{"type": "expire", "everySeconds": seconds}]
+    """A bucket's retentionRules; 0 seconds keeps everything for ever (no rule changes nothing).
+
+    Shards are as long as InfluxDB makes those of a new bucket (docs, reference/internals/shards):
+    a retention that is shorter than the shards of the one before is refused.
+    """
+    shard = 7 * 86400 if not seconds or seconds > 180 * 86400 else 86400
+    if 0 < seconds < 2 * 86400:
+        shard = 3600
+    return [
+        {"type": "expire", "everySeconds": seconds, "shardGroupDurationSeconds": shard},
+    ]
 
 
 class Server:
