@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.e2e.conftest import StageSetter
-from tests.e2e.operating import Site, described
+from tests.e2e.operating import Site, described, execute
 from tests.e2e.programs import at_terminal, running
 from tests.e2e.watching import changes, snapshot
 
@@ -113,7 +113,7 @@ def test_what_does_not_run_or_differs_comes_first(fleet: Fleet) -> None:
 def test_nothing_is_taken_away_unasked(fleet: Fleet) -> None:
     site = fleet.site
     before = {host: snapshot(site, host) for host in site.names}
-    refused = site.provision("remove")
+    refused = execute(*site.asking("remove"))
     assert refused.status == 2 and "--yes" in refused.err, refused.text
     shown = site.provision("remove", "--check")
     assert shown.status == 0, shown.text
@@ -121,8 +121,8 @@ def test_nothing_is_taken_away_unasked(fleet: Fleet) -> None:
     assert "leave package telegraf (it was installed before)" in shown.about(fleet.owner)
     assert f"put back file {CONFIGURATION}" in shown.about(fleet.owner)
     assert "leave data /var/lib/influxdb" in shown.about(site.monitor)
-    status, seen = at_terminal(*site.command("remove", fleet.worker), answers={"[y/N]": "n"})
-    assert status == 130 and "would take away" in seen, seen
+    status, seen = at_terminal(*site.asking("remove", fleet.worker), answers={"[y/N]": "n"})
+    assert status == 1 and "would take away" in seen, seen
     for host in site.names:
         assert changes(before[host], snapshot(site, host)) == []
 
@@ -131,7 +131,6 @@ def test_one_that_is_killed_is_finished_by_the_next(fleet: Fleet) -> None:
     """And what somebody changed since is told, and not lost."""
     site, aside = fleet.site, f"{CONFIGURATION}.provision-removed"
     with running(*site.command("remove", "--yes", fleet.worker)) as run:
-        run.until("would take away")
         deadline = time.monotonic() + 60
         while "ok installed" in site.on(fleet.worker, "dpkg-query -W -f '${Status}' telegraf || :"):
             assert time.monotonic() < deadline, run.text
@@ -158,7 +157,7 @@ def test_a_fleet_is_as_it_was_before_but_for_data(fleet: Fleet) -> None:
     assert [line for line in left if not DATA.search(line)] == []
     assert site.pid(fleet.owner, "telegraf") != "0"
     again = site.provision("remove", "--yes")
-    assert again.status == 0 and "3 hosts, 0 would be taken" in again.out, again.text
+    assert again.status == 0 and "3 hosts, 0 taken from" in again.out, again.text
     assert "nothing of provision is on it but data" in again.about(site.monitor)
 
 
