@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import apt, installing, record, removal
+from ansible.module_utils.provision import apt, installing, lease, record, removal
 
 DOCUMENTATION = """
 module: take_away
@@ -20,6 +20,9 @@ options:
     description: Whether what the services have stored is deleted, too.
     type: bool
     default: false
+  operator:
+    description: Who works on this host.
+    type: dict
   lock_timeout:
     description: Seconds to wait for apt's and dpkg's locks.
     type: int
@@ -33,12 +36,14 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "data": {"type": "bool", "default": False},
+            "operator": {"type": "dict"},
             "lock_timeout": {"type": "int", "default": 300},
         },
         supports_check_mode=True,
     )
     if not os.path.isdir(record.ROOT):
         module.exit_json(changed=False, differences=[], stays=[])
+    lease.take_for(module)
     try:
         with record.locked():
             _take_away(module)

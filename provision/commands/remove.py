@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 from provision.alone import alone
 from provision.ansible import RunResult, not_ended, run_playbook
-from provision.asking import agreed, assert_answerable
-from provision.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, ProvisionError
+from provision.asking import agreed, assert_answerable, password_of_sudo
+from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import with_inventory
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
-from provision.output import note
+from provision.output import note, out
 from provision.removing import show_removal
 from provision.view import RunView
 
@@ -44,9 +44,14 @@ def remove(
     chosen = chosen_hosts(inventory, hosts)
     verbose = verbosity > 0
 
-    def run(*more: str) -> RunResult:
-        return _run(inventory, [*options, *more], chosen, data=data, verbose=verbose)
+    become = None if check or yes else password_of_sudo(options)
 
+    def run(*more: str) -> RunResult:
+        words = [*options, *more]
+        return _run(inventory, words, chosen, data=data, verbose=verbose, become=become)
+
+    if yes and not check:
+        return _do(inventory, chosen, run)
     started = time.monotonic()
     seen = run("--check")
     show_removal(seen, check=True, seconds=time.monotonic() - started)
@@ -54,11 +59,16 @@ def remove(
         return EXIT_OK if seen.ok else EXIT_ERROR
     what = "this, with the data," if data else "this"
     if not agreed(f"Take {what} away?", yes=yes):
-        return EXIT_INTERRUPTED
+        out.print("nothing was taken away")
+        return EXIT_ERROR
+    return _do(inventory, chosen, run)
+
+
+def _do(inventory: Inventory, hosts: Sequence[str], run: Callable[[], RunResult]) -> int:
     started = time.monotonic()
     done = run()
     show_removal(done, check=False, seconds=time.monotonic() - started)
-    _say_what_is_left(inventory, chosen)
+    _say_what_is_left(inventory, hosts)
     return EXIT_OK if done.ok else EXIT_ERROR
 
 
@@ -95,7 +105,13 @@ def _say_what_is_left(inventory: Inventory, hosts: Sequence[str]) -> None:
 
 
 def _run(
-    inventory: Inventory, options: Sequence[str], hosts: Sequence[str], *, data: bool, verbose: bool
+    inventory: Inventory,
+    options: Sequence[str],
+    hosts: Sequence[str],
+    *,
+    data: bool,
+    verbose: bool,
+    become: str | None,
 ) -> RunResult:
     view = RunView(quiet=verbose)
     variables = {"targets": ",".join(hosts), "provision_remove_data": "true" if data else "false"}
@@ -112,6 +128,7 @@ def _run(
                 variables,
                 secrets=nothing,
                 vault_secrets=inventory.vault_secrets,
+                become_password=become,
                 on_event=view.take,
                 verbose=verbose,
             )

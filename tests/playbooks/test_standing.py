@@ -52,7 +52,7 @@ def manifest(*roles: str) -> Manifest:
         directories=empty,
         files=empty,
         absent=empty,
-        services=tuple(Service(role, role, (), None) for role in roles),
+        services=tuple(Service(role, role, (), None, {}) for role in roles),
         state=empty,
     )
 

@@ -127,6 +127,17 @@ class Files:
             del self.record.directories[path]
         self.record.save()
 
+    def units(self) -> List[str]:
+        """The units of our making beside the services: they must not outlive their files."""
+        return [
+            os.path.basename(path)
+            for path, each in self.record.files.items()
+            if os.path.dirname(path) == "/etc/systemd/system"
+            and each["before"] is None
+            and each["sums"]
+            and os.path.lexists(path)
+        ]
+
     def set_aside(self) -> None:
         """Keep what somebody changed since, under another name."""
         for path in self.changed():

@@ -41,7 +41,7 @@ DATA = {
     "influxdb": ("/var/lib/influxdb", "/var/log/influxdb"),
     "grafana": ("/var/lib/grafana", "/var/log/grafana"),
     "pushgateway": ("/var/lib/prometheus/pushgateway.data", "/var/log/prometheus"),
-    "telegraf": ("/var/lib/telegraf", "/var/log/telegraf"),
+    "telegraf": ("/var/lib/telegraf/buffer", "/var/lib/telegraf", "/var/log/telegraf"),
 }
 _KEPT_SUMS = 4
 

@@ -57,6 +57,8 @@ class Removal:
             _systemctl("disable", "--now", name) if not _was(each, "enabled") else _systemctl(
                 "stop", name
             )
+        for name in self.files.units():
+            _systemctl("disable", "--now", name)
         self.files.set_aside()
         self.packages.remove(self._purgeable, lock_timeout)
         self.files.restore()
@@ -161,11 +163,16 @@ class Removal:
             for name, each in self.record.packages.items()
             if name not in self.packages.going and (each["before"] or {}).get("installed")
         }
-        return [
-            path
-            for path, each in self.record.data.items()
-            if not each["before"] and each["role"] not in staying and _holds(path, self.record)
-        ]
+        found: List[str] = []
+        for path, each in sorted(self.record.data.items()):
+            ours = not each["before"] and (each["role"] not in staying or self._in_theirs(path))
+            if ours and _holds(path, self.record) and os.path.dirname(path) not in found:
+                found.append(path)
+        return found
+
+    def _in_theirs(self, path: str) -> bool:
+        """Whether it is a part of our making in what was there before."""
+        return bool(self.record.data.get(os.path.dirname(path), {}).get("before"))
 
     def _plan_data(self) -> None:
         own = self._own_data()
