@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from provision.ansible import Diff, Difference, HostResult, RunResult
+from provision.credentials import host_key
 
 #: What stands for the name of a host where hosts are compared with one another.
 ANY = "\N{BULLET}host\N{BULLET}"
@@ -48,6 +49,8 @@ _ADDRESS = re.compile(
 )
 #: What differences of secrets that are made with InfluxDB 2 or 1 begin with.
 _SECRETS = ("token ", "password ")
+#: What a database has many of begin with.
+_IN_DATABASE = (*_SECRETS, "user ", "bucket ", "database ")
 #: Alerts as Grafana's state has them, each beside the kind of the same in a file.
 _IN_GRAFANA = {"alert rules": "alert rule", "contact points": "contact point"}
 
@@ -183,10 +186,11 @@ def _step(
 ) -> Step:
     area = _AREAS.get(each.kind, Area.STATE)
     kind = "file" if each.kind == "absent" else each.kind
+    name = each.name
     if each.kind == "state":
-        kind = ""
-        area = Area.ALERTS if each.name in _IN_GRAFANA else Area.STATE
-    return Step(area, each.action, kind, each.name, each.why, each.warning, path, come, go)
+        area = Area.ALERTS if name in _IN_GRAFANA else Area.STATE
+        kind, name = name.split(" ", 1) if name.startswith(_IN_DATABASE) else ("", name)
+    return Step(area, each.action, kind, name, each.why, each.warning, path, come, go)
 
 
 def _steps_for_secrets(host: HostResult, made: frozenset[str]) -> Iterator[Step]:
@@ -218,7 +222,11 @@ def groups(hosts: Iterable[HostPlan], *, diffs: bool) -> list[Group]:
 
 def _comparable(host: HostPlan, *, diffs: bool) -> HostPlan:
     """A plan without what tells a host from others."""
-    name = re.compile(rf"(?<![\w.-]){re.escape(host.name)}(?![\w-]|\.\w)")
+    name = re.compile(
+        rf"(?<![\w.-]){re.escape(host.name)}(?![\w-]|\.\w)"
+        # As it stands in the name of the secret that is the host's own.
+        rf"|(?<=_){re.escape(host_key(host.name))}(?!\w)"
+    )
 
     def common(text: str) -> str:
         text = name.sub(ANY, text)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from provision.ansible import Diff, Difference, HostResult, RunResult, SecretFile
@@ -72,6 +74,13 @@ def test_hosts_of_which_the_same_is_told_are_together_whatever_they_are_called()
             ("w3",),
             ("w4",),
         ]
+    secret = "its secret influxdb_write_token_{} is not known yet"
+    awaiting = {
+        name: HostResult(differences=[replace(FILE, why=secret.format(key))])
+        for name, key in (("w-1.example.com", "w__1_example_com"), ("w2", "w2"))
+    }
+    (group,) = groups(plan(**awaiting).hosts, diffs=False)
+    assert group.names == ("w-1.example.com", "w2")
     odd = plan(w1=host("w1"), w2=host("another"))
     assert len(groups(odd.hosts, diffs=True)) == 2
     assert len(groups(odd.hosts, diffs=False)) == 1

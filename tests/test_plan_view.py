@@ -173,6 +173,13 @@ def test_many_of_a_kind_are_a_line_unless_the_whole_is_asked_for(
         "  create 40 alert rules (it is missing): R0, R1, R2 and 37 more"
     )
     assert len(told(capsys, result, check=True, diff=True)) == 42
+    tokens = [
+        Difference("influxdb", "state", f"token influxdb_write_token_w{number}", "create", "new")
+        for number in range(50)
+    ]
+    result = RunResult({"m": HostResult(differences=tokens)}, 0, "")
+    names = ", ".join(each.name.removeprefix("token ") for each in tokens[:3])
+    assert told(capsys, result, check=True)[1] == f"  create 50 tokens (new): {names} and 47 more"
 
 
 def test_what_is_lost_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,7 +49,7 @@ def test_a_check_of_bare_hosts_tells_all_and_changes_nothing(
         assert f'+  hostname = "{site.workers[0]}"' in said
         assert "+[[inputs.statsd]]" in said
         assert "create file /etc/default/telegraf" in said
-        assert f"its secret {write_name(site, worker)} is not known yet" in said
+        assert f"its secret {write_name(site, site.workers[0])} is not known yet" in said
     assert "install package influxdb" in done.about(site.monitor)
     assert "create user admin" in done.about(site.monitor)
     assert "3 hosts, 3 would change, 0 failed" in done.out
