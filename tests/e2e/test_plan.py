@@ -138,13 +138,13 @@ def test_what_is_announced_is_what_happens(
     """A setting, a stopped service, a mode (which restarts nothing) and a shorter retention."""
     first, second = site.workers
     site.on(second, "systemctl stop telegraf")
-    site.on(first, f"chmod 0644 {ENVIRONMENT}")
+    site.on(first, f"chmod 0600 {ENVIRONMENT}")
     words = ("-e", "telegraf_interval=5s", "-e", "influxdb_retention=12h")
     with unchanged(site):
         said = planned("--diff", *words)
     assert f"change file {CONFIGURATION} (its content differs), +2 -2 lines" in said
     assert '-  interval = "2s"' in said and '+  interval = "5s"' in said
-    assert f"change file {ENVIRONMENT} (its mode is 0644, not 0600)" in said
+    assert f"change file {ENVIRONMENT} (its mode is 0600, not 0644)" in said
     assert "restart service telegraf (its configuration changes: telegraf.conf)" in said
     assert "it keeps points for 30 d, not for 12 h" in said
     assert "warning: points that are older than 12 h are deleted for good" in said
