@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from provision.errors import ProvisionError
@@ -27,10 +27,7 @@ def alone(directory: Path, command: str) -> Iterator[None]:
     descriptor = _locked(path)
     try:
         if descriptor is not None:
-            os.ftruncate(descriptor, 0)
-            since = time.strftime("%H:%M:%S %Z")
-            os.pwrite(descriptor, f"{_who()} since {since} ({command}, process {os.getpid()})"
-                      .encode(), 0)  # fmt: skip
+            _tell(descriptor, command)
         yield
     finally:
         if descriptor is not None:
@@ -59,6 +56,13 @@ def _locked(path: Path) -> int | None:
         except FileNotFoundError:
             pass
         os.close(descriptor)  # its last holder has just removed it
+
+
+def _tell(descriptor: int, command: str) -> None:
+    text = f"{_who()} since {time.strftime('%H:%M:%S %Z')} ({command}, process {os.getpid()})"
+    with suppress(OSError):  # a full disk keeps nobody from holding a lock
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
 
 
 def _who() -> str:
