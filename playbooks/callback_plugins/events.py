@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import signal
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from ansible.plugins.callback import CallbackBase
+from comparing import ending
 
 DOCUMENTATION = """
 name: events
@@ -26,18 +29,6 @@ _KEYS = (
     *("msg", "problem", "remedy", "differences", "diff", "roles", "made", "awaiting"),
     *("plan", "stays", "standing", "clock"),
 )
-
-
-def _end_with(parent: str) -> None:
-    """Ask the kernel to end this process when its parent ends, whose number it was told.
-
-    prctl(2), PR_SET_PDEATHSIG: else a run would go on unseen when the command is killed.
-    """
-    if not parent.isdigit():
-        return
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-    if os.getppid() != int(parent):  # it had ended before
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
@@ -57,7 +48,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if not path:
             self.disabled = True
             return
-        _end_with(os.environ.get("PROVISION_PARENT", ""))
+        parent = os.environ.get("PROVISION_PARENT", "")
+        if parent.isdigit():
+            # Else a run would go on unseen when the command is killed.
+            ending.end_with(int(parent))
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._file = os.fdopen(descriptor, "w", encoding="utf-8")

@@ -14,7 +14,7 @@ from ansible.parsing.vault import is_encrypted
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
-from comparing import secrets_file
+from comparing import ending, secrets_file
 from comparing.manifest import Manifest, ManifestError, load
 
 #: The group of hosts on which this run had secrets made (the secrets are never in a variable).
@@ -51,7 +51,13 @@ def failure(problem: str, remedy: str) -> dict[str, Any]:
 
 
 class ProvisionAction(ActionBase):  # type: ignore[misc]
-    """An action plugin that knows the rendered tree and the secrets."""
+    """An action plugin that knows the rendered tree and the secrets, and ends with Ansible."""
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Begin the task; what it did is added to the result."""
+        ending.end_with_ansible()
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        return result
 
     def manifest(self, task_vars: Mapping[str, Any]) -> Manifest:
         """The manifest of the host of this task."""

@@ -89,9 +89,7 @@ def forbidden(site: Site, header: Mapping[str, str]) -> list[str]:
         listed = json.loads(answer).get(path.split("?")[0], []) if status == 200 else []
         if [each for each in listed if each.get("name") != "telegraf"]:
             found.append(f"GET {path}")
-    span = {"start": "1970-01-01T00:00:00Z", "stop": "2100-01-01T00:00:00Z"}
     for path, body in (
-        ("delete?org=provision&bucket=telegraf", span),
         ("authorizations", {"orgID": "0" * 16, "permissions": []}),
         ("users", {"name": "theirs"}),
     ):
