@@ -234,3 +234,18 @@ def test_telegraf_is_restarted_when_its_buffer_is_too_large(
     assert not (tmp_path / "asked").exists()
     telegraf_buffer.watch(str(buffer), 603)
     assert (tmp_path / "asked").read_text() == "try-restart telegraf.service\n"
+
+
+def test_the_log_of_the_sign_of_life_is_not_taken_for_what_waits(buffer: Path) -> None:
+    """It is the one that was last changed while InfluxDB is silent."""
+    beside = buffer.parent / "host.conf"
+    beside.write_text('[[inputs.mem]]\n[[outputs.file]]\n  alias = "alive"\n')
+    other = telegraf_buffer.identifier(beside.read_text())
+    assert other
+    log(buffer, OTHER, many("a", "b"), age=9)
+    log(buffer, other, many("sign of life"))
+    (buffer / "last").write_text(OTHER)
+    configuration = str(buffer.parent / "telegraf.conf")
+    telegraf_buffer.start(str(buffer), 1 << 30, configuration, str(beside))
+    assert kept(buffer) == ["a", "b"]
+    assert [each.name for each in buffer.iterdir() if each.is_dir()] == [NAME]

@@ -144,7 +144,9 @@ class ActionModule(actions.ProvisionAction):
                 old.get(telegraf.file.path, ""), (telegraf.content or b"").decode("utf-8")
             )
         if self._task.diff:
-            result["diff"] = comparison.diff_texts(found, files, old)
+            hidden = comparison.not_for_all(found, manifest, seen)
+            public = {path: text for path, text in old.items() if path not in hidden}
+            result["diff"] = comparison.diff_texts(found, files, public)
         if shown:
             result["plan"].update(contents.contents(manifest, found, files, old))
         against = preflight.problem(

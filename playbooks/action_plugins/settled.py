@@ -24,7 +24,9 @@ class ActionModule(actions.ProvisionAction):
         task_vars = task_vars or {}
         manifest = self.manifest(task_vars)
         try:
-            files = wanted.wanted_files(manifest, self.secrets(task_vars), self.fill)
+            files = wanted.wanted_files(
+                manifest, self.secrets(task_vars), self.fill, read=self.read
+            )
         except ManifestError as error:
             raise actions.Refusal(error.message, error.remedy) from None
         text = settling.script(manifest)

@@ -277,6 +277,22 @@ def state_names(entry: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def not_for_all(found: Iterable[Difference], manifest: Manifest, report: Report) -> frozenset[str]:
+    """The paths to be removed whose text is not to be shown: keys, and what was beside a secret."""
+    there = {**report.contents, **report.paths}
+    beside = {str(PurePosixPath(file.path).parent) for file in manifest.files if file.secret}
+    return frozenset(
+        each.name
+        for each in found
+        if each.kind == "absent"
+        and (
+            each.name not in there
+            or not int(there[each.name].mode, 8) & 0o004
+            or beside & _parents(each.name)
+        )
+    )
+
+
 def diff_texts(
     found: Sequence[Difference], wanted: Sequence[Wanted], old: Mapping[str, str]
 ) -> list[dict[str, str]]:

@@ -58,8 +58,10 @@ def logins(
 def turns_to_tls(before: str, after: str) -> bool:
     """Whether a telegraf.conf writes over HTTP now, and with another shall over TLS alone."""
     old, new = _servers(before), _servers(after)
-    return any(each.startswith("http://") for each in old) and all(
-        each.startswith("https://") for each in new
+    return (
+        any(each.startswith("http://") for each in old)
+        and bool(new)
+        and all(each.startswith("https://") for each in new)
     )
 
 

@@ -94,6 +94,7 @@ def main() -> None:
         if module.check_mode or not missing:
             module.exit_json(changed=bool(missing), installed=[each["name"] for each in missing])
         with record.writing() as kept:
+            kept.note_paths("packages", [each["keyring"] for each in wanted["repositories"]])
             installing.begin(kept, missing)
         try:
             installed = _install(missing, wanted, patience)

@@ -8,7 +8,7 @@ import subprocess
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import previous, readiness, swap
+from ansible.module_utils.provision import lease, previous, readiness, swap
 from ansible.module_utils.provision.http import know
 
 DOCUMENTATION = """
@@ -36,6 +36,9 @@ options:
     description: Whether they run with their old files, and may do without TLS where it is wanted.
     type: bool
     default: false
+  operator:
+    description: Whose run this is, to hold others off; none where nothing is changed.
+    type: dict
 author: provision
 """
 
@@ -49,8 +52,10 @@ def main() -> None:
             "stable_seconds": {"type": "float", "default": 0},
             "unfinished": {"type": "path"},
             "restored": {"type": "bool", "default": False},
+            "operator": {"type": "dict"},
         }
     )
+    lease.take_for(module)
     wanted = module.params
     waited = 0.0
     for service in wanted["services"]:

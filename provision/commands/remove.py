@@ -16,6 +16,7 @@ from provision.fleet import with_inventory
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
 from provision.output import note, out
 from provision.removing import show_removal
+from provision.secrets import FILE_NAME
 from provision.view import RunView
 
 # Ansible's own words for what is asked first and then done.
@@ -116,7 +117,11 @@ def _run(
     view = RunView(quiet=verbose)
     variables = {"targets": ",".join(hosts), "provision_remove_data": "true" if data else "false"}
     looks = bool(_CHECK & set(options))
-    lock = nullcontext() if looks else alone(inventory.directory.resolve(), "provision remove")
+    lock = (
+        nullcontext()
+        if looks
+        else alone((inventory.directory / FILE_NAME).resolve().parent, "provision remove")
+    )
     with lock, tempfile.TemporaryDirectory(prefix="provision-") as directory:
         nothing = Path(directory) / "secrets.json"  # none are needed
         nothing.write_text("{}")

@@ -266,7 +266,7 @@ TARGETS: tuple[Target, ...] = (
     Target("telegraf", "/etc/telegraf/telegraf.d/host.conf", "root", "telegraf", "0640"),
     Target(
         "telegraf",
-        "/etc/systemd/system/telegraf.service.d/provision-alive.conf",
+        "/etc/systemd/system/telegraf.service.d/30-provision-alive.conf",
         "root",
         "root",
         "0644",
@@ -295,7 +295,7 @@ TARGETS: tuple[Target, ...] = (
             "telegraf", f"/etc/systemd/system/{name}", "root", "root", "0644", when=_kept_on_disk
         )
         for name in (
-            "telegraf.service.d/provision-buffer.conf",
+            "telegraf.service.d/30-provision-buffer.conf",
             "provision-telegraf-buffer.service",
             "provision-telegraf-buffer.timer",
         )

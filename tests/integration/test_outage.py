@@ -59,9 +59,29 @@ class Worker:
         data = [path.read_bytes() for path in self.buffer.glob("*/*") if path.is_file()]
         return sum(entries for each in data for _, _, entries in telegraf_buffer.pieces(each))
 
+    @property
+    def beside(self) -> Path:
+        """The configuration of the sign of life, an output that has a log as well."""
+        return self.configuration.parent / "telegraf.d/host.conf"
+
+    @property
+    def log(self) -> str:
+        """The name of the one log that holds what waits for InfluxDB."""
+        other = telegraf_buffer.identifier(self.beside.read_text())
+        (name,) = [p.name for p in self.buffer.iterdir() if p.is_dir() and p.name != other]
+        return name
+
     def look_after(self) -> str:
         """What systemd runs before each start; gives what it says."""
-        argv = [sys.executable, PROGRAM, "start", self.buffer, "64", self.configuration]
+        argv = [
+            sys.executable,
+            PROGRAM,
+            "start",
+            self.buffer,
+            "64",
+            self.configuration,
+            self.beside,
+        ]
         return subprocess.run(argv, check=True, capture_output=True, text=True).stderr
 
     def start(self) -> str:
@@ -119,11 +139,12 @@ def test_everything_arrives_after_an_outage_with_a_restart_and_a_change_in_betwe
     # Another timeout, and Telegraf's log has another name.
     text = worker.configuration.read_text()
     worker.configuration.write_text(text.replace('timeout = "10s"', 'timeout = "9s"'))
-    (old,) = [path.name for path in worker.buffer.iterdir() if path.is_dir()]
+    old = worker.log
     assert "metrics wait to be written" in worker.start()
     worker.send_and_keep("after")
-    (new,) = [path.name for path in worker.buffer.iterdir() if path.is_dir()]
-    assert new != old, "what was kept and what came then are in one log, the one that is used"
+    assert worker.log != old, (
+        "what was kept and what came then are in one log, the one that is used"
+    )
     up(database)
     wait_for_equal(lambda: counts(reader, worker.sent), worker.sent, 60)
     worker.send("again")

@@ -239,7 +239,7 @@ def test_who_listens_in_place_of_a_service_is_named() -> None:
 
 def test_drop_ins_of_others_are_told_from_ours() -> None:
     folder = "/etc/systemd/system/telegraf.service.d"
-    ours = f"{folder}/provision-alive.conf {folder}/10-provision.conf"
+    ours = f"{folder}/30-provision-alive.conf {folder}/10-provision.conf"
     paths = f"/usr/lib/systemd/system/service.d/10.conf {ours}"
     assert readiness.drop_ins(paths) == []
     assert readiness.drop_ins(f"{paths} {folder}/theirs.conf\n") == [f"{folder}/theirs.conf"]

@@ -237,5 +237,5 @@ def test_what_waits_is_in_memory_where_the_site_says_so(fleet_of: Make, tmp_path
     assert [path for path in own if "buffer" in path] == []
     manifest = json.loads(files["w1.example.com/.manifest.json"])
     absent = {each["path"] for each in manifest["absent"]}
-    assert "/etc/systemd/system/telegraf.service.d/provision-buffer.conf" in absent
+    assert "/etc/systemd/system/telegraf.service.d/30-provision-buffer.conf" in absent
     assert "/usr/local/lib/provision/telegraf-buffer" in absent

@@ -13,7 +13,7 @@ import subprocess
 import time
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
-from ansible.module_utils.provision import putting_back, unpacking
+from ansible.module_utils.provision import putting_back, starts, unpacking
 from ansible.module_utils.provision.record import Record, sum_of, unit
 
 _ENABLED = ("enabled", "enabled-runtime")
@@ -59,6 +59,11 @@ class Removal:
             )
         for name in self.files.units():
             _systemctl("disable", "--now", name)
+        # A service that ran before is not stopped, which would take its rules away.
+        for path in self.record.files:
+            if path.startswith("/etc/provision/") and path.endswith(".nft"):
+                table = "provision_" + os.path.basename(path)[: -len(".nft")].replace("-", "_")
+                _run_quietly("/usr/sbin/nft", "delete", "table", "inet", table)
         self.files.set_aside()
         self.packages.remove(self._purgeable, lock_timeout)
         self.files.restore()
@@ -210,6 +215,7 @@ class Removal:
         record.data = {path: each for path, each in record.data.items() if path in own}
         record.dependencies = [name for name in record.dependencies if self.packages.needed]
         record.services, record.state, record.roles = {}, {}, {}
+        starts.forget()
         for path in _LEFT:
             _delete(path)
         for name in os.listdir(record.root):
@@ -270,6 +276,10 @@ def _delete(path: str) -> None:
 
 
 def _systemctl(*words: str) -> None:
-    subprocess.run(
-        ["systemctl", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
-    )
+    _run_quietly("systemctl", *words)
+
+
+def _run_quietly(*command: str) -> None:
+    """Run what may have nothing to do, or not be there."""
+    with contextlib.suppress(OSError):
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)

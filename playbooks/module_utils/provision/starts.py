@@ -50,6 +50,15 @@ def denied(lock_timeout: int) -> Iterator[None]:
                     os.unlink(_POLICY)
 
 
+def forget() -> None:
+    """Take away the policy that a run which was killed has left."""
+    text = _policy_text()
+    if text is not None and _MARK in text:
+        os.unlink(_POLICY)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_POLICY + ".new")
+
+
 def _lock(file: TextIO, timeout: int) -> None:
     deadline = time.monotonic() + timeout
     while True:

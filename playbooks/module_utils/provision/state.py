@@ -55,6 +55,7 @@ def revoke(
     patience: float,
 ) -> Dict[str, Any]:
     """Revoke what is stale of InfluxDB's tokens or users: {"differences": […], "unseen": […]}."""
+    know(entry["url"], entry.get("tls"))
     return _engine(entry).revoke(entry, secrets, settled, patience=patience)  # type: ignore[no-any-return]
 
 

@@ -188,8 +188,14 @@ def bound(directory: str, used: int, limit: int) -> int:
     return min(limit, (used + room.f_bavail * room.f_frsize) // 2)
 
 
-def start(directory: str, limit: int, configuration: str) -> None:
-    """Mend what is there, drop the oldest beyond the bound, put the rest where Telegraf looks."""
+def start(directory: str, limit: int, configuration: str, *others: str) -> None:
+    """Mend what is there, drop the oldest beyond the bound, put the rest where Telegraf looks.
+
+    others are files whose outputs have logs as well, of which nothing is worth keeping (the sign of
+    life): they would be taken for what waits for InfluxDB.
+    """
+    for path in others:
+        forget(directory, path)
     with open(configuration, encoding="utf-8") as file:
         name = identifier(file.read())
     last = _last(directory)
@@ -215,6 +221,17 @@ def start(directory: str, limit: int, configuration: str) -> None:
         except OSError as error:
             # A full disk: what was done holds, and without a name the next start trusts its own.
             say("%s: %s" % (error.filename or LAST, error.strerror))
+
+
+def forget(directory: str, configuration: str) -> None:
+    """Delete the log of a configuration's output."""
+    try:
+        with open(configuration, encoding="utf-8") as file:
+            name = identifier(file.read())
+    except OSError:
+        return
+    if name:
+        shutil.rmtree(os.path.join(directory, name), ignore_errors=True)
 
 
 def within(directory: str, segments: List[Segment], limit: int) -> List[Segment]:
@@ -302,7 +319,7 @@ def main() -> None:
     """Do start or watch, with the arguments FOLDER MEGABYTES [CONFIGURATION]."""
     task, directory, megabytes = sys.argv[1:4]
     if task == "start":
-        start(directory, int(megabytes) << 20, sys.argv[4])
+        start(directory, int(megabytes) << 20, *sys.argv[4:])
     else:
         watch(directory, int(megabytes) << 20)
 
