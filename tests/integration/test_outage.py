@@ -142,9 +142,7 @@ def test_everything_arrives_after_an_outage_with_a_restart_and_a_change_in_betwe
     old = worker.log
     assert "metrics wait to be written" in worker.start()
     worker.send_and_keep("after")
-    assert worker.log != old, (
-        "all is in one log, the one that is used"
-    )
+    assert worker.log != old, "all is in one log, the one that is used"
     up(database)
     wait_for_equal(lambda: counts(reader, worker.sent), worker.sent, 60)
     worker.send("again")
