@@ -127,10 +127,7 @@ def locked(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path.parent, os.O_RDONLY)
     except OSError as error:
-        raise ProvisionError(
-            f"{path}: the secrets cannot be kept: {error.strerror}",
-            remedy="make room there, or the directory writable, and run again",
-        ) from error
+        raise _not_kept(path, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -148,7 +145,14 @@ def keep_new(
     try:
         replace_file(path, _merge()(path.read_text(encoding="utf-8"), new))
     except OSError as error:
-        raise ProvisionError(f"{path}: the secrets cannot be kept: {error.strerror}") from error
+        raise _not_kept(path, error) from error
+
+
+def _not_kept(path: Path, error: OSError) -> ProvisionError:
+    return ProvisionError(
+        f"{path}: the secrets cannot be kept: {error.strerror}",
+        remedy="make room there, or the directory writable, and run again",
+    )
 
 
 def _merge() -> Callable[[str, Mapping[str, str]], str]:
@@ -170,10 +174,7 @@ def write_secrets(
     try:
         replace_file(path, encrypt(text) if encrypt else text)
     except OSError as error:
-        raise ProvisionError(
-            f"{path}: the secrets cannot be kept: {error.strerror}",
-            remedy="make room there, or the directory writable, and run again",
-        ) from error
+        raise _not_kept(path, error) from error
 
 
 def replace_file(path: Path, text: str) -> None:

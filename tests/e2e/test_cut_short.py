@@ -121,7 +121,7 @@ def test_each_host_is_cut_short_alone_and_the_next_run_mends_it(site: Site) -> N
         run.until(f"{BOOT}: service : Place the files: changed")
         rehearsal.execute(BOOT, "systemctl", "reboot", check=False)
         run.until(f"{CUT}: service : Start: changed")
-        site.on(CUT, "until pgrep -x python3; do sleep 0.05; done")
+        site.on(CUT, "until pgrep ^python3; do sleep 0.05; done")
         processes.run("ip", "link", "set", rehearsal.port(CUT), "down")
         rehearsal.boot_again(BOOT)
         assert run.wait(300) == 1, run.text
