@@ -29,6 +29,8 @@ _BOOLEAN = TypeAdapter(bool)
 _HOST_AND_PORT = re.compile(r"[A-Za-z0-9_.-]+:[0-9]+|\[[0-9A-Fa-f:]+\]:[0-9]+")
 # What every worker tells of itself, whatever else is on it.
 EVERY_WORKER = ("host", "pipeline")
+# InfluxDB itself, where it is watched as an application.
+INFLUXDB = "influxdb"
 
 
 @dataclass(frozen=True)

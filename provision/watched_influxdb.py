@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from provision.applications import INFLUXDB
 from provision.catalog.model import Catalog, Input
 from provision.errors import Problem
 from provision.inventory import WORKERS_GROUP, InventoryHost
 from provision.settings import Settings
 from provision.values import local_url
 
-INFLUXDB, TARGETS = "influxdb", "influxdb_targets"
+TARGETS = "influxdb_targets"
 
 
 def with_influxdb(

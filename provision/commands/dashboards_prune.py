@@ -72,12 +72,15 @@ def _orphans(
         if not uid.startswith(OURS) or uid in wanted or (named and uid not in named):
             continue
         stored = grafana.stored(uid)
-        step = decide_prune(stored, look_up(grafana, stored), changed=changed) if stored else None
-        if step is None and grafana.revisions(uid) is None:
+        if stored is None:
+            continue  # somebody removed it meanwhile
+        known = look_up(grafana, stored)
+        if not known.known:
             raise ProvisionError(
                 f"dashboard {row['title']!r} at {grafana.url}: this login may not see who wrote it",
                 remedy="give it the role Editor; nothing was removed",
             )
+        step = decide_prune(stored, known, changed=changed)
         if step is None:
             out.print(f"not ours   {shown(row['title'])} ({shown(uid)}): no version of provision's")
         else:

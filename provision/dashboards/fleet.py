@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from provision.applications import EVERY_WORKER
+from provision.applications import EVERY_WORKER, INFLUXDB
 from provision.catalog.model import Catalog, Metric, Severity
 from provision.catalog.units import Unit, grafana_unit
 from provision.dashboards.build import TAG, build_dashboard, build_variables, summary
@@ -34,7 +34,6 @@ from provision.dashboards.queries import asked_of, last_by_host, now, now_by_hos
 
 OVERVIEW = "overview"
 HOST, PIPELINE = EVERY_WORKER
-INFLUXDB = "influxdb"
 # What says at a glance whether InfluxDB takes what the pipeline brings; the rest is a click away.
 _INFLUXDB_NUMBERS = (
     "storage_writer_err_points_sum",

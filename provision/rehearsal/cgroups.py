@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import time
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from provision.errors import ProvisionError
+from provision.rehearsal import processes
 
 MOUNTED = Path("/sys/fs/cgroup")
 PARENT = "provision"
@@ -91,14 +92,7 @@ def kill(group: PurePosixPath, timeout: float = 15) -> None:
 
     Raises ProvisionError if some are.
     """
-    deadline = time.monotonic() + timeout
-    while left := processes_of(group):
-        if time.monotonic() > deadline:
-            raise ProvisionError(f"processes of {group} don't end: {sorted(left)}")
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.02)
+    processes.kill_all(partial(processes_of, group), group, timeout)
 
 
 def remove(group: PurePosixPath) -> None:

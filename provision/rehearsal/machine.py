@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import signal
 import socket
 import subprocess
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from provision.errors import ProvisionError
@@ -141,14 +140,7 @@ def end_booting(place: Path, timeout: float = 5) -> None:
     Whoever booted them may have been killed before their programs had entered their own. Raises
     ProvisionError if some do not end within timeout seconds.
     """
-    deadline = time.monotonic() + timeout
-    while left := _named_in_arguments(f"{place}/"):
-        if time.monotonic() > deadline:
-            raise ProvisionError(f"processes of {place} don't end: {sorted(left)}")
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.02)
+    processes.kill_all(partial(_named_in_arguments, f"{place}/"), place, timeout)
 
 
 def _named_in_arguments(text: str) -> set[int]:

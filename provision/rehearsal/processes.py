@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from provision.errors import ProvisionError
@@ -192,6 +192,21 @@ def forget_threads(threads: Iterable[int]) -> None:
 def _end_group(group: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
+
+
+def kill_all(find: Callable[[], set[int]], whose: object, timeout: float) -> None:
+    """Kill the processes that find() gives, until it gives none.
+
+    Raises ProvisionError, which says whose they are, if some do not end within timeout seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while left := find():
+        if time.monotonic() > deadline:
+            raise ProvisionError(f"processes of {whose} don't end: {sorted(left)}")
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
 
 
 def start_time(pid: int) -> int | None:
