@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from provision.catalog.model import Transport
 from provision.errors import ProvisionError
+from provision.rehearsal import pacing
 from provision.rehearsal.hosts import Rehearsal
 from provision.render.manifest import listeners, pushgateway_url
 from provision.site import Host
 from provision.traffic import Page, Traffic
-from provision.values import local_address
+from provision.values import local_address, seconds
 
+_PACING = inspect.getsource(pacing)
 # A pause after every twenty: what is proven here is what arrives, not how fast.
-_UDP = """
-import json, socket, sys, time
-address, port = sys.argv[1], int(sys.argv[2])
+_UDP = f"""{_PACING}
+import json, socket, sys
+address, port, interval = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 family = socket.AF_INET6 if ":" in address else socket.AF_INET
 with socket.socket(family, socket.SOCK_DGRAM) as sender:
     for number, packet in enumerate(json.load(sys.stdin)):
+        if "\\n" in packet:
+            share_an_interval(interval)
         sender.sendto(packet.encode(), (address, port))
         if number % 20 == 0:
             time.sleep(0.005)
 """
-_TCP = """
+_TCP = f"""{_PACING}
 import json, socket, sys
 with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as sender:
     for packet in json.load(sys.stdin):
+        if "\\n" in packet:
+            share_an_interval(float(sys.argv[3]))
         sender.sendall(packet.encode() + b"\\n")
 """
 _PUSH = """
@@ -76,6 +83,7 @@ def send_traffic(rehearsal: Rehearsal, host: Host, traffic: Traffic) -> None:
             packets,
             local_address(address),
             str(port),
+            str(seconds(host.settings.telegraf_interval)),
         )
     if traffic.pushed:
         pushed = [(page.url, page.text) for page in traffic.pushed]

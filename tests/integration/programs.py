@@ -23,11 +23,16 @@ import yaml
 from provision.catalog.model import Transport
 from provision.fleet import read_fleet
 from provision.influx import InfluxDB
+from provision.rehearsal.pacing import share_an_interval
 from provision.render.tree import write_tree
 from provision.site import Host, Site
+from provision.verify.arrival import MetricOutcome, Sent, check_metrics
+from provision.verify.waiting import until
 from tests.conftest import INVENTORY
 
 HOST = "w1.example.com"
+# How often Telegraf gathers here, in seconds.
+INTERVAL = 1
 # Programs that send as applications do.
 CLIENTS = Path(__file__).parent / "clients"
 
@@ -180,6 +185,8 @@ def send(port: int, packets: Sequence[str | bytes]) -> None:
         number = size = 0
         for packet in packets:
             content = packet if isinstance(packet, bytes) else packet.encode()
+            if b"\n" in content:
+                share_an_interval(INTERVAL)
             if number == 100 or size + len(content) > 50_000:
                 wait_for(lambda: unread(port) == 0, f"port {port} to be read")
                 number = size = 0
@@ -218,6 +225,8 @@ def send_tcp(port: int, packets: list[str]) -> None:
     """Send statsd lines over one TCP connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as sender:
         for packet in packets:
+            if "\n" in packet:
+                share_an_interval(INTERVAL)
             sender.sendall(packet.encode() + b"\n")
 
 
@@ -300,7 +309,7 @@ def rendered_telegraf(
         "vars": {
             "influxdb_engine": database.engine,
             "influxdb_url": database.url,
-            "telegraf_interval": "1s",
+            "telegraf_interval": f"{INTERVAL}s",
             "telegraf_statsd_port": port,
             "telegraf_statsd_tcp_port": tcp_port,
         }
@@ -361,3 +370,15 @@ def measurements(reader: InfluxDB) -> set[str]:
     """The names of all that is stored."""
     (answer,) = reader.ask(["SHOW MEASUREMENTS"])
     return {row["name"] for series in answer.series for row in series.rows}
+
+
+def arrived(reader: InfluxDB, sent: Sequence[Sent], start: int) -> list[MetricOutcome]:
+    """What came of all that was sent since start (ms since 1970); fails where some did not."""
+    outcomes = until(
+        lambda: check_metrics(reader, sent, start),
+        lambda found: all(outcome.ok for outcome in found),
+        time.monotonic() + 30,
+    )
+    assert [f"{o.bucket}: {line}" for o in outcomes for line in o.wrong] == []
+    assert all(outcome.ok for outcome in outcomes)
+    return outcomes

@@ -12,13 +12,14 @@ import pytest
 
 from provision.catalog.model import Transport
 from provision.traffic import Traffic, documented_traffic
-from provision.verify.arrival import Sent, check_metrics
+from provision.verify.arrival import Sent
 from provision.verify.panels import check_panels
 from provision.verify.seen import undocumented
 from tests.integration.programs import (
     HOST,
     Database,
     Telegraf,
+    arrived,
     free_port,
     pushgateway,
     rendered_telegraf,
@@ -82,11 +83,7 @@ def test_all_documented_metrics_arrive_exactly_and_every_panel_answers(
     reader = database.reader()
     with ExitStack() as stack:
         play(telegraf, traffic, stack)
-        wait_for(
-            lambda: all(outcome.ok for outcome in check_metrics(reader, sent, start)),
-            "everything that was sent",
-        )
-        outcomes = check_metrics(reader, sent, start)
+        outcomes = arrived(reader, sent, start)
         counts = {app: sum(o.catalog.app == app for o in outcomes) for app in DOCUMENTED}
         assert counts == DOCUMENTED
         assert undocumented(reader, start) == []

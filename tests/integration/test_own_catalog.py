@@ -10,9 +10,9 @@ from provision.catalog.model import Transport
 from provision.dashboards.panels import graph
 from provision.dashboards.queries import expand
 from provision.traffic import documented_traffic
-from provision.verify.arrival import Sent, check_metrics
+from provision.verify.arrival import Sent
 from provision.verify.seen import undocumented
-from tests.integration.programs import HOST, Database, rendered_telegraf, send, wait_for
+from tests.integration.programs import HOST, Database, arrived, rendered_telegraf, send, wait_for
 
 CATALOG = """\
 app: shop
@@ -63,10 +63,7 @@ def test_sets_kept_fields_and_former_names(
         traffic = documented_traffic(telegraf.host.applications)
         sent = [Sent(HOST, sample) for sample in traffic.samples]
         send(telegraf.port, [p for s in traffic.statsd[Transport.UDP] for p in s.packets])
-        wait_for(
-            lambda: all(outcome.ok for outcome in check_metrics(reader, sent, start)),
-            "everything that was sent",
-        )
+        arrived(reader, sent, start)
         (fields,) = reader.ask([f'SHOW FIELD KEYS FROM "{shop.measurement(checkout)}"'])
         kept = {row["fieldKey"] for row in fields.series[0].rows}
         assert kept == {"count", "sum", "upper", "90_percentile", "99.9_percentile"}
@@ -76,11 +73,11 @@ def test_sets_kept_fields_and_former_names(
         send(telegraf.port, ["shop.jp.orders:4|c", "shop.jp.orders.placed:3|c"])
         total = f'SELECT sum("value") FROM "{shop.measurement(orders)}" WHERE "region" = \'jp\''
 
-        def arrived() -> float:
+        def counted() -> float:
             (answer,) = reader.ask([total])
             return float(answer.series[0].rows[0]["sum"]) if answer.series else 0
 
-        wait_for(lambda: arrived() == 7, "orders under both names")
+        wait_for(lambda: counted() == 7, "orders under both names")
     assert undocumented(reader, start) == []
 
 
