@@ -8,35 +8,49 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from provision.paths import PLAYBOOKS
+from provision.remedies import of_failure, plain, remedy
 
 # What was asked once is not asked again.
 ASKS_FOR_VAULT = frozenset({"-J", "--ask-vault-pass", "--ask-vault-password"})
+ASKS_FOR_BECOME = frozenset({"-K", "--ask-become-pass"})
+ASKS_FOR_CONNECTION = frozenset({"-k", "--ask-pass"})
 
-# What Ansible says of a user who may not become root (its become plugin sudo), and what helps.
-_REMEDIES = {
-    "Missing sudo password": "let it be asked for: -K",
-    "Incorrect sudo password": "give the one that sudo wants on this host: -K asks for it",
-    "is not in the sudoers file": "connect as a user who may become root (-u)",
-}
+# After so many seconds without a word of the run, whoever looks on is told whom it waits for.
+QUIET = 10
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing on a host that is not as rendered (CONTRIBUTING.md, The rendered tree)."""
+    """One thing on a host that is not as rendered (CONTRIBUTING.md, The rendered tree).
+
+    warning is what is lost when it is put right, if anything is.
+    """
 
     role: str
     kind: str
     name: str
     action: str
+    why: str
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class Stay:
+    """One thing that a removal leaves, and why."""
+
+    kind: str
+    name: str
     why: str
 
 
@@ -49,25 +63,53 @@ class Diff:
     after: str
 
 
+@dataclass(frozen=True)
+class SecretFile:
+    """A file with secrets in it: their names, its role and the services that read it."""
+
+    path: str
+    role: str
+    names: tuple[str, ...]
+    services: tuple[str, ...]
+
+
 @dataclass
 class HostResult:
-    """What a run did on one host."""
+    """What a run did, or would do, on one host.
+
+    restarts follow from the differences. By path of a file: how many lines come and go, and what is
+    in it that differs (dashboards, alert rules). clock is by how many seconds its clock is ahead of
+    ours.
+    """
 
     differences: list[Difference] = field(default_factory=list)
+    restarts: list[Difference] = field(default_factory=list)
     diffs: list[Diff] = field(default_factory=list)
+    lines: dict[str, tuple[int, int]] = field(default_factory=dict)
+    inside: dict[str, list[Difference]] = field(default_factory=dict)
+    secrets: list[SecretFile] = field(default_factory=list)
+    stays: list[Stay] = field(default_factory=list)
+    standing: dict[str, Any] = field(default_factory=dict)
     changed: int = 0
     failed: str | None = None
     remedy: str | None = None
     unreachable: bool = False
+    clock: int | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass
 class RunResult:
-    """What a run did, host by host; output is what Ansible printed."""
+    """What a run did, host by host; output is what Ansible printed.
+
+    ended: whether Ansible came to the end of it, whatever it did there; warnings are of no host.
+    """
 
     hosts: dict[str, HostResult]
     status: int
     output: str
+    ended: bool = False
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -90,6 +132,7 @@ def playbook_environment(base: Mapping[str, str], *, events: str, verbose: bool)
     if not any(map(os.path.exists, _own_configurations(base))):
         environment["ANSIBLE_CONFIG"] = str(PLAYBOOKS / "ansible.cfg")
     environment["PROVISION_EVENTS"] = events
+    environment["PROVISION_PARENT"] = str(os.getpid())
     enabled = environment.get("ANSIBLE_CALLBACKS_ENABLED")
     environment["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(filter(None, [enabled, "events"]))
     environment["PYTHONUNBUFFERED"] = "1"
@@ -117,20 +160,29 @@ def run_playbook(
     *,
     secrets: Path,
     vault_secrets: Sequence[tuple[str, bytes]] = (),
+    become_password: str | None = None,
     on_event: Callable[[Mapping[str, Any]], None],
     verbose: bool = False,
 ) -> RunResult:
     """Run a playbook and hand each event on as it comes.
 
     Ansible reads the secrets from their file, decrypting it if it is vaulted; the vault's
-    passwords, which may have been typed in, reach it through memory (memfd_create(2)). With
-    verbose, Ansible's own output goes to the terminal as it comes.
+    passwords, which may have been typed in, reach it through memory (memfd_create(2)), and that of
+    sudo, if it was asked for already, as its standard input. With verbose, Ansible's own output
+    goes to the terminal as it comes.
     """
     held, vault = [], []
+    become = None
+    if become_password:
+        become = _in_memory("become", become_password.encode())
+        os.lseek(become, 0, os.SEEK_SET)
+        held.append(become)
+        vault += ["--become-password-file", "-"]
     for name, password in vault_secrets:
         held.append(_in_memory("vault", password))
         vault += ["--vault-id", f"{name}@/proc/self/fd/{held[-1]}"]
-    options = [option for option in options if not (vault and option in ASKS_FOR_VAULT)]
+    asked = {*(ASKS_FOR_VAULT if vault_secrets else ()), *(ASKS_FOR_BECOME if become else ())}
+    options = [option for option in options if option not in asked]
     read_end, write_end = os.pipe()
     result = RunResult({}, 0, "")
     try:
@@ -141,6 +193,7 @@ def run_playbook(
                     os.environ, events=f"/proc/self/fd/{write_end}", verbose=verbose
                 ),
                 pass_fds=(*held, write_end),
+                stdin=become,
                 stdout=None if verbose else output,
                 stderr=None if verbose else subprocess.STDOUT,
             )
@@ -170,14 +223,25 @@ def _in_memory(name: str, content: bytes) -> int:
 
 
 def _events(descriptor: int) -> Iterator[Mapping[str, Any]]:
-    with os.fdopen(descriptor, encoding="utf-8", errors="replace") as stream:
-        for line in stream:
-            yield json.loads(line)
+    """The events as they come, and one called "quiet" where none comes for QUIET seconds."""
+    rest = b""
+    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        while True:
+            if not select.select([stream], [], [], QUIET)[0]:
+                yield {"event": "quiet"}
+                continue
+            piece = stream.read(65536)
+            if not piece:
+                return
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                yield json.loads(line.decode("utf-8", "replace"))
 
 
 def take(result: RunResult, event: Mapping[str, Any]) -> None:
     """Add what an event says to the result of its host."""
     if event.get("event") == "stats":
+        result.ended = True
         for name, counts in event["hosts"].items():
             # What failed and was put right (a block's rescue) did not fail.
             if not counts["failures"] and not counts["unreachable"] and name in result.hosts:
@@ -185,31 +249,53 @@ def take(result: RunResult, event: Mapping[str, Any]) -> None:
     if event.get("event") != "result":
         return
     host = result.hosts.setdefault(str(event["host"]), HostResult())
+    host.standing.update(event.get("standing") or {})
     if "differences" in event:
         # A host is compared again where InfluxDB made a new token for it.
         found = [Difference(**entry) for entry in event["differences"] or ()]
         host.differences += [entry for entry in found if entry not in host.differences]
         host.diffs += [_diff(entry) for entry in event.get("diff") or ()]
+        _take_plan(host, event.get("plan") or {})
+        host.stays += [Stay(**entry) for entry in event.get("stays") or ()]
     elif event["status"] == "changed":
         host.changed += 1
+    if "clock" in event:
+        host.clock = int(event["clock"])
     if event["status"] in {"failed", "unreachable"}:
-        said = str(event.get("problem") or event.get("msg") or "failed")
-        host.failed = said.removeprefix("Task failed: ")
+        said = of_failure(str(event.get("problem") or event.get("msg") or "failed"))
+        host.failed = said
         host.unreachable = event["status"] == "unreachable"
+        if host.unreachable:
+            host.failed = plain(said)
+            if host.differences:
+                task = str(event.get("task") or "a task")
+                host.failed = f"It was lost in the middle of its work ({task}). {host.failed}"
         host.remedy = event.get("remedy") or remedy(str(event["host"]), said, host.unreachable)
 
 
-def remedy(host: str, said: str, unreachable: bool) -> str | None:
-    """What to do about a failure that is told by Ansible itself; None where that is not known."""
-    if unreachable:
-        return (
-            f"see that it runs and that ssh gets in (-u, --private-key), or leave it out: "
-            f"--limit '!{host}'"
-        )
-    for words, what in _REMEDIES.items():
-        if words in said:
-            return what
-    return None
+def _take_plan(host: HostResult, plan: Mapping[str, Any]) -> None:
+    restarts = [Difference(**entry) for entry in plan.get("restarts") or ()]
+    host.restarts += [entry for entry in restarts if entry not in host.restarts]
+    for path, (come, go) in (plan.get("lines") or {}).items():
+        host.lines[path] = come, go
+    for path, entries in (plan.get("inside") or {}).items():
+        host.inside[path] = [Difference(**entry) for entry in entries]
+    host.secrets = [
+        SecretFile(each["path"], each["role"], tuple(each["names"]), tuple(each["services"]))
+        for each in plan.get("secrets") or ()
+    ]
+
+
+def not_ended(result: RunResult, hosts: Iterable[str]) -> None:
+    """Note of each host that is not known to be finished that the run did not come to its end."""
+    how = f"ended with {result.status}"
+    if result.status < 0:
+        how = f"was killed ({signal.Signals(-result.status).name})"
+    for name in hosts:
+        host = result.hosts.setdefault(name, HostResult())
+        if not host.failed:
+            host.failed = f"ansible-playbook {how} before this host was seen to be finished."
+            host.remedy = "run again: what is done stays, what is half done is taken up"
 
 
 def _diff(entry: Mapping[str, Any]) -> Diff:

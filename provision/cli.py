@@ -25,10 +25,12 @@ from provision.errors import (
 )
 from provision.options import (
     ENGINE,
+    FORMAT,
     INVENTORY_OPTIONS,
     LISTS,
     PACKAGES,
     RUN_OPTIONS,
+    YES,
     ansible_options,
     split_words,
     with_options,
@@ -48,6 +50,8 @@ def _provide(targets: str, words: Sequence[str], options: dict[str, Any], **name
         check=options["check"] or lists or bool({"-C", "--check"} & set(rest)),
         diff=options["diff"] or bool({"-D", "--diff"} & set(rest)),
         verbosity=options["verbose"] or int(lists),
+        yes=options["yes"],
+        command=f"provision {click.get_current_context().info_name}",
         **named,
     )
 
@@ -79,7 +83,34 @@ def render(output: Path, **options: Any) -> int:
 
 @cli.command()
 @with_options(INVENTORY_OPTIONS)
+@with_options(tuple(option for option in RUN_OPTIONS if "--check" not in option[0]))
+@FORMAT
+@click.option(
+    "--detailed-exitcode",
+    "detailed",
+    is_flag=True,
+    help="Exit with 2 where something would change.",
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[HOST...] [-- OPTION...]")
+def plan(words: tuple[str, ...], form: str, detailed: bool, **options: Any) -> int:
+    """Show what would change on the whole fleet, and why; nothing is changed."""
+    from provision.commands import plan as command
+
+    hosts, rest = split_words(words)
+    return command.plan(
+        hosts=hosts,
+        options=[*ansible_options(options), *rest],
+        diff=options["diff"] or bool({"-D", "--diff"} & set(rest)),
+        verbosity=options["verbose"],
+        form=form,
+        detailed=detailed,
+    )
+
+
+@cli.command()
+@with_options(INVENTORY_OPTIONS)
 @with_options(RUN_OPTIONS)
+@YES
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTION...]")
 def up(words: tuple[str, ...], **options: Any) -> int:
     """Provision the monitoring host and all workers."""
@@ -91,6 +122,7 @@ def up(words: tuple[str, ...], **options: Any) -> int:
 @cli.command("monitor-server")
 @with_options(INVENTORY_OPTIONS)
 @with_options(RUN_OPTIONS)
+@YES
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[HOST] [-- OPTION...]")
 def monitor_server(words: tuple[str, ...], **options: Any) -> int:
     """Provision the monitoring host: InfluxDB and Grafana.
@@ -107,6 +139,7 @@ def monitor_server(words: tuple[str, ...], **options: Any) -> int:
 @cli.command()
 @with_options(INVENTORY_OPTIONS)
 @with_options(RUN_OPTIONS)
+@YES
 @click.option("--monitor", metavar="HOST", help="The monitoring host, where no inventory says it.")
 @click.option("--app", "apps", multiple=True, metavar="APP", help="An application on these hosts.")
 @click.argument("words", nargs=-1, metavar="[HOST...] [-- OPTION...]", type=click.UNPROCESSED)
@@ -119,6 +152,25 @@ def worker(
     if monitor and not split_words(words)[0]:
         raise click.UsageError("--monitor goes with the names of the workers")
     return _provide("workers", words, options, monitor=monitor, apps=apps)
+
+
+@cli.command()
+@with_options(INVENTORY_OPTIONS)
+@with_options(RUN_OPTIONS)
+@YES
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[HOST...] [-- OPTION...]")
+def rotate(words: tuple[str, ...], yes: bool, **options: Any) -> int:
+    """Renew tokens and passwords without a gap: those of some workers, or all."""
+    from provision.commands import rotate as command
+
+    hosts, rest = split_words(words)
+    return command.rotate(
+        hosts=hosts,
+        options=[*ansible_options(options), *rest],
+        check=options["check"] or bool({"-C", "--check"} & set(rest)),
+        yes=yes,
+        verbosity=options["verbose"],
+    )
 
 
 @cli.command()
@@ -158,6 +210,51 @@ def verify(
         strict=strict,
         everything=everything,
         junit=junit,
+    )
+
+
+@cli.command()
+@with_options(INVENTORY_OPTIONS)
+@with_options([each for each in RUN_OPTIONS if each[0][0] not in ("-C", "-D")])
+@FORMAT
+@click.argument("words", nargs=-1, metavar="[HOST...] [-- OPTION...]", type=click.UNPROCESSED)
+def status(words: tuple[str, ...], form: str, **options: Any) -> int:
+    """What runs where, since when, and whether it is as it should be; nothing is changed.
+
+    Ends with 1 where something does not run, differs, or cannot be reached.
+    """
+    from provision.commands import status as command
+
+    hosts, rest = split_words(words)
+    return command.status(
+        hosts=hosts,
+        options=[*ansible_options(options), *rest],
+        form=form,
+        verbosity=options["verbose"],
+    )
+
+
+@cli.command()
+@with_options(INVENTORY_OPTIONS)
+@with_options(RUN_OPTIONS)
+@click.option("--data", is_flag=True, help="Delete what the services have stored, too.")
+@YES
+@click.argument("words", nargs=-1, metavar="[HOST...] [-- OPTION...]", type=click.UNPROCESSED)
+def remove(words: tuple[str, ...], data: bool, yes: bool, **options: Any) -> int:
+    """Take away again what was put on hosts: on these, or on all.
+
+    Data stays where it is, unless --data says otherwise.
+    """
+    from provision.commands import remove as command
+
+    hosts, rest = split_words(words)
+    return command.remove(
+        hosts=hosts,
+        options=[*ansible_options(options), *rest],
+        data=data,
+        yes=yes,
+        check=options["check"] or bool({"-C", "--check"} & set(rest)),
+        verbosity=options["verbose"],
     )
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 EXIT_OK = 0
 EXIT_ERROR = 1
 EXIT_USAGE = 2
+# Where a plan is asked for it and something would change: what terraform's plan ends with.
+EXIT_CHANGES = 2
 EXIT_BUG = 3
 EXIT_INTERRUPTED = 130
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from provision.ansible import RunResult, run_playbook
+from provision import clocks
+from provision.alone import alone
+from provision.ansible import RunResult, not_ended, run_playbook
 from provision.applications import variables as variables_of
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
@@ -27,17 +30,25 @@ from provision.secrets import (
 )
 from provision.settings import WANTED
 from provision.site import Site, build_site
+from provision.tls.keeping import keep_certificates, prepare
+from provision.tls.model import OWN_CA
 from provision.view import RunView
+
+SITE_PLAYBOOK = "site.yml"
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """A site, the inventory that it was read from, and where its secrets are."""
+    """A site, the inventory that it was read from, and where its secrets are.
+
+    become_password is that of sudo, where it was asked for here (-K).
+    """
 
     inventory: Inventory
     site: Site
     secrets_file: Path
     options: tuple[str, ...]
+    become_password: str | None = field(default=None, repr=False)
 
 
 def read_fleet(options: Sequence[str]) -> Fleet:
@@ -78,25 +89,39 @@ def apply(
     check: bool,
     verbose: bool,
     view: RunView,
-    playbook: str = "site.yml",
+    playbook: str = SITE_PLAYBOOK,
     variables: Mapping[str, str] | None = None,
+    command: str = "provision",
+    regenerate: Collection[str] = (),
 ) -> RunResult:
     """Bring hosts to what is rendered for them; with check, only say what would change.
 
     targets is an Ansible host pattern; hosts narrows it to some of them by name. Another playbook
-    may be run on the same tree and secrets, with variables of its own. Raises
-    ProvisionError for a host that is not in it, where the secrets cannot be read or kept, and where
-    Ansible fails as a whole: with what it said, since no host can say it.
+    may be run on the same tree and secrets, with variables of its own. command is what others are
+    told who want to change the same hosts. regenerate names secrets of ours that are made anew. For
+    workers that InfluxDB does not know yet, the database's state on the monitoring host is
+    converged too. Raises ProvisionError for a host that is not in it, where the secrets cannot be
+    read or kept, where another run works on the site, and where Ansible fails as a whole: with what
+    it said, since no host can say it.
     """
     chosen = _chosen(fleet, targets, hosts)
-    _assert_credentials(fleet, chosen, check=check)
-    with tempfile.TemporaryDirectory(prefix="provision-") as directory:
+    strangers: frozenset[str] = frozenset()
+    if playbook != "status.yml":  # which asks nobody but systemd
+        strangers = _assert_credentials(fleet, chosen, check=check)
+    pattern = ",".join([",".join(hosts) or targets, *sorted(strangers)])
+    chosen |= strangers
+    lock = nullcontext() if check else alone(fleet.secrets_file.resolve().parent, command)
+    with lock, tempfile.TemporaryDirectory(prefix="provision-") as directory:
         tree = Path(directory) / "tree"
-        write_tree(fleet.site, tree, hosts=chosen)
         if check:
-            secrets_file = _secrets_for_check(fleet, Path(directory))
+            renews = playbook == SITE_PLAYBOOK
+            secrets_file, site = _secrets_for_check(
+                fleet, Path(directory), view.note, renews, regenerate
+            )
         else:
-            secrets_file = keep_secrets(fleet, view.note)
+            secrets_file = keep_secrets(fleet, view.note, regenerate)
+            site = with_certificates(fleet)
+        write_tree(site, tree, hosts=chosen, only_database=strangers)
         view.begin(sorted(chosen))
         try:
             result = run_playbook(
@@ -104,43 +129,84 @@ def apply(
                 fleet.options,
                 {
                     **(variables or {}),
-                    "targets": ",".join(hosts) or targets,
+                    "targets": pattern,
+                    "provision_command": command,
                     "provision_tree": str(tree),
                     "provision_secrets_file": str(secrets_file),
                 },
                 secrets=secrets_file,
                 vault_secrets=fleet.inventory.vault_secrets,
+                become_password=fleet.become_password,
                 on_event=view.take,
                 verbose=verbose,
             )
         finally:
             view.end()
+    if not result.ended and (result.hosts or result.status < 0):
+        not_ended(result, chosen)
     if result.status != 0 and not any(host.failed for host in result.hosts.values()):
         said = result.output.strip()
         raise ProvisionError(f"ansible-playbook ended with {result.status}:\n{said}")
+    _warn_of_clocks(result, fleet.site.monitor.name)
     return result
 
 
-def keep_secrets(fleet: Fleet, note: Callable[[str], None]) -> Path:
-    """The site's secrets file, with everything in it that is made here."""
+def _warn_of_clocks(result: RunResult, monitor: str) -> None:
+    told = {name: host.clock for name, host in result.hosts.items() if host.clock is not None}
+    for name, what in clocks.off(told, monitor).items():
+        kept = result.hosts[name].warnings if name else result.warnings
+        kept.append(f"{what}; {clocks.REMEDY}")
+
+
+def keep_secrets(
+    fleet: Fleet, note: Callable[[str], None], regenerate: Collection[str] = ()
+) -> Path:
+    """The site's secrets file, with everything in it that is made here; some of it anew."""
     inventory, path = fleet.inventory, fleet.secrets_file.resolve()
     wanted = fleet.site.generated_secrets
-    _, new = ensure_secrets(path, wanted, inventory.read_yaml, inventory.encrypt)
+    encrypt = inventory.encrypt_like(path)
+    _, new = ensure_secrets(path, wanted, inventory.read_yaml, encrypt, regenerate)
     if new:
         note(f"new secrets are in {fleet.secrets_file}: keep that file")
+    if fleet.site.tls.mode == OWN_CA:
+        keep_certificates(fleet.site.tls, path, inventory.read_yaml, encrypt, note)
     return path
 
 
-def _secrets_for_check(fleet: Fleet, directory: Path) -> Path:
-    """A file with the secrets that there are, and others made for the comparison alone."""
+def with_certificates(fleet: Fleet) -> Site:
+    """The site with the certificates that it has, as rendering takes it."""
+    if not fleet.site.tls.on:
+        return fleet.site
+    secrets = load_secrets(fleet.secrets_file, fleet.inventory.read_yaml)
+    prepared = prepare(fleet.site.tls, fleet.secrets_file, secrets, fleet.inventory.read_bytes)
+    return replace(fleet.site, tls=prepared.tls)
+
+
+def _secrets_for_check(
+    fleet: Fleet,
+    directory: Path,
+    note: Callable[[str], None],
+    renews: bool,
+    regenerate: Collection[str],
+) -> tuple[Path, Site]:
+    """The secrets that there are, with others made for the comparison alone; the site to render.
+
+    renews says whether certificates are as a run would make them, or as they are.
+    """
     inventory, path = fleet.inventory, fleet.secrets_file.resolve()
     known = load_secrets(path, inventory.read_yaml)
-    secrets = complete(known, fleet.site.generated_secrets)
+    kept = {name: value for name, value in known.items() if name not in regenerate}
+    secrets = complete(kept, fleet.site.generated_secrets)
+    prepared = prepare(fleet.site.tls, path, secrets, inventory.read_bytes, as_is=not renews)
+    for line in prepared.news:
+        note(f"{'would change' if renews else 'to be done by `provision up`'}: {line}")
+    site = replace(fleet.site, tls=prepared.tls)
+    secrets |= prepared.secrets
     if secrets == known:
-        return path
+        return path, site
     temporary = directory / FILE_NAME
-    write_secrets(temporary, secrets, inventory.encrypt if is_vaulted(path) else None)
-    return temporary
+    write_secrets(temporary, secrets, inventory.encrypt_like(path) if is_vaulted(path) else None)
+    return temporary, site
 
 
 def assert_given(fleet: Fleet) -> None:
@@ -154,18 +220,42 @@ def assert_given(fleet: Fleet) -> None:
         )
 
 
-def _assert_credentials(fleet: Fleet, chosen: frozenset[str], *, check: bool) -> None:
-    """Workers alone need what lets Telegraf write: it is made with the monitoring host."""
-    if fleet.site.monitor.name in chosen:
-        assert_given(fleet)
-    if check or fleet.site.monitor.name in chosen:
-        return
-    name = fleet.site.write_secret
-    if name not in load_secrets(fleet.secrets_file, fleet.inventory.read_yaml):
+def assert_provisioned(fleet: Fleet) -> None:
+    """Raise ProvisionError where no run has been: a site's secrets are made by its first."""
+    known = load_secrets(fleet.secrets_file, fleet.inventory.read_yaml)
+    if not known.keys() & set(fleet.site.generated_secrets):
         raise ProvisionError(
-            f"{fleet.secrets_file}: no {name}, with which Telegraf writes to InfluxDB",
+            f"{fleet.secrets_file}: no secrets of this site, so nothing was provisioned yet",
+            remedy="run `provision up` first, or put the secrets file back",
+        )
+
+
+def assert_ready(fleet: Fleet, targets: str, hosts: Sequence[str]) -> None:
+    """Raise ProvisionError, as apply() would, where something is missing that it needs."""
+    _assert_credentials(fleet, _chosen(fleet, targets, hosts), check=False)
+
+
+def _assert_credentials(fleet: Fleet, chosen: frozenset[str], *, check: bool) -> frozenset[str]:
+    """What is missing that lets Telegraf write is made on the monitoring host.
+
+    Gives that host, where it is needed for this and is not among those chosen.
+    """
+    site, monitor = fleet.site, fleet.site.monitor.name
+    if monitor in chosen:
+        assert_given(fleet)
+        return frozenset()
+    known = load_secrets(fleet.secrets_file, fleet.inventory.read_yaml)
+    wanted = [site.write_secret(host) for host in site.workers if host.name in chosen]
+    missing = [name for name in wanted if name not in known]
+    provisioned = all(name in known for name in site.database_secrets)
+    if missing and provisioned and monitor in fleet.inventory.limited:
+        return frozenset({monitor})
+    if missing and not check:
+        raise ProvisionError(
+            f"{fleet.secrets_file}: no {missing[0]}, with which Telegraf writes to InfluxDB",
             remedy="run `provision monitor-server` first, or put the secrets file back",
         )
+    return frozenset()
 
 
 def _chosen(fleet: Fleet, targets: str, hosts: Sequence[str]) -> frozenset[str]:

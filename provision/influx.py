@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from provision.errors import ProvisionError
@@ -44,12 +45,21 @@ class InfluxDB:
         username: str | None = None,
         password: str | None = None,
         timeout: float = 10,
+        ca_file: Path | None = None,
     ) -> None:
-        """Prepare a connection; timeout is for one request, in seconds."""
+        """Prepare a connection; timeout is for one request, in seconds.
+
+        ca_file has the authorities that are trusted; None are the system's.
+        """
         from influxdb_client.client.influxdb_client import InfluxDBClient
 
         self.url, self.database = url, database
-        self._client = InfluxDBClient(url=url, token=token or "", timeout=int(timeout * 1000))
+        self._client = InfluxDBClient(
+            url=url,
+            token=token or "",
+            timeout=int(timeout * 1000),
+            ssl_ca_cert=str(ca_file) if ca_file else None,
+        )
         if token:
             self._authorization = f"Token {token}"
         else:

@@ -56,21 +56,61 @@ class Inventory:
         from ansible.errors import AnsibleError
 
         try:
-            return self._loader.load_from_file(str(path), cache="none")
+            return _decrypted(self._loader.load_from_file(str(path), cache="none"))
         except AnsibleError as error:
             raise ProvisionError(
                 f"{path}: {str(error).splitlines()[0]}",
-                remedy="give the vault's password (--ask-vault-pass, --vault-password-file) "
-                "or put the file right",
+                remedy="give the vault's password (--ask-vault-pass, --vault-password-file)"
+                if is_encrypted_file(path)
+                else "put the file right, or back from where you keep a copy",
             ) from error
 
-    def encrypt(self, text: str) -> str:
-        """The text, vaulted with the first password given: for a file that was vaulted."""
+    def read_bytes(self, path: Path) -> bytes:
+        """What is in a file, decrypted if it is vaulted.
+
+        Raises ProvisionError where it cannot be read or decrypted.
+        """
+        from ansible.errors import AnsibleError
+        from ansible.parsing.vault import is_encrypted
+
+        try:
+            content = path.read_bytes()
+            decrypted: bytes = (
+                self._loader._vault.decrypt(content) if is_encrypted(content) else content
+            )
+        except OSError as error:
+            raise ProvisionError(f"{path}: {error.strerror}") from error
+        except AnsibleError as error:
+            raise ProvisionError(
+                f"{path}: {str(error).splitlines()[0]}",
+                remedy="give the vault's password (--ask-vault-pass, --vault-password-file)",
+            ) from error
+        return decrypted
+
+    def encrypt_like(self, path: Path) -> Callable[[str], str]:
+        """What vaults a text as a vaulted file is: with its password, under its vault id."""
         from ansible.parsing.vault import VaultLib
 
-        vault = VaultLib(self._loader._vault.secrets)
-        encrypted: bytes = vault.encrypt(text)
-        return encrypted.decode()
+        def encrypt(text: str) -> str:
+            vault, content = VaultLib(self._loader._vault.secrets), path.read_bytes()
+            _, _, secret = vault.decrypt_and_get_vault_id(content)
+            encrypted: bytes = vault.encrypt(text, secret=secret, vault_id=_vault_id(content))
+            return encrypted.decode()
+
+        return encrypt
+
+
+def _vault_id(content: bytes) -> str | None:
+    """The id in the header of what ansible-vault encrypted ($ANSIBLE_VAULT;1.2;AES256;ID)."""
+    return (content.partition(b"\n")[0].decode().strip().split(";") + [""] * 4)[3] or None
+
+
+def is_encrypted_file(path: Path) -> bool:
+    """Whether anything in a file is of ansible-vault: all of it, or some value."""
+    try:
+        return b"$ANSIBLE_VAULT" in path.read_bytes()
+    except OSError:
+        return False
 
 
 def read_inventory(options: Sequence[str], wanted: Callable[[Path], frozenset[str]]) -> Inventory:
@@ -122,6 +162,15 @@ def read_inventory(options: Sequence[str], wanted: Callable[[Path], frozenset[st
         raise ProvisionError(str(error)) from error
     secrets = tuple((str(name), secret.bytes) for name, secret in loader._vault.secrets or ())
     return Inventory(sources, directory, tuple(hosts), limited, secrets, loader)
+
+
+def _decrypted(value: Any) -> Any:
+    """A YAML value with each single one that is vaulted (`!vault`) as its text."""
+    from ansible.parsing.vault import EncryptedString
+
+    if isinstance(value, Mapping):
+        return {key: _decrypted(item) for key, item in value.items()}
+    return str(value) if isinstance(value, EncryptedString) else value
 
 
 def _start_over() -> None:

@@ -34,6 +34,7 @@ RUN_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("-v", "--verbose"), {"count": True, "help": "Show Ansible's own output; -vvv for more."}),
 )
 
+YES = click.option("-y", "--yes", is_flag=True, help="Go ahead without asking.")
 CATALOGS = click.option(
     "--catalogs",
     type=click.Path(path_type=Path, exists=True, file_okay=False),

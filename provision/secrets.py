@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import os
 import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from provision.errors import InvalidInput, Problem, ProvisionError
+from provision.paths import PLAYBOOKS
 
 FILE_NAME = "secrets.yml"
 KEY = "provision_secrets"
@@ -43,6 +46,8 @@ def load_secrets(path: Path, read_yaml: Callable[[Path], Any]) -> dict[str, str]
         return {}
     except OSError as error:
         raise ProvisionError(f"{path}: {error.strerror}") from error
+    if not path.is_file():
+        raise ProvisionError(f"{path}: not a file", remedy="put the secrets file back in its place")
     vaulted = is_vaulted(path)
     if mode & 0o077 and not vaulted:
         raise ProvisionError(
@@ -52,7 +57,8 @@ def load_secrets(path: Path, read_yaml: Callable[[Path], Any]) -> dict[str, str]
     content = read_yaml(path)
     if not isinstance(content, Mapping) or not isinstance(content.get(KEY), Mapping):
         raise InvalidInput(
-            [Problem(str(path), KEY, "missing, or not a mapping of names to secrets")]
+            [Problem(str(path), KEY, "missing, or not a mapping of names to secrets")],
+            remedy="put the file back from where you keep a copy; nothing was changed anywhere",
         )
     problems = [
         Problem(str(path), f"{KEY}.{name}", *wrong)
@@ -97,25 +103,67 @@ def ensure_secrets(
     wanted: Iterable[str],
     read_yaml: Callable[[Path], Any],
     encrypt: Callable[[str], str],
+    regenerate: Collection[str] = (),
 ) -> tuple[dict[str, str], bool]:
     """The secrets of a file, completed and kept; and whether the file is new.
 
+    Those of regenerate are made anew.
+
     Two runs at once make one set: the directory is locked while the file is read and written.
     """
+    with locked(path):
+        known = load_secrets(path, read_yaml)
+        kept = {name: value for name, value in known.items() if name not in regenerate}
+        secrets = complete(kept, wanted)
+        if secrets != known:
+            keep_new(path, known, secrets, encrypt)
+        return secrets, not known
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Alone with what is in a file's directory, which is made where there is none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path.parent, os.O_RDONLY)
     except OSError as error:
-        raise ProvisionError(f"{path}: the secrets cannot be kept: {error.strerror}") from error
+        raise _not_kept(path, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        known = load_secrets(path, read_yaml)
-        secrets = complete(known, wanted)
-        if secrets != known:
-            write_secrets(path, secrets, encrypt if is_vaulted(path) else None)
-        return secrets, not known
+        yield
     finally:
         os.close(descriptor)
+
+
+def keep_new(
+    path: Path, known: Mapping[str, str], secrets: Mapping[str, str], encrypt: Callable[[str], str]
+) -> None:
+    """Add what is new to a file: what else it has stays as it is, single vaulted values too."""
+    if is_vaulted(path) or not path.exists():
+        return write_secrets(path, secrets, encrypt if is_vaulted(path) else None)
+    new = {name: value for name, value in secrets.items() if known.get(name) != value}
+    try:
+        replace_file(path, _merge()(path.read_text(encoding="utf-8"), new))
+    except OSError as error:
+        raise _not_kept(path, error) from error
+
+
+def _not_kept(path: Path, error: OSError) -> ProvisionError:
+    return ProvisionError(
+        f"{path}: the secrets cannot be kept: {error.strerror}",
+        remedy="make room there, or the directory writable, and run again",
+    )
+
+
+def _merge() -> Callable[[str, Mapping[str, str]], str]:
+    """The way in which a run that made tokens writes them: that of the playbooks."""
+    place = PLAYBOOKS / "comparing" / "secrets_file.py"
+    spec = importlib.util.spec_from_file_location("provision_secrets_file", place)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    merge: Callable[[str, Mapping[str, str]], str] = module.merge
+    return merge
 
 
 def write_secrets(
@@ -126,7 +174,7 @@ def write_secrets(
     try:
         replace_file(path, encrypt(text) if encrypt else text)
     except OSError as error:
-        raise ProvisionError(f"{path}: the secrets cannot be kept: {error.strerror}") from error
+        raise _not_kept(path, error) from error
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -18,22 +18,31 @@ from pydantic import (
 
 from provision.alerts.contacts import Contacts, Email, EmailAddress
 from provision.values import (
+    at_least,
     check_address,
-    check_duration,
     check_fingerprint,
+    check_network,
     check_page_url,
     check_url,
     listed,
+    off_as_word,
     whole_number,
 )
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-_Duration = Annotated[str, BeforeValidator(check_duration)]
+_Duration = Annotated[str, BeforeValidator(at_least("0s"))]
+# How often something is done: never is no interval.
+_Interval = Annotated[str, BeforeValidator(at_least("1s"))]
+# InfluxDB keeps a point an hour at least (docs, influxql/manage-database and api/v2/buckets).
+_Retention = Annotated[str, BeforeValidator(at_least("1h", or_none=True))]
 _Url = Annotated[str, BeforeValidator(check_url)]
 _Fingerprint = Annotated[str, BeforeValidator(check_fingerprint)]
 _Version = Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.+:~-]*$")]
 _Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]*$")]
 _Address = Annotated[str, BeforeValidator(check_address)]
+_Networks = Annotated[
+    tuple[Annotated[str, BeforeValidator(check_network)], ...], BeforeValidator(listed)
+]
 _SmtpHost = Annotated[
     str, StringConstraints(pattern=r"^([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}$")
 ]
@@ -41,6 +50,7 @@ _SmtpUser = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@
 _Label = Annotated[str, StringConstraints(pattern=r"^([A-Za-z_][A-Za-z0-9_]*|\.\.\.)$")]
 _Runbooks = Annotated[str, BeforeValidator(check_page_url)]
 _Port = Annotated[int, Field(ge=1, le=65535)]
+_File = Annotated[str, StringConstraints(min_length=1)]
 
 
 class Settings(BaseModel):
@@ -48,18 +58,26 @@ class Settings(BaseModel):
 
     influxdb_* and grafana_* count on the monitoring host; telegraf_*, pushgateway_* and apps on
     each worker. What only one application has is in provision.applications.
-    Durations are like 10s, 30d; a retention of 0s keeps everything.
+    Durations are like 10s, 30d; a retention of 0s keeps everything, any other is an hour or more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
     apps: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
 
+    # TLS of InfluxDB and Grafana, and so of all that speak with them; the monitoring host's counts.
+    # files: of the controller, the key perhaps encrypted by ansible-vault; without tls_ca the
+    # system's authorities count.
+    tls_certificate: _File | None = None
+    tls_key: _File | None = None
+    tls_ca: _File | None = None
+    tls: Annotated[Literal["off", "own-ca", "files"], BeforeValidator(off_as_word)] = "off"
+
     influxdb_engine: Annotated[Literal[1, 2], BeforeValidator(whole_number)] = 2
     influxdb_version: _Version | None = None
     influxdb_organization: _Name = "provision"
     influxdb_database: _Name = "telegraf"
-    influxdb_retention: _Duration = "30d"
+    influxdb_retention: _Retention = "30d"
     influxdb_address: _Address = ""
     influxdb_port: _Port = 8086
     influxdb_url: _Url | None = None
@@ -80,23 +98,33 @@ class Settings(BaseModel):
     grafana_contacts: Contacts = Field(default_factory=dict)
     grafana_alert_group_by: Annotated[tuple[_Label, ...], BeforeValidator(listed)] = ("alertname",)
     grafana_alert_group_wait: _Duration = "30s"
-    grafana_alert_group_interval: _Duration = "5m"
-    grafana_alert_repeat_interval: _Duration = "4h"
+    grafana_alert_group_interval: _Interval = "5m"
+    grafana_alert_repeat_interval: _Interval = "4h"
 
     telegraf_version: _Version | None = None
-    telegraf_interval: _Duration = "10s"
+    telegraf_interval: _Interval = "10s"
+    # Where metrics wait while InfluxDB takes none, and how many may before the oldest are dropped.
+    telegraf_buffer: Literal["disk", "memory"] = "disk"
+    telegraf_buffer_megabytes: Annotated[int, Field(ge=64, le=100_000)] = 2000
+    telegraf_buffer_metrics: Annotated[int, Field(ge=5000, le=10_000_000)] = 100_000
     telegraf_statsd_address: _Address = "127.0.0.1"
     telegraf_statsd_port: _Port = 8125
     telegraf_statsd_gauge_ttl: _Duration = "24h"
     # For applications whose catalog says that they send over TCP.
     telegraf_statsd_tcp_address: _Address = "127.0.0.1"
     telegraf_statsd_tcp_port: _Port = 8125
+    # Who may send, where one of these addresses is not this host's own: networks and addresses.
+    telegraf_statsd_allowed: _Networks = ()
     telegraf_statsd_tcp_connections: Annotated[int, Field(ge=1, le=100_000)] = 250
 
     # For applications of which the inventory says that they push.
     pushgateway_version: _Version | None = None
     pushgateway_address: _Address = "127.0.0.1"
     pushgateway_port: _Port = 9091
+    pushgateway_allowed: _Networks = ()
+
+    # Whether systemd holds the services in (docs/security.md); each host may have its own.
+    systemd_hardening: bool = True
 
     # Keys are pinned by their primary fingerprint: InfluxData's signing subkeys rotate.
     influxdata_repository_url: _Url = "https://repos.influxdata.com/debian"
@@ -109,6 +137,15 @@ class Settings(BaseModel):
     grafana_repository_component: _Word = "main"
     grafana_repository_key_url: _Url = "https://apt.grafana.com/gpg-full.key"
     grafana_repository_key_fingerprint: _Fingerprint = "B53AE77BADB630A683046005963FA27710458545"
+
+    @field_validator("tls")
+    @classmethod
+    def _files_are_named(cls, tls: str, info: ValidationInfo) -> str:
+        needed = ("tls_certificate", "tls_key")
+        missing = [name for name in needed if name in info.data and info.data[name] is None]
+        if tls == "files" and missing:
+            raise ValueError(f"files: {' and '.join(missing)} must be set, too")
+        return tls
 
     @field_validator("grafana_contacts")
     @classmethod

@@ -5,23 +5,30 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic import ValidationError
 
+from provision import listening
 from provision.alerts.contacts import contact_secrets
 from provision.applications import EVERY_WORKER, Application, Target, read_application, variables
 from provision.catalog.lint import lint_together
 from provision.catalog.load import unknown_app
 from provision.catalog.model import Catalog, Input, Transport
+from provision.credentials import read_secret, write_secret
 from provision.errors import InvalidInput, Problem
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, InventoryHost
+from provision.ports import Listener, clashes, listeners
 from provision.settings import VARIABLES, Settings
-from provision.values import bracketed, found_text, seconds
+from provision.tls.model import FILES, OFF, Given, Tls, host_of, normal_name, scheme
+from provision.values import bracketed, found_text, local_address, seconds
 from provision.watched_influxdb import with_influxdb, without_influxdb
 
 # It becomes a directory's name and a tag's value.
-HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
+HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,254}")
+# It becomes part of URLs.
+_REACHED_AT = re.compile(r"[A-Za-z0-9_.:-]+")
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,16 @@ class Host:
         """Whether an application pushes to a Pushgateway on this host."""
         return any(application.pushgateway for application in self.applications)
 
+    @property
+    def listeners(self) -> list[Listener]:
+        """Where the services of this host listen."""
+        return listeners(
+            self.settings,
+            monitor=self.monitor,
+            transports=self.transports,
+            pushgateway=self.pushgateway,
+        )
+
 
 @dataclass(frozen=True)
 class Site:
@@ -66,6 +83,7 @@ class Site:
     hosts: tuple[Host, ...]
     influxdb_url: str
     grafana_url: str
+    tls: Tls = field(default_factory=Tls)
 
     @property
     def monitor(self) -> Host:
@@ -97,28 +115,27 @@ class Site:
         """How long InfluxDB keeps a point; 0 for ever."""
         return int(seconds(self.monitor.settings.influxdb_retention))
 
-    @property
-    def write_secret(self) -> str:
-        """The name of the secret with which Telegraf writes."""
-        return influxdb_secret("write", self.monitor.settings.influxdb_engine)
+    def write_secret(self, host: Host) -> str:
+        """The name of the secret with which a host's Telegraf writes."""
+        return write_secret(host.name, self.monitor.settings.influxdb_engine)
 
     @property
     def read_secret(self) -> str:
         """The name of the secret with which Grafana reads."""
-        return influxdb_secret("read", self.monitor.settings.influxdb_engine)
+        return read_secret(self.monitor.settings.influxdb_engine)
 
     @property
     def generated_secrets(self) -> tuple[str, ...]:
-        """The secrets that are made here; InfluxDB 2 makes its tokens for reading and writing."""
-        monitor = self.monitor.settings
-        names = ["influxdb_admin_password"]
-        if monitor.influxdb_engine == 2:
-            names += ["influxdb_operator_token"]
-        else:
-            names += [self.read_secret, self.write_secret]
-        if monitor.grafana_enabled:
-            names += ["grafana_admin_password", "grafana_secret_key"]
-        return tuple(names)
+        """The secrets that are made here; those that let read or write are made with InfluxDB."""
+        grafana = ("grafana_admin_password", "grafana_secret_key")
+        return (*self.database_secrets, *(grafana if self.monitor.settings.grafana_enabled else ()))
+
+    @property
+    def database_secrets(self) -> tuple[str, ...]:
+        """The secrets that are made here with which InfluxDB is set up and worked on."""
+        operator = ("influxdb_operator_token",)
+        engine = self.monitor.settings.influxdb_engine
+        return ("influxdb_admin_password", *(operator if engine == 2 else ()))
 
     @property
     def given_secrets(self) -> tuple[str, ...]:
@@ -143,11 +160,6 @@ def _merged(catalogs: Sequence[Catalog]) -> Catalog:
             for name in first.settings.values()
         }
     )
-
-
-def influxdb_secret(access: str, engine: int) -> str:
-    """The name of the secret that lets read or write: a token of InfluxDB 2, a password of 1."""
-    return f"influxdb_{access}_{'token' if engine == 2 else 'password'}"
 
 
 def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
@@ -191,6 +203,8 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
         if settings:
             host = Host(entry.name, entry in monitors, worker, settings, tuple(applications))
             hosts.append(host)
+            problems += _clashes(host, file)
+            problems += _open_to_all(host, file)
         if worker and settings and not settings.apps:
             problems.append(
                 Problem(
@@ -202,11 +216,16 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
             )
     if len(monitors) != 1:
         problems.append(_one_monitor(file, monitors, ours))
+    problems += [found for entry in monitors for found in _no_address(entry, file)]
     if problems:
         raise InvalidInput(problems)
     monitor = next(host for host in hosts if host.monitor)
     influxdb_url = _influxdb_url(monitor, monitors[0], hosts, file)
-    return Site(tuple(hosts), influxdb_url, _grafana_url(monitor, monitors[0]))
+    grafana_url = _grafana_url(monitor, monitors[0])
+    if problems := _plain_urls(monitor, influxdb_url, grafana_url, file):
+        raise InvalidInput(problems)
+    tls = _tls(monitor, monitors[0], influxdb_url, grafana_url, inventory.directory)
+    return Site(tuple(hosts), influxdb_url, grafana_url, tls)
 
 
 def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settings | None:
@@ -224,6 +243,16 @@ def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settin
         return None
 
 
+def _open_to_all(host: Host, file: str) -> list[Problem]:
+    """Listeners that other hosts reach, of which nobody has said who may send."""
+    every = listening.listeners(host.settings, host.transports, host.pushgateway)
+    return [
+        Problem(file, f"{host.name}: {each.variable}", *wrong)
+        for each in every
+        if (wrong := listening.unsaid(each))
+    ]
+
+
 def _unknown_contact_apps(
     host: InventoryHost, settings: Settings | None, catalogs: Mapping[str, Catalog], file: str
 ) -> list[Problem]:
@@ -233,6 +262,20 @@ def _unknown_contact_apps(
         for name, contact in (settings.grafana_contacts if settings else {}).items()
         for app in contact.apps
         if app not in catalogs
+    ]
+
+
+def _clashes(host: Host, file: str) -> list[Problem]:
+    """Services of a host that would listen on the same port."""
+    return [
+        Problem(
+            file,
+            f"{host.name}: {one.variable}",
+            f"{one.protocol} port {one.port} of {one.service} is {other.service}'s as well"
+            + (f" ({other.variable})" if other.variable else ""),
+            "give one of them another port",
+        )
+        for one, other in clashes(host.listeners)
     ]
 
 
@@ -286,11 +329,20 @@ def _address(entry: InventoryHost) -> str:
     return str(entry.variables.get("ansible_host") or entry.name)
 
 
+def _no_address(entry: InventoryHost, file: str) -> list[Problem]:
+    """What is wrong with where the monitoring host is reached: others are told of it in URLs."""
+    if _REACHED_AT.fullmatch(_address(entry)) or not HOST_NAME.fullmatch(entry.name):
+        return []
+    what = f"not an address, nor the name of a host (found {found_text(_address(entry))})"
+    return [Problem(file, f"{entry.name}: ansible_host", what)]
+
+
 def _grafana_url(monitor: Host, entry: InventoryHost) -> str:
     """Where Grafana is reached: the setting, or the monitoring host's address."""
     if monitor.settings.grafana_url:
         return monitor.settings.grafana_url.rstrip("/")
-    return f"http://{bracketed(_address(entry))}:{monitor.settings.grafana_port}"
+    begin = scheme(monitor.settings.tls)
+    return f"{begin}://{bracketed(_address(entry))}:{monitor.settings.grafana_port}"
 
 
 def _influxdb_url(monitor: Host, entry: InventoryHost, hosts: Sequence[Host], file: str) -> str:
@@ -312,4 +364,46 @@ def _influxdb_url(monitor: Host, entry: InventoryHost, hosts: Sequence[Host], fi
                 )
             ]
         )
-    return f"http://{bracketed(address)}:{monitor.settings.influxdb_port}"
+    begin = scheme(monitor.settings.tls)
+    return f"{begin}://{bracketed(address)}:{monitor.settings.influxdb_port}"
+
+
+def _plain_urls(monitor: Host, influxdb_url: str, grafana_url: str, file: str) -> list[Problem]:
+    """URLs that do without the TLS that the site sets."""
+    if monitor.settings.tls == OFF:
+        return []
+    urls = {"influxdb_url": influxdb_url, "grafana_url": grafana_url}
+    what = f"begins with http://, and tls is {monitor.settings.tls}"
+    return [
+        Problem(file, f"{monitor.name}: {name}", what, "let it begin with https://")
+        for name, url in urls.items()
+        if url.startswith("http://")
+    ]
+
+
+def _tls(
+    monitor: Host, entry: InventoryHost, influxdb_url: str, grafana_url: str, directory: Path
+) -> Tls:
+    """How the services are known; the certificates are read or made later (provision.tls)."""
+    settings = monitor.settings
+    if settings.tls == OFF:
+        return Tls()
+    influxdb, grafana = host_of(influxdb_url), host_of(grafana_url)
+    local = [local_address(each) for each in (settings.influxdb_address, settings.grafana_address)]
+    every = (monitor.name, _address(entry), influxdb, grafana, *local)
+    names = [normal_name(name) for name in (*every, "localhost", "127.0.0.1", "::1")]
+    given = None
+    if settings.tls == FILES:
+        assert settings.tls_certificate and settings.tls_key
+        given = Given(
+            directory / Path(settings.tls_certificate).expanduser(),
+            directory / Path(settings.tls_key).expanduser(),
+            directory / Path(settings.tls_ca).expanduser() if settings.tls_ca else None,
+        )
+    return Tls(
+        mode=settings.tls,
+        influxdb=influxdb,
+        grafana=grafana if settings.grafana_enabled else "",
+        names=tuple(dict.fromkeys(names)),
+        given=given,
+    )

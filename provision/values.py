@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +36,11 @@ def listed(value: Any) -> Any:
     )
 
 
+def off_as_word(value: Any) -> Any:
+    """`off`, which YAML reads as false, as the word that it was; anything else as it is."""
+    return "off" if value is False else value
+
+
 def check_address(value: Any) -> str:
     """An IP address to listen on, or the empty text for all; ValueError for another."""
     text = str(value)
@@ -43,10 +49,36 @@ def check_address(value: Any) -> str:
     return text
 
 
+def check_network(value: Any) -> str:
+    """A network such as 10.0.0.0/8 or fd00::/8, or one address; ValueError for another text."""
+    return str(ipaddress.ip_network(str(value)))
+
+
 def check_duration(value: Any) -> str:
     """A duration, or ValueError."""
     seconds(str(value))
     return str(value)
+
+
+# Telegraf, InfluxDB and Grafana count a time in nanoseconds, in 64 bits: 292 years.
+_LONGEST = 100 * 365 * 86400
+
+
+def at_least(least: str, *, or_none: bool = False) -> Callable[[Any], str]:
+    """A check of a duration that is not below least, nor longer than 100 years (ValueError).
+
+    or_none also allows 0, where that has a meaning of its own.
+    """
+
+    def check(value: Any) -> str:
+        text = check_duration(value)
+        if not (or_none and seconds(text) == 0) and seconds(text) < seconds(least):
+            raise ValueError(f"at least {least}" + (", or 0s for ever" if or_none else ""))
+        if seconds(text) > _LONGEST:
+            raise ValueError("at most 100 years (36500d)")
+        return text
+
+    return check
 
 
 def check_url(value: Any) -> str:
@@ -98,8 +130,8 @@ def bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def local_url(address: str, port: int) -> str:
+def local_url(address: str, port: int, scheme: str = "http") -> str:
     """Where a service that listens on an address (empty: all) is reached on its own host."""
     # What listens on all of IPv6 listens on IPv4 as well.
     host = "127.0.0.1" if address == "::" else local_address(address)
-    return f"http://{bracketed(host)}:{port}"
+    return f"{scheme}://{bracketed(host)}:{port}"

@@ -1,8 +1,7 @@
-"""A run as a person sees it: who is at what for how long, then what came of it."""
+"""A run as a person sees it while it goes on: who is at what, and for how long."""
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,8 +11,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from provision.ansible import Diff, HostResult, RunResult
-from provision.output import err, out, shown
+from provision.output import err, shown
 
 # More hosts than lines: those that are at work are shown, up to this many.
 MOST_LINES = 12
@@ -56,8 +54,24 @@ class RunView:
             visible = event["status"] in {"changed", "failed", "unreachable"}
             if visible and not self._live and not self._quiet and "differences" not in event:
                 err.print(f"{shown(host)}: {shown(event.get('task', ''))}: {event['status']}")
+            self._at.pop(host, None)
+        elif kind == "quiet" and not self._live and not self._quiet:
+            err.print(f"waiting for {', '.join(map(shown, self._waiting()))}")
+        elif kind == "waiting":
+            host, why = str(event["host"]), f"waits: {event['waiting']}"
+            told = self._at.get(host, ("", 0.0))[0]
+            if told != why:
+                self._at[host] = (why, time.monotonic())
+            if not self._live and not self._quiet:
+                err.print(f"{shown(host)}: {shown(why)}")
         elif kind == "stats":
             self._at.clear()
+
+    def _waiting(self) -> list[str]:
+        now = time.monotonic()
+        at = sorted(self._at.items())
+        found = [f"{host} ({task}, {now - since:.0f} s)" for host, (task, since) in at[:MOST_LINES]]
+        return [*found, *([f"{len(at) - MOST_LINES} more"] if len(at) > MOST_LINES else [])]
 
     def _lines(self) -> Group:
         now = time.monotonic()
@@ -70,52 +84,3 @@ class RunView:
         if hidden > 0:
             lines.append(Text(f"and {hidden} more hosts"))
         return Group(*lines)
-
-
-def show_result(result: RunResult, *, check: bool, diff: bool, seconds: float) -> None:
-    """What a run did, host by host, and what to do about what failed."""
-    for name in sorted(result.hosts):
-        host = result.hosts[name]
-        out.print(f"[bold]{shown(name)}[/bold]  {_verdict(host, check=check)}")
-        for difference in host.differences:
-            why = f" ({difference.why})" if difference.why else ""
-            out.print(
-                f"  {shown(difference.action)} {difference.kind} {shown(difference.name + why)}"
-            )
-        if diff:
-            for entry in host.diffs:
-                show_diff(entry)
-        if host.failed:
-            out.print(f"  [red]{shown(host.failed)}[/red]")
-            if host.remedy:
-                out.print(f"  [yellow]remedy:[/yellow] {shown(host.remedy)}")
-    out.print(_summary(result, check=check, seconds=seconds))
-
-
-def show_diff(entry: Diff) -> None:
-    """A unified diff, coloured on a terminal."""
-    lines = difflib.unified_diff(
-        entry.before.splitlines(), entry.after.splitlines(), entry.header, entry.header, lineterm=""
-    )
-    for line in lines:
-        colour = {"+": "green", "-": "red"}.get(line[:1])
-        out.print(f"  [{colour}]{shown(line)}[/{colour}]" if colour else f"  {shown(line)}")
-
-
-def _verdict(host: HostResult, *, check: bool) -> str:
-    if host.unreachable:
-        return "[red]cannot be reached[/red]"
-    if host.failed:
-        return "[red]failed[/red]"
-    if not host.differences and not host.changed:
-        return "[green]as it should be[/green]"
-    return "[yellow]would change[/yellow]" if check else "[yellow]changed[/yellow]"
-
-
-def _summary(result: RunResult, *, check: bool, seconds: float) -> str:
-    hosts = result.hosts.values()
-    changed = sum(bool(host.differences or host.changed) and not host.failed for host in hosts)
-    failed = sum(bool(host.failed) for host in hosts)
-    word = "would change" if check else "changed"
-    count = f"{len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}"
-    return f"{count}, {changed} {word}, {failed} failed, {seconds:.1f} s"

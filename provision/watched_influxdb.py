@@ -10,6 +10,7 @@ from provision.catalog.model import Catalog, Input
 from provision.errors import Problem
 from provision.inventory import WORKERS_GROUP, InventoryHost
 from provision.settings import Settings
+from provision.tls.model import scheme
 from provision.values import local_url
 
 TARGETS = "influxdb_targets"
@@ -21,7 +22,7 @@ def with_influxdb(
     """The host's variables; InfluxDB is fetched where it listens, unless they say where."""
     if _said(catalog, host) or host not in monitors:
         return host.variables
-    here = local_url(settings.influxdb_address, settings.influxdb_port)
+    here = local_url(settings.influxdb_address, settings.influxdb_port, scheme(settings.tls))
     return {**host.variables, TARGETS: [here]}
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from provision.ansible import (
     Difference,
     RunResult,
+    not_ended,
     playbook_command,
     playbook_environment,
     run_playbook,
@@ -121,3 +123,57 @@ def test_events_come_from_a_real_run(
     assert "stats" in events
     assert made.status == 2
     assert "none" in (made.hosts["m"].failed or "")
+
+
+def test_a_host_that_is_lost_amid_its_work_is_told_at_what() -> None:
+    gone = {"event": "result", "host": "w1", "status": "unreachable", "task": "Start", "msg": "x"}
+    said = result(compared("w1", MISSING), gone).hosts["w1"].failed or ""
+    assert "lost in the middle of its work (Start)" in said
+    assert result(gone).hosts["w1"].failed == "x"
+
+
+def test_a_run_that_was_killed_leaves_no_host_for_finished() -> None:
+    made = result(compared("w1"), {"event": "result", "host": "w2", "status": "failed", "msg": "m"})
+    made.status = -9
+    not_ended(made, ["w1", "w2", "w3"])
+    assert made.hosts["w2"].failed == "m"
+    for name in ("w1", "w3"):
+        assert "killed (SIGKILL) before" in (made.hosts[name].failed or "")
+        assert "run again" in (made.hosts[name].remedy or "")
+    assert not result(compared("w1")).ended
+    assert result({"event": "stats", "hosts": {}}).ended
+
+
+def test_a_run_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    """prctl(2) in the callback: killed as by an out-of-memory killer, which nothing can catch."""
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text("all: {hosts: {m: {ansible_connection: local}}}\n")
+    playbook = tmp_path / "wait.yml"
+    waiting = "- {hosts: all, gather_facts: false, tasks: [{command: sleep 300}]}\n"
+    playbook.write_text(waiting)
+    (tmp_path / "secrets.yml").write_text("{}")
+    program = f"""
+import sys
+import time
+from pathlib import Path
+from provision import ansible
+ansible.run_playbook({str(playbook)!r}, ["-i", {str(inventory)!r}], {{}},
+    secrets=Path({str(tmp_path / "secrets.yml")!r}),
+    on_event=lambda event: print(event["event"], flush=True))
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != "host_task\n":
+            assert process.poll() is None
+        children = subprocess.run(
+            ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True
+        ).stdout.split()
+        process.kill()
+    deadline = time.monotonic() + 60
+    for child in children:
+        status = Path(f"/proc/{child}/stat")
+        while status.exists() and status.read_text().rpartition(")")[2].split()[0] not in "ZX":
+            assert time.monotonic() < deadline, "it goes on unseen"
+            time.sleep(0.05)

@@ -37,7 +37,7 @@ def test_render_keeps_to_the_limit(tmp_path: Path) -> None:
 
 
 def test_errors_are_told_with_a_remedy_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["up", "-i", "none.yml"]) == 1
+    assert run(["up", "--yes", "-i", "none.yml"]) == 1
     told = capsys.readouterr().err
     assert told.startswith("error: ")
     assert "none.yml: there is no such inventory" in told
@@ -50,7 +50,7 @@ def test_an_unknown_application_lists_the_known_ones(capsys: pytest.CaptureFixtu
         "known are dataclay, django-clickhouse, host, influxdb, pipeline, realm"
         in capsys.readouterr().err
     )
-    arguments = ["worker", "w1", "--monitor", "m", "--app", "relm"]
+    arguments = ["worker", "-y", "w1", "--monitor", "m", "--app", "relm"]
     assert run(arguments) == 1
     assert "did you mean 'realm'" in capsys.readouterr().err
 
@@ -79,7 +79,7 @@ def test_a_wrong_command_line_is_exit_2(arguments: list[str]) -> None:
 
 def test_a_host_that_is_not_in_the_inventory_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     Path("inventory.yml").write_text(INVENTORY)
-    assert run(["worker", "w9.example.com"]) == 1
+    assert run(["worker", "--yes", "w9.example.com"]) == 1
     told = capsys.readouterr().err
     assert "w9.example.com: not in workers of" in told
     assert "w1.example.com, w2.example.com" in told
@@ -87,7 +87,7 @@ def test_a_host_that_is_not_in_the_inventory_is_named(capsys: pytest.CaptureFixt
 
 def test_a_limit_that_leaves_nobody_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     Path("inventory.yml").write_text(INVENTORY)
-    assert run(["worker", "-l", "monitor"]) == 1
+    assert run(["worker", "--yes", "-l", "monitor"]) == 1
     assert "no host is left" in capsys.readouterr().err
 
 
@@ -123,8 +123,8 @@ def test_a_worker_is_not_given_a_password_that_nobody_knows(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     Path("inventory.yml").write_text(INVENTORY)
-    for engine, name in ((1, "influxdb_write_password"), (2, "influxdb_write_token")):
-        assert run(["worker", "-e", f"influxdb_engine={engine}"]) == 1
+    for engine, name in ((1, "influxdb_write_password_"), (2, "influxdb_write_token_")):
+        assert run(["worker", "-y", "-e", f"influxdb_engine={engine}"]) == 1
         told = capsys.readouterr().err
         assert f"secrets.yml: no {name}" in told
         assert "provision monitor-server" in told

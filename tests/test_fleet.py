@@ -172,11 +172,32 @@ def test_a_check_keeps_no_secrets_that_it_made(fleet_of: Make, run: Ran, tmp_pat
 def test_only_the_hosts_that_are_named_have_files_and_are_worked_on(
     fleet_of: Make, run: Ran, tmp_path: Path
 ) -> None:
-    secrets = {"influxdb_write_token": "x", "influxdb_admin_password": "x" * 43}
+    secrets = {"influxdb_write_token_w1": "x", "influxdb_admin_password": "x" * 43}
     write_secrets(tmp_path / "secrets.yml", secrets)
     fleet = fleet_of(LOCAL, "-l", "w1,m")
     result = run(fleet, targets="workers", hosts=["w1"], there="w1")
     assert (result.ok, sorted(result.hosts)) == (True, ["w1"]), result.output
+
+
+def test_a_worker_that_influxdb_does_not_know_is_made_known_there(
+    fleet_of: Make, run: Ran, tmp_path: Path
+) -> None:
+    """On the monitoring host, of which nothing else is wanted; and only once."""
+    secrets = dict.fromkeys(("influxdb_operator_token", "influxdb_admin_password"), "x" * 43)
+    write_secrets(tmp_path / "secrets.yml", secrets)
+    other = (
+        "          - (rendered.state | map(attribute='role') | list == ['influxdb'])"
+        " == ('files' not in rendered)\n"
+    )
+    play = PLAY.replace("      vars:\n", other + "      vars:\n")
+    fleet = fleet_of(LOCAL)
+    result = run(fleet, play, targets="workers", hosts=["w1"], there="m w1")
+    assert (result.ok, sorted(result.hosts)) == (True, ["m", "w1"]), result.output
+    write_secrets(tmp_path / "secrets.yml", {**secrets, "influxdb_write_token_w1": "x"})
+    result = run(fleet, targets="workers", hosts=["w1"], there="w1")
+    assert (result.ok, sorted(result.hosts)) == (True, ["w1"]), result.output
+    with pytest.raises(ProvisionError, match="no influxdb_write_token_w2, with which Telegraf"):
+        run(fleet_of(LOCAL, "-l", "w2"), targets="workers")
 
 
 def test_a_run_that_fails_as_a_whole_says_what_ansible_said(fleet_of: Make, run: Ran) -> None:
@@ -213,7 +234,7 @@ def test_a_host_that_is_not_meant_is_told_before_anything_runs(
 def test_workers_alone_need_what_lets_telegraf_write(
     fleet_of: Make, run: Ran, tmp_path: Path
 ) -> None:
-    with pytest.raises(ProvisionError, match="no influxdb_write_token, with which Telegraf"):
+    with pytest.raises(ProvisionError, match="no influxdb_write_token_w1, with which Telegraf"):
         run(fleet_of(LOCAL), targets="workers")
     assert not (tmp_path / "secrets.yml").exists()
 

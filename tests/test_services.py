@@ -28,7 +28,7 @@ def settings(**given: object) -> str:
 
 @pytest.mark.parametrize(
     ("engine", "header"),
-    [(2, "Token the-read-token"), (1, "Basic Z3JhZmFuYTp0aGUtcmVhZC1wYXNzd29yZA==")],
+    [(2, "Token the-read-token"), (1, "Basic Z3JhZmFuYS0yMzA5NTcxNDp0aGUtcmVhZC1wYXNzd29yZA==")],
 )
 def test_the_database_is_asked_with_the_right_to_read(
     fleet_of: Make, tmp_path: Path, engine: int, header: str

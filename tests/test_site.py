@@ -50,6 +50,33 @@ def test_every_error_is_told_at_once_with_file_host_and_key(fleet_of: Make) -> N
     assert any(p.startswith("w3: apps: no application for this worker") for p in found)
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("telegraf_interval=0s", "at least 1s (found '0s')"),
+        ("influxdb_retention=59m", "at least 1h, or 0s for ever (found '59m')"),
+        ("influxdb_retention=99999d", "at most 100 years"),
+        ("grafana_alert_group_interval=0s", "at least 1s"),
+        ("grafana_alert_repeat_interval=0s", "at least 1s"),
+        ("telegraf_statsd_gauge_ttl=99999w", "at most 100 years"),
+        ("influxdb_port=0", "greater than or equal to 1"),
+        ("grafana_port=65536", "less than or equal to 65535"),
+        ("telegraf_statsd_tcp_connections=0", "greater than or equal to 1"),
+    ],
+)
+def test_a_bound_is_told_with_variable_and_host(fleet_of: Make, option: str, said: str) -> None:
+    found = problems(fleet_of, INVENTORY, "-e", option)
+    assert found[0].startswith(f"monitor.example.com: {option.partition('=')[0]}: ")
+    assert said in found[0]
+
+
+@pytest.mark.parametrize(
+    "option", ["influxdb_retention=0s", "influxdb_retention=1h", "telegraf_interval=1s"]
+)
+def test_the_bounds_themselves_are_allowed(fleet_of: Make, option: str) -> None:
+    assert fleet_of(INVENTORY, "-e", option)
+
+
 def test_a_password_in_a_url_is_refused_and_not_repeated(fleet_of: Make) -> None:
     text = INVENTORY + "all: {vars: {influxdb_url: 'http://admin:hunter2@192.0.2.1:8086'}}\n"
     found = problems(fleet_of, text)
@@ -120,18 +147,20 @@ def test_what_a_host_listens_for_and_fetches_is_what_its_applications_need(
 @pytest.mark.parametrize(
     ("engine", "read", "write", "made"),
     [
-        (2, "influxdb_read_token", "influxdb_write_token", "influxdb_operator_token"),
-        (1, "influxdb_read_password", "influxdb_write_password", "influxdb_read_password"),
+        (2, "influxdb_read_token", "influxdb_write_token_", "influxdb_operator_token"),
+        (1, "influxdb_read_password", "influxdb_write_password_", "influxdb_admin_password"),
     ],
 )
 def test_the_secrets_that_are_made_here_are_those_of_the_engine(
     fleet_of: Make, engine: int, read: str, write: str, made: str
 ) -> None:
     site = fleet_of(INVENTORY, "-e", f"influxdb_engine={engine}").site
-    assert (site.read_secret, site.write_secret) == (read, write)
+    names = [site.write_secret(host) for host in site.workers]
+    assert site.read_secret == read
+    assert len(set(names)) == len(names) and all(name.startswith(write) for name in names)
     assert made in site.generated_secrets
-    # InfluxDB 2 makes its tokens itself.
-    assert (write in site.generated_secrets) is (engine == 1)
+    # What lets read or write is made with InfluxDB.
+    assert not {read, *names} & set(site.generated_secrets)
     assert "grafana_admin_password" in site.generated_secrets
     site = fleet_of(INVENTORY, "-e", "grafana_enabled=false").site
     assert not any(name.startswith("grafana") for name in site.generated_secrets)

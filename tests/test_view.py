@@ -8,8 +8,7 @@ import pytest
 from rich.console import Console
 
 from provision import view
-from provision.ansible import Diff, Difference, HostResult, RunResult
-from provision.view import MOST_LINES, RunView, show_diff, show_result
+from provision.view import MOST_LINES, RunView
 
 
 def event(host: str, **values: Any) -> Mapping[str, Any]:
@@ -116,92 +115,8 @@ def test_events_of_other_kinds_break_nothing(terminal: Console) -> None:
     shown.end()
 
 
-FILE = Difference("telegraf", "file", "/etc/[x]", "change", "by hand")
-PACKAGE = Difference("telegraf", "package", "telegraf", "install", "")
-RESULT = RunResult(
-    {
-        "w2": HostResult(differences=[FILE, PACKAGE]),
-        "w1": HostResult(),
-        "w3": HostResult(failed="telegraf is not up", remedy="see its journal"),
-        "w4": HostResult(failed="no route", unreachable=True),
-    },
-    2,
-    "",
-)
-
-
-def told(capsys: pytest.CaptureFixture[str], result: RunResult, **options: bool) -> list[str]:
-    show_result(result, **{"check": False, "diff": False, **options}, seconds=1.25)
-    return capsys.readouterr().out.splitlines()
-
-
-def test_a_result_is_told_host_by_host_with_what_helps(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(capsys, RESULT) == [
-        "w1  as it should be",
-        "w2  changed",
-        "  change file /etc/[x] (by hand)",
-        "  install package telegraf",
-        "w3  failed",
-        "  telegraf is not up",
-        "  remedy: see its journal",
-        "w4  cannot be reached",
-        "  no route",
-        "4 hosts, 1 changed, 2 failed, 1.2 s",
-    ]
-
-
-def test_a_check_says_what_would_be(capsys: pytest.CaptureFixture[str]) -> None:
-    found = told(capsys, RESULT, check=True)
-    assert "w2  would change" in found
-    assert found[-1] == "4 hosts, 1 would change, 2 failed, 1.2 s"
-
-
-def test_a_task_that_changed_something_counts_without_a_difference(
+def test_who_is_waited_for_is_told_where_nobody_sees_it_live(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    found = told(capsys, RunResult({"w1": HostResult(changed=1)}, 0, ""))
-    assert found == ["w1  changed", "1 host, 1 changed, 0 failed, 1.2 s"]
-
-
-def test_a_host_that_failed_after_a_change_is_counted_once(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    host = HostResult(differences=[FILE], changed=1, failed="x")
-    assert told(capsys, RunResult({"w1": host}, 2, ""))[-1] == (
-        "1 host, 0 changed, 1 failed, 1.2 s"
-    )
-
-
-def test_differences_of_files_are_shown_where_they_are_asked_for(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    host = HostResult(diffs=[Diff("/etc/x", "a\nb\n", "a\n[bold]c\n")])
-    result = RunResult({"w1": host}, 0, "")
-    assert told(capsys, result, diff=True)[1:-1] == [
-        "  --- /etc/x",
-        "  +++ /etc/x",
-        "  @@ -1,2 +1,2 @@",
-        "   a",
-        "  -b",
-        "  +[bold]c",
-    ]
-    assert len(told(capsys, result, diff=False)) == 2
-
-
-def test_a_diff_of_equal_texts_is_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    show_diff(Diff("x", "a\n", "a\n"))
-    assert capsys.readouterr().out == ""
-
-
-def test_on_a_terminal_what_comes_is_green_and_what_goes_is_red(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    console = Console(force_terminal=True, color_system="standard", width=100)
-    monkeypatch.setattr(view, "out", console)
-    with console.capture() as capture:
-        show_diff(Diff("x", "a\nb\n", "a\nc\n"))
-    lines = capture.get().splitlines()
-    assert [
-        line for line in lines if "\x1b[32m+c\x1b[0m" in line or "\x1b[31m-b\x1b[0m" in line
-    ] == (lines[-2:])
-    assert lines[-3] == "   a"
+    events = [task("w1", "Install"), task("w2", "Install"), event("w2"), {"event": "quiet"}]
+    assert "waiting for w1 (Install, 0 s)" in said(capsys, *events)

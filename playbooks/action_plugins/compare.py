@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comparing import actions, preflight, report, script, wanted
+from comparing import (
+    actions,
+    contents,
+    effects,
+    logins,
+    operators,
+    preflight,
+    report,
+    script,
+    standing,
+    wanted,
+)
 from comparing import differences as comparison
 from comparing.manifest import Manifest, ManifestError
 
-from ansible.module_utils.provision import state  # isort: skip
+from ansible.module_utils.provision import lease, state  # isort: skip
 
 
 SOURCES = "/etc/apt/sources.list.d/"
@@ -22,14 +34,19 @@ SOURCES = "/etc/apt/sources.list.d/"
 class ActionModule(actions.ProvisionAction):
     """Compares, and refuses a host on which the work could not be done; changes nothing.
 
-    Arguments: minimum_free_mib, and group: that into which a host with work is put.
-    Result: changed, roles, differences, files (paths to place), awaiting (secrets not known yet),
-    wanted (what the roles need of the manifest, if there is work) and diff; on failure problem and
-    remedy.
+    Arguments: minimum_free_mib; group: that into which a host with work is put; standing: also give
+    what comparing.standing reads, and look no further.
+    Result: clock (by how many seconds the host's is ahead of this machine's at least, negative
+    where it is behind), changed, roles, differences, files (paths to place), awaiting (secrets not
+    known yet), owners (hosts of this run that may still use what is stale), turns_to_tls
+    (whether its Telegraf writes over HTTP, and shall over TLS), wanted (what the roles need of the
+    manifest, if there is work), plan and diff; on failure problem and remedy. plan is what else can
+    be told before the work: secrets (which files hold them), restarts (as differences) and, in
+    check mode or with diff, what comparing.contents says of files.
     """
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"minimum_free_mib", "group"})
+    _VALID_ARGS = frozenset({"minimum_free_mib", "group", "standing"})
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""
@@ -38,7 +55,7 @@ class ActionModule(actions.ProvisionAction):
         manifest = self.manifest(task_vars)
         secrets = self.secrets(task_vars)
         try:
-            files = wanted.wanted_files(manifest, secrets, self.fill)
+            files = wanted.wanted_files(manifest, secrets, self.fill, read=self.read)
         except ManifestError as error:
             raise actions.Refusal(error.message, error.remedy) from None
         self._check_secrets(manifest, secrets)
@@ -50,29 +67,47 @@ class ActionModule(actions.ProvisionAction):
                     for name in (*state.secret_names(entry), *state.optional_secret_names(entry))
                     if secrets.get(name)
                 },
+                "renew": self.renewed(task_vars),
             }
             for entry in manifest.state
         ]
-        seen = report.read(self._ask(script.compare_script(manifest, asked)))
+        more = standing.commands(manifest) if self._task.args.get("standing") else ()
+        before = time.time()
+        output = self._ask(script.compare_script(manifest, asked, more))
+        seen = report.read(output)
+        result["clock"] = ahead(seen.clock, before, time.time())
+        if more:
+            result["standing"] = standing.read(manifest, seen, output)
         try:
             found = comparison.differences(manifest, files, seen)
+            stale = comparison.stale(manifest, seen, task_vars["ansible_play_hosts_all"])
         except comparison.BlockingState as error:
-            raise actions.Refusal(error.problem, error.remedy) from None
+            return {**result, **actions.failure(error.problem, error.remedy)}
+        found = comparison.in_order([*found, *(difference for difference, _ in stale)])
         result.update(
             changed=bool(found),
             roles=comparison.roles_of(found),
             differences=[each.as_dict() for each in found],
             files=[each.name for each in found if each.kind == "file"],
+            turns_to_tls=False,
             awaiting=sorted({name for each in files for name in each.missing}),
+            owners=sorted({owner for _, owners in stale for owner in owners}),
+            stale=bool(stale),
+            plan={"secrets": contents.secret_files(manifest, files)},
         )
-        if found:
+        if found and not more:
             result["wanted"] = {
+                "operator": self._operator(seen, task_vars),
                 "services": [asdict(each) for each in manifest.services],
                 "packages": [asdict(each) for each in manifest.packages],
                 "repositories": [asdict(each) for each in manifest.repositories],
                 "unfinished": script.UNFINISHED,
+                "author": actions.author(),
                 "sources": [each.path for each in manifest.files if SOURCES in each.path],
             }
+            still = effects.polled({each.role for each in found}, task_vars)
+            restarted = effects.restarts(manifest, found, still)
+            result["plan"]["restarts"] = [each.as_dict() for each in restarted]
             self._before_change(manifest, files, seen, found, result)
             if self._task.args.get("group") and not self._task.check_mode:
                 # What group_by returns; a task of its own would cost every host that has no work.
@@ -89,16 +124,31 @@ class ActionModule(actions.ProvisionAction):
     ) -> None:
         """Look at what speaks against the work, and at the old texts if they are to be shown."""
         secret = {file.path for file in manifest.files if file.secret}
+        shown = self._task.diff or self._task.check_mode
         texts = [
             each.name
             for each in found
-            if self._task.diff and each.kind in ("file", "absent") and each.name not in secret
+            if shown and each.kind in ("file", "absent") and each.name not in secret
         ]
-        output = self._ask(script.preflight_script(preflight.wanted_ports(manifest), texts))
+        telegraf = next((each for each in files if each.file.path == logins.CONFIGURATION), None)
+        asked = [*texts, *([telegraf.file.path] if telegraf else [])]
+        output = self._ask(
+            script.preflight_script(
+                preflight.wanted_ports(manifest), asked, preflight.places(manifest, found)
+            )
+        )
         before = report.read_preflight(output)
+        old = {asked[index]: text for index, text in before.texts.items()}
+        if telegraf:
+            result["turns_to_tls"] = logins.turns_to_tls(
+                old.get(telegraf.file.path, ""), (telegraf.content or b"").decode("utf-8")
+            )
         if self._task.diff:
-            old = {texts[index]: text for index, text in before.texts.items()}
-            result["diff"] = comparison.diff_texts(found, files, old)
+            hidden = comparison.not_for_all(found, manifest, seen)
+            public = {path: text for path, text in old.items() if path not in hidden}
+            result["diff"] = comparison.diff_texts(found, files, public)
+        if shown:
+            result["plan"].update(contents.contents(manifest, found, files, old))
         against = preflight.problem(
             manifest,
             seen,
@@ -108,6 +158,18 @@ class ActionModule(actions.ProvisionAction):
         )
         if against:
             result.update(actions.failure(against.problem, against.remedy), changed=False)
+
+    def _operator(self, seen: report.Report, task_vars: dict[str, Any]) -> dict[str, str]:
+        """Whose run this is. Refuses where another operator's is at work on the host."""
+        command = self._templar.template(task_vars.get("provision_command") or "ansible-playbook")
+        mine = operators.mine(str(command))
+        held = seen.operator
+        if held and held["run"] != mine["run"] and not self._task.check_mode:
+            if not operators.is_over(held["run"]):
+                error = lease.told(dict(held))
+                raise actions.Refusal(error.message, error.remedy)
+            mine["over"] = held["run"]
+        return mine
 
     def _check_secrets(self, manifest: Manifest, secrets: dict[str, str]) -> None:
         names = [
@@ -124,9 +186,19 @@ class ActionModule(actions.ProvisionAction):
         done = self._low_level_execute_command("/bin/sh", in_data=text.encode("utf-8"))
         if done["rc"] != 0 or "@@ " not in done["stdout"]:
             said = (done["stderr"] or done["stdout"]).strip().splitlines()
+            remedy = "see that the user may become root with sudo (-K asks for its password)"
+            if said and "sudo" in said[-1] and "not found" in said[-1]:
+                remedy = "install sudo on it, or connect as root (-u root)"
             raise actions.Refusal(
                 "The host could not be looked at:"
                 f" {said[-1] if said else 'its shell printed nothing'}.",
-                "see that the user may become root with sudo (-K asks for its password)",
+                remedy,
             )
         return str(done["stdout"])
+
+
+def ahead(clock: int | None, before: float, after: float) -> int:
+    """By how many seconds a clock is ahead of ours, which said before and after it was asked."""
+    if clock is None:
+        return 0
+    return max(0, clock - int(after)) or min(0, clock - int(before))

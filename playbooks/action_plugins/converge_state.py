@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from comparing import actions, secrets_file, wanted
 
-from ansible.module_utils.provision import state  # isort: skip
+from ansible.module_utils.provision import influxdb1, rights, state  # isort: skip
 
 
 class ActionModule(actions.ProvisionAction):
     """Converges every state entry of a role. Arguments: role, patience (seconds).
 
-    Result: changed, converged (what was done), made (the names of new secrets) and concerned (the
-    hosts that were compared with a secret that is not the right one any more).
+    Result: changed, converged (what was done), made (the names of new secrets), concerned (the
+    hosts that were compared with a secret that is not the right one any more) and stale (whether
+    there is something to revoke).
     """
 
     _VALID_ARGS = frozenset({"role", "patience"})
@@ -26,7 +28,7 @@ class ActionModule(actions.ProvisionAction):
         """Run the task."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        result.update(changed=False, converged=[], made=[], concerned=[])
+        result.update(changed=False, converged=[], made=[], concerned=[], stale=False)
         role = self._task.args["role"]
         known = self.secrets(task_vars)
         for entry in self.manifest(task_vars).state:
@@ -35,11 +37,21 @@ class ActionModule(actions.ProvisionAction):
             missing = [name for name in state.secret_names(entry) if not known.get(name)]
             if missing:
                 raise actions.Refusal(*wanted.unknown_secret(missing))
-            made = self._converge(dict(entry), known, task_vars, result)
+            renew = self.renewed(task_vars)
+            if influxdb1.NEXT in state.optional_secret_names(entry) and influxdb1.ADMIN in renew:
+                # Kept before it is set: nobody but the one who has it could set another.
+                following = {influxdb1.NEXT: known.get(influxdb1.NEXT) or rights.new_secret()}
+                self._remember(following, task_vars)
+                known = {**known, **following}
+            made = self._converge(dict(entry), known, renew, task_vars, result)
             if result.get("failed"):
                 break
+            done = [influxdb1.NEXT] if influxdb1.ADMIN in made else []
+            if done:
+                # A module's answer hides what it was given as a secret.
+                made[influxdb1.ADMIN] = known[influxdb1.NEXT]
             if made:
-                self._remember(made, task_vars)
+                self._remember(made, task_vars, forget=done)
                 result["made"] += sorted(made)
         if result["made"]:
             result["concerned"] = self._concerned(result["made"], task_vars)
@@ -49,6 +61,7 @@ class ActionModule(actions.ProvisionAction):
         self,
         entry: dict[str, Any],
         known: dict[str, str],
+        renew: list[str],
         task_vars: dict[str, Any],
         result: dict[str, Any],
     ) -> dict[str, str]:
@@ -57,6 +70,9 @@ class ActionModule(actions.ProvisionAction):
             "entry": entry,
             "secrets": {name: known[name] for name in names if known.get(name)},
             "patience": self._task.args.get("patience", 60),
+            "renew": renew,
+            "author": actions.author(),
+            "operator": self.operator(task_vars),
         }
         # What the module prints holds the new tokens, and ssh's -vvv would show it.
         self._play_context.no_log = self._connection._play_context.no_log = True
@@ -71,14 +87,17 @@ class ActionModule(actions.ProvisionAction):
         result["converged"] += [
             {"role": entry["role"], "kind": "state", **each} for each in done.pop("differences", [])
         ]
+        result["stale"] = bool(result["stale"] or done.pop("stale", []))
         result["changed"] = bool(result["changed"] or done.pop("changed", False))
         result.update(done)
         return made
 
-    def _remember(self, made: dict[str, str], task_vars: dict[str, Any]) -> None:
+    def _remember(
+        self, made: dict[str, str], task_vars: dict[str, Any], *, forget: Sequence[str] = ()
+    ) -> None:
         path = self.secrets_path(task_vars)
         try:
-            secrets_file.remember(path, made, self._loader)
+            secrets_file.remember(path, made, self._loader, forget=forget)
         except OSError as error:
             raise actions.Refusal(
                 f"InfluxDB made tokens, but {path} can't be written: {error.strerror}.",
@@ -96,7 +115,7 @@ class ActionModule(actions.ProvisionAction):
             texts = (
                 manifest.source(file.path).read_text("utf-8")
                 for file in manifest.files
-                if file.secret
+                if file.secret and file.source is None
             )
             named = {name for text in texts for name in wanted.secrets_in(text)}
             if named & set(made) - set(compared["awaiting"]):

@@ -16,11 +16,11 @@ from ansible.module_utils.provision import swap  # isort: skip
 
 
 class ActionModule(actions.ProvisionAction):
-    """Places what the manifest names for a role. Arguments: role, and state, check and
-    keep of the module; login, with the paths of Telegraf's configuration and environment, to try
-    the credentials in them before they are placed."""
+    """Places what the manifest names for a role. Arguments: role, and state, check,
+    recheck and keep of the module; login, with the paths of Telegraf's configuration, environment
+    and folder of credentials, to try those before they are placed."""
 
-    _VALID_ARGS = frozenset({"role", "state", "check", "keep", "login"})
+    _VALID_ARGS = frozenset({"role", "state", "check", "recheck", "keep", "login"})
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""
@@ -32,13 +32,16 @@ class ActionModule(actions.ProvisionAction):
             "state": self._task.args.get("state", "placed"),
             "check": self._task.args.get("check") or None,
             "keep": self._task.args.get("keep", True),
+            "operator": self.operator(task_vars),
+            "recheck": self._task.args.get("recheck", False),
         }
         if manifest.services_of(role):
             arguments["unfinished"] = f"{script.UNFINISHED}/{role}"
         if arguments["state"] == "placed":
+            arguments["record"] = {**manifest.touched(), "role": role, "author": actions.author()}
             try:
                 files = wanted.wanted_files(
-                    manifest, self.secrets(task_vars), self.fill, roles=[role]
+                    manifest, self.secrets(task_vars), self.fill, roles=[role], read=self.read
                 )
             except ManifestError as error:
                 raise actions.Refusal(error.message, error.remedy) from None
@@ -58,10 +61,14 @@ class ActionModule(actions.ProvisionAction):
             login = self._task.args.get("login")
             if login:
                 texts = {each.file.path: (each.content or b"").decode("utf-8") for each in files}
-                arguments["credentials"] = login["environment"]
+                folder = login["credentials"] + "/"
+                held = {path: text for path, text in texts.items() if path.startswith(folder)}
+                arguments["credentials"] = [login["environment"], login["configuration"], *held]
                 arguments["logins"] = logins.logins(
                     texts.get(login["configuration"], ""),
                     swap.environment(texts.get(login["environment"], "")),
+                    {path.removeprefix(folder): text for path, text in held.items()},
+                    texts,
                 )
             arguments["directories"] = [
                 {

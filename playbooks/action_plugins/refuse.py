@@ -12,9 +12,10 @@ from comparing import actions
 
 
 class ActionModule(actions.ProvisionAction):
-    """Arguments: failed (the result of the failed task), restored and recovered (booleans)."""
+    """Arguments: failed (the result of the failed task), restored and recovered (booleans), and
+    version, of the package, if an old one is back."""
 
-    _VALID_ARGS = frozenset({"failed", "restored", "recovered"})
+    _VALID_ARGS = frozenset({"failed", "restored", "recovered", "version"})
     _requires_connection = False
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -24,9 +25,11 @@ class ActionModule(actions.ProvisionAction):
         failed = next((each for each in failed.get("results", ()) if each.get("failed")), failed)
         problem = str(failed.get("problem") or failed.get("msg"))
         if self._task.args["restored"]:
+            version = self._task.args.get("version")
+            problem += f" Version {version} and the" if version else " The"
             problem += (
-                " The old files are back, and the service works with them."
+                " old files are back, and the service works with them."
                 if self._task.args["recovered"]
-                else " The old files are back, but the service does not work with them either."
+                else " old files are back, but the service does not work with them either."
             )
         return actions.failure(problem, str(failed.get("remedy") or ""))

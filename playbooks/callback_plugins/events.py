@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from ansible.plugins.callback import CallbackBase
+from comparing import ending
 
 DOCUMENTATION = """
 name: events
@@ -15,11 +20,15 @@ type: aggregate
 short_description: Writes one JSON object for each event of a run
 description:
   - Writes to the file named by the environment variable E(PROVISION_EVENTS); without it, nothing.
-  - The objects have C(event), which is C(play), C(task), C(result), C(host_task) or C(stats).
+  - The objects have C(event), which is C(play), C(task), C(result), C(host_task), C(waiting)
+    or C(stats).
 """
 
 #: What of a result is told; anything else of it stays in Ansible.
-_KEYS = ("msg", "problem", "remedy", "differences", "diff", "roles", "made", "awaiting")
+_KEYS = (
+    *("msg", "problem", "remedy", "differences", "diff", "roles", "made", "awaiting"),
+    *("plan", "stays", "standing", "clock"),
+)
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
@@ -39,6 +48,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if not path:
             self.disabled = True
             return
+        parent = os.environ.get("PROVISION_PARENT", "")
+        if parent.isdigit():
+            # Else a run would go on unseen when the command is killed.
+            ending.end_with(int(parent))
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._file = os.fdopen(descriptor, "w", encoding="utf-8")
@@ -100,6 +113,12 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         """An item of a loop has failed; the loop's own failure says nothing more."""
         self._items_told.add(self._key(result))
         self._result(result, "ignored" if result.task.ignore_errors else "failed")
+
+    def v2_runner_retry(self, result: Any) -> None:
+        """A task waits for something, and says for what."""
+        waiting = result.result.get("waiting")
+        if waiting and not result.result.get("_ansible_no_log"):
+            self._tell("waiting", host=result.host.get_name(), waiting=str(waiting))
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """A task has failed."""

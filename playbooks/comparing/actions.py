@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import getpass
+import importlib.metadata
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.parsing.vault import is_encrypted
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
-from comparing import secrets_file
+from comparing import ending, secrets_file
 from comparing.manifest import Manifest, ManifestError, load
 
 #: The group of hosts on which this run had secrets made (the secrets are never in a variable).
 MADE_SECRETS = "provision_made_secrets"
+#: The hosts that may still use what is stale: it is revoked once they work with what is new.
+OWNERS = "provision_owners"
 
 
 class Refusal(AnsibleActionFail):  # type: ignore[misc]
@@ -25,6 +31,19 @@ class Refusal(AnsibleActionFail):  # type: ignore[misc]
         super().__init__(message, result=failure(problem, remedy))
 
 
+def author() -> dict[str, str]:
+    """Who changes a host, and with which version of provision, for the record that it keeps."""
+    try:
+        version = importlib.metadata.version("provision")
+    except importlib.metadata.PackageNotFoundError:
+        version = ""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name
+        user = "unknown"
+    return {"by": f"{user}@{socket.gethostname()}", "version": version}
+
+
 def failure(problem: str, remedy: str) -> dict[str, Any]:
     """The result of a task that fails with problem; remedy is a sentence without its full stop."""
     message = f"{problem} Remedy: {remedy}." if remedy else problem
@@ -32,7 +51,13 @@ def failure(problem: str, remedy: str) -> dict[str, Any]:
 
 
 class ProvisionAction(ActionBase):  # type: ignore[misc]
-    """An action plugin that knows the rendered tree and the secrets."""
+    """An action plugin that knows the rendered tree and the secrets, and ends with Ansible."""
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Begin the task; what it did is added to the result."""
+        ending.end_with_ansible()
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        return result
 
     def manifest(self, task_vars: Mapping[str, Any]) -> Manifest:
         """The manifest of the host of this task."""
@@ -50,6 +75,11 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
         except ManifestError as error:
             raise Refusal(error.message, error.remedy) from None
 
+    def operator(self, task_vars: Mapping[str, Any]) -> dict[str, str] | None:
+        """Whose run this is, as the comparison said; None where nothing was compared."""
+        wanted = (task_vars.get("comparison") or {}).get("wanted") or {}
+        return {str(k): str(v) for k, v in wanted["operator"].items()} if wanted else None
+
     def secrets(self, task_vars: Mapping[str, Any]) -> dict[str, str]:
         """The secrets by name, those included that this run had made and written to the file."""
         given = self._templar.template(task_vars.get("provision_secrets") or {})
@@ -57,6 +87,11 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
         if (task_vars.get("groups") or {}).get(MADE_SECRETS):
             known.update(secrets_file.read(self.secrets_path(task_vars), self._loader))
         return known
+
+    def renewed(self, task_vars: Mapping[str, Any]) -> list[str]:
+        """The names of the secrets that this run shall make anew (provision_renew, by commas)."""
+        given = str(self._templar.template(task_vars.get("provision_renew") or ""))
+        return [name for name in given.split(",") if name]
 
     def secrets_path(self, task_vars: Mapping[str, Any]) -> Path:
         """The file that keeps the secrets."""
@@ -67,6 +102,14 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
                 "give the secrets file with -e provision_secrets_file=…",
             )
         return Path(str(path)).expanduser()
+
+    def read(self, path: Path) -> bytes:
+        """What is in a file of the controller, decrypted if it is vaulted."""
+        content = path.read_bytes()
+        if not is_encrypted(content):
+            return content
+        decrypted: bytes = self._loader._vault.decrypt(content)
+        return decrypted
 
     def fill(self, text: str, secrets: Mapping[str, str]) -> str:
         """Fill in a secret file as ansible.builtin.template would, with nothing but the secrets."""

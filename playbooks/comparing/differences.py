@@ -9,28 +9,34 @@ from typing import Any
 
 from ansible.module_utils.provision import openpgp, versions
 
-from comparing.manifest import ROLES, Directory, File, Manifest
+from comparing.manifest import ROLES, Directory, File, Manifest, Service
 from comparing.report import Report, Seen
 from comparing.script import UNFINISHED
 from comparing.wanted import Wanted
 
 #: Units of these states start with the host, or are started by something that does.
 _ENABLED = ("enabled", "enabled-runtime", "static", "alias", "generated", "indirect", "linked")
+#: Why a service is started that was never installed; what it keeps is made with it.
+_NEW = "it is not there yet"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing to do. kind is repository, package, directory, file, absent, service or state."""
+    """One thing to do. kind is repository, package, directory, file, absent, service or state.
+
+    warning is what is lost by it, if anything is.
+    """
 
     role: str
     kind: str
     name: str
     action: str
     why: str
+    warning: str = ""
 
     def as_dict(self) -> dict[str, str]:
         """The form in which it leaves the comparison."""
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if value or key != "warning"}
 
 
 class BlockingState(Exception):
@@ -54,10 +60,32 @@ def differences(manifest: Manifest, wanted: Sequence[Wanted], report: Report) ->
         *_files(wanted, report),
         *_absent(manifest, report),
         *_strays(manifest, report),
-        *_services(manifest, report),
     ]
+    found += list(_services(manifest, report, found))
     found += _state(manifest, report, found)
+    return in_order(found)
+
+
+def in_order(found: Iterable[Difference]) -> list[Difference]:
+    """Differences in the order of the work."""
     return sorted(found, key=lambda difference: ROLES.index(difference.role))
+
+
+def stale(
+    manifest: Manifest, report: Report, run: Iterable[str]
+) -> list[tuple[Difference, list[str]]]:
+    """What of InfluxDB's tokens or users can be revoked in a run on these hosts, and its owners.
+
+    What a host still uses that is not in the run stays as it is.
+    """
+    hosts, found = set(run), []
+    for entry, answer in zip(manifest.state, report.state or (), strict=False):
+        for each in answer.get("stale") or ():
+            if set(each["owners"]) <= hosts:
+                role = str(entry["role"])
+                difference = Difference(role, "state", each["name"], "remove", each["why"])
+                found.append((difference, list(each["owners"])))
+    return found
 
 
 def roles_of(found: Iterable[Difference]) -> list[str]:
@@ -96,12 +124,14 @@ def _packages(manifest: Manifest, report: Report) -> Iterator[Difference]:
     for package in manifest.packages:
         version, status = report.packages.get(package.name, ("", ""))
         if not status.endswith(" installed"):
-            why = (
-                "it is half installed"
-                if status.split()[-1:] not in ([], ["config-files"])
-                else ("it is not installed")
-            )
+            half = status.split()[-1:] not in ([], ["config-files"])
+            why = "it is half installed" if half else "it is not installed"
             yield Difference("packages", "package", package.name, "install", why)
+            for service in manifest.services_of(package.role):
+                # Half installed, it may run with a program that is no more.
+                if half and report.services.get(service.name, {}).get("ActiveState") == "active":
+                    why = "its package changes"
+                    yield Difference(package.role, "service", service.name, "restart", why)
         elif package.version and not versions.fits(version, package.version):
             why = f"it is {version}, not {package.version}"
             yield Difference("packages", "package", package.name, "upgrade", why)
@@ -173,11 +203,15 @@ def _parents(path: str) -> set[str]:
     return {str(parent) for parent in PurePosixPath(path).parents}
 
 
-def _services(manifest: Manifest, report: Report) -> Iterator[Difference]:
+def _services(
+    manifest: Manifest, report: Report, found: Sequence[Difference]
+) -> Iterator[Difference]:
+    # With other files, it would perhaps not show that it is at work.
+    unsettled = {each.role for each in found if each.kind in ("file", "absent")}
     for service in manifest.services:
         seen = report.services.get(service.name, {})
         if seen.get("LoadState", "not-found") == "not-found":
-            yield Difference(service.role, "service", service.name, "start", "it is not there yet")
+            yield Difference(service.role, "service", service.name, "start", _NEW)
             continue
         if seen.get("UnitFileState") not in _ENABLED:
             why = "it does not start with the host"
@@ -188,25 +222,41 @@ def _services(manifest: Manifest, report: Report) -> Iterator[Difference]:
         elif f"{UNFINISHED}/{service.role}" in report.paths:
             why = "an earlier run ended before it was seen to work with its new files"
             yield Difference(service.role, "service", service.name, "restart", why)
+        elif service.role not in unsettled and (why := _hangs(service, seen, report)):
+            yield Difference(service.role, "service", service.name, "restart", why)
+
+
+def _hangs(service: Service, seen: Mapping[str, str], report: Report) -> str:
+    """Why a service that is active for systemd is taken to hang; empty if it is at work."""
+    since = int(seen.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
+    if not service.alive or not since or not report.uptime:
+        return ""
+    running = report.uptime - since
+    silent = min(running, report.alive.get(service.alive["path"], running))
+    if silent <= service.alive["seconds"]:
+        return ""
+    return f"it hangs: it is active, and nothing came out of it for {silent:.0f} s"
 
 
 def _state(manifest: Manifest, report: Report, found: Sequence[Difference]) -> Iterator[Difference]:
     seen = report.state or ({"problem": "it could not be asked"},) * len(manifest.state)
     for entry, answer in zip(manifest.state, seen, strict=True):
         role = str(entry["role"])
-        idle = any(
-            each.role == role and each.kind == "service" and each.action == "start"
+        starts = [
+            each
             for each in found
-        )
+            if each.role == role and each.kind == "service" and each.action == "start"
+        ]
+        idle, new = bool(starts), any(each.why == _NEW for each in starts)
         if "problem" not in answer:
             for each in answer["differences"]:
-                yield Difference(role, "state", each["name"], each["action"], each["why"])
+                yield Difference(role, "state", **each)
         elif answer.get("remedy") and not idle:
             raise BlockingState(str(answer["problem"]), str(answer["remedy"]))
         else:
             why = "its service does not run yet" if idle else str(answer["problem"]).rstrip(".")
             for name in state_names(entry):
-                yield Difference(role, "state", name, "create" if idle else "check", why)
+                yield Difference(role, "state", name, "create" if new else "check", why)
 
 
 def state_names(entry: Mapping[str, Any]) -> list[str]:
@@ -223,8 +273,24 @@ def state_names(entry: Mapping[str, Any]) -> list[str]:
     return [
         f"user {entry['username']}",
         f"database {entry['database']}",
-        *(f"user {user['name']}" for user in entry["users"]),
+        *(f"password {user['secret']}" for user in entry["users"]),
     ]
+
+
+def not_for_all(found: Iterable[Difference], manifest: Manifest, report: Report) -> frozenset[str]:
+    """The paths to be removed whose text is not to be shown: keys, and what was beside a secret."""
+    there = {**report.contents, **report.paths}
+    beside = {str(PurePosixPath(file.path).parent) for file in manifest.files if file.secret}
+    return frozenset(
+        each.name
+        for each in found
+        if each.kind == "absent"
+        and (
+            each.name not in there
+            or not int(there[each.name].mode, 8) & 0o004
+            or beside & _parents(each.name)
+        )
+    )
 
 
 def diff_texts(

@@ -9,7 +9,7 @@ import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}|@\{\w+:(\w+)\}")
 #: By plugin of [[outputs.…]]: the path that is written to, and its query by keys of the plugin.
 _WRITES = {
     "influxdb": ("/write", {"db": "database"}),
@@ -17,43 +17,80 @@ _WRITES = {
 }
 
 
+CONFIGURATION = "/etc/telegraf/telegraf.conf"
+
+
 class _Unknown(Exception):
     """A text has a variable that the environment lacks."""
 
 
-def logins(configuration: str, environment: Mapping[str, str]) -> list[dict[str, str]]:
-    """Each login of a telegraf.conf, its variables filled in from environment.
+def logins(
+    configuration: str,
+    environment: Mapping[str, str],
+    credentials: Mapping[str, str],
+    files: Mapping[str, str] | None = None,
+) -> list[dict[str, str]]:
+    """Each login of a telegraf.conf, its variables filled in from environment, and its references
+    to a secret store from credentials.
 
-    Gives {"server": URL as it is configured, "url": that of a write, "authorization": header}. What
-    can't be read is left out, for Telegraf's own check tells more of it.
+    Gives {"server": URL as it is configured, "url": that of a write, "authorization": header, and
+    "ca": the authorities that are trusted, unless those are the system's}; files are the texts of
+    what is placed. What can't be read is left out, for Telegraf's own check tells more of it.
     """
     try:
         outputs = tomllib.loads(configuration).get("outputs", {})
     except tomllib.TOMLDecodeError:
         return []
-    found = []
+    found: list[dict[str, str]] = []
     for plugin in _WRITES:
         for output in outputs.get(plugin, ()):
             try:
-                found += list(_logins(plugin, _filled(output, environment)))
+                ca = (files or {}).get(str(output.get("tls_ca")))
+                found += [
+                    {**login, **({"ca": ca} if ca else {})}
+                    for login in _logins(plugin, _filled(output, environment, credentials))
+                ]
             except _Unknown:
                 continue
     return found
 
 
-def _filled(value: Any, environment: Mapping[str, str]) -> Any:
+def turns_to_tls(before: str, after: str) -> bool:
+    """Whether a telegraf.conf writes over HTTP now, and with another shall over TLS alone."""
+    old, new = _servers(before), _servers(after)
+    return (
+        any(each.startswith("http://") for each in old)
+        and bool(new)
+        and all(each.startswith("https://") for each in new)
+    )
+
+
+def _servers(configuration: str) -> list[str]:
+    try:
+        outputs = tomllib.loads(configuration).get("outputs", {})
+    except tomllib.TOMLDecodeError:
+        return []
+    return [
+        str(server)
+        for plugin in _WRITES
+        for output in outputs.get(plugin, ())
+        for server in output.get("urls", ())
+    ]
+
+
+def _filled(value: Any, environment: Mapping[str, str], credentials: Mapping[str, str]) -> Any:
     def fill(match: re.Match[str]) -> str:
         try:
-            return environment[match.group(1)]
+            return environment[match[1]] if match[1] else credentials[match[2]]
         except KeyError:
             raise _Unknown from None
 
     if isinstance(value, str):
         return _VARIABLE.sub(fill, value)
     if isinstance(value, list):
-        return [_filled(each, environment) for each in value]
+        return [_filled(each, environment, credentials) for each in value]
     if isinstance(value, dict):
-        return {key: _filled(each, environment) for key, each in value.items()}
+        return {key: _filled(each, environment, credentials) for key, each in value.items()}
     return value
 
 

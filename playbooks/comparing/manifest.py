@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,10 @@ class Directory:
 
 @dataclass(frozen=True)
 class File:
-    """A wanted file; a secret one names secrets that are filled in on the way to the host."""
+    """A wanted file; a secret one names secrets that are filled in on the way to the host.
+
+    source is a file of the controller, perhaps vaulted, that it is a copy of: the tree has none.
+    """
 
     role: str
     path: str
@@ -65,6 +68,7 @@ class File:
     group: str
     mode: str
     secret: bool
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,21 @@ class Absent:
 
 @dataclass(frozen=True)
 class Service:
-    """A systemd unit (without .service), where it listens and the URL that answers 200 then."""
+    """A systemd unit (without .service), where it listens and the URL that answers 200 then.
+
+    settings names the variable that sets the port, by the text of listen.
+    alive is a file that it writes to as long as it is at work, and for how many seconds at most it
+    does not: {"path", "seconds"}.
+    tls is how it is known at that URL (module_utils/provision/http.py).
+    """
 
     role: str
     name: str
     listen: tuple[str, ...]
     health: str | None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    alive: Mapping[str, Any] | None = None
+    tls: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +116,18 @@ class Manifest:
         """Where the tree has the file that the host has at path."""
         return self.tree / path.lstrip("/")
 
+    def touched(self) -> dict[str, dict[str, list[str]]]:
+        """All that the work may touch: paths, directories, packages, services, each by role."""
+        keyrings = [("packages", repository.keyring) for repository in self.repositories]
+        return {
+            "paths": _by_role(
+                [*keyrings, *((each.role, each.path) for each in (*self.files, *self.absent))]
+            ),
+            "directories": _by_role([(each.role, each.path) for each in self.directories]),
+            "packages": _by_role([(each.role, each.name) for each in self.packages]),
+            "services": _by_role([(each.role, each.name) for each in self.services]),
+        }
+
     def services_of(self, role: str) -> list[Service]:
         """The services whose configuration is the work of role."""
         return [service for service in self.services if service.role == role]
@@ -120,7 +145,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "packages": {"version": None, "repository": None, "conflicts": ()},
     "directories": {"exclusive": False},
     "files": {"secret": False},
-    "services": {"listen": (), "health": None},
+    "services": {"listen": (), "health": None, "settings": {}, "alive": None},
 }
 
 
@@ -165,6 +190,13 @@ def parse(document: Mapping[str, Any], *, host: str, tree: Path, where: str) -> 
             f"{where}: {'; '.join(problems)}.", "render the tree with the same version of provision"
         )
     return Manifest(host=host, tree=tree, state=state, **values)
+
+
+def _by_role(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for role, name in pairs:
+        found.setdefault(role, []).append(name)
+    return found
 
 
 def _frozen(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from comparing.differences import Difference
 from comparing.manifest import Manifest, Package
@@ -15,6 +16,10 @@ SUPPORTED = {
     "ubuntu": ("22.04", "22.10", "23.04", "23.10", "24.04", "24.10", "25.04", "25.10", "26.04"),
 }
 ARCHITECTURES = ("amd64", "arm64")
+#: What any run writes: a few files, and Ansible's own.
+_LEAST_KIB = 512
+_LEAST_INODES = 64
+_FOR_PACKAGES = ("/", "/var")
 _ANY_ADDRESS = ("", "*", "0.0.0.0", "::")  # noqa: S104
 
 
@@ -100,20 +105,54 @@ def problem(
         return Problem("There is no python3, which Ansible needs.", "apt-get install python3")
     return (
         conflicting_package(manifest, report)
+        or _masked(manifest, report)
         or _space(seen, found, minimum_free_mib)
         or _ports(manifest, seen)
     )
 
 
-def _space(seen: Preflight, found: Sequence[Difference], minimum_mib: int) -> Problem | None:
-    if not any(difference.kind == "package" for difference in found):
-        return None
-    for place, free in seen.free.items():
-        if free < minimum_mib * 1024:
+def places(manifest: Manifest, found: Sequence[Difference]) -> list[str]:
+    """The directories in which files are going to be changed."""
+    named = {each.name for each in found if each.kind in ("file", "absent")}
+    keyrings = {each.name: each.keyring for each in manifest.repositories}
+    named |= {keyrings[each.name] for each in found if each.kind == "repository"}
+    return sorted({str(PurePosixPath(path).parent) for path in named})
+
+
+def _masked(manifest: Manifest, report: Report) -> Problem | None:
+    for service in manifest.services:
+        if report.services.get(service.name, {}).get("LoadState") == "masked":
             return Problem(
-                f"{place} has {free // 1024} MiB left, and packages are to be installed.",
+                f"{service.name}.service is masked, so somebody wants that it never starts.",
+                f"ask why, then systemctl unmask {service.name}, or take the host out of its group",
+            )
+    return None
+
+
+def _space(seen: Preflight, found: Sequence[Difference], minimum_mib: int) -> Problem | None:
+    packages = any(difference.kind == "package" for difference in found)
+    for place, room in seen.free.items():
+        if packages and place in _FOR_PACKAGES and room.kib < minimum_mib * 1024:
+            return Problem(
+                f"{place} has {room.kib // 1024} MiB left, and packages are to be installed.",
                 f"make room for at least {minimum_mib} MiB (apt-get clean, journalctl"
                 " --vacuum-size) or lower provision_minimum_free_mib",
+            )
+        if not room.writable:
+            return Problem(
+                f"{place} is read-only.",
+                f"see why (findmnt -T {place}; journalctl -k), and make it writable:"
+                " mount -o remount,rw",
+            )
+        if room.kib < _LEAST_KIB:
+            return Problem(
+                f"{place} has {room.kib} KiB left.",
+                f"make room for at least {_LEAST_KIB} KiB: see df -h {place}",
+            )
+        if room.inodes is not None and room.inodes < _LEAST_INODES:
+            return Problem(
+                f"{place} has {room.inodes} inodes left, so no more files can be made.",
+                f"remove files that nobody needs: see df -i {place}",
             )
     return None
 
@@ -130,7 +169,8 @@ def _ports(manifest: Manifest, seen: Preflight) -> Problem | None:
                     return Problem(
                         f"{who} already listens on {wanted.protocol} port {wanted.port}, which"
                         f" {service.name} needs.",
-                        f"stop {listener.program or 'it'}, or give {service.name} another port",
+                        f"stop {listener.program or 'it'}, or give {service.name} another port"
+                        + (f": set {service.settings[text]}" if text in service.settings else ""),
                     )
     return None
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible.module_utils.provision import lease
+
 _SECTION = re.compile(r"^@@ (.*) @@$")
 
 
@@ -34,6 +36,22 @@ class Report:
     packages: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     services: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     state: tuple[Mapping[str, Any], ...] | None = None
+    #: Its clock, in seconds since 1970; None if it told none.
+    clock: int | None = None
+    #: The lease of whoever works on it, if one counts.
+    operator: Mapping[str, Any] | None = None
+    # Seconds since a file that says that its service is at work was written, and since boot.
+    alive: Mapping[str, float] = field(default_factory=dict)
+    uptime: float = 0.0
+
+
+@dataclass(frozen=True)
+class Room:
+    """What is left of a place: KiB, inodes (None: of no number), and whether it can be written."""
+
+    kib: int
+    inodes: int | None = None
+    writable: bool = True
 
 
 @dataclass(frozen=True)
@@ -49,7 +67,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What the preflight script saw. free is KiB by mount point asked for ("/" and "/var")."""
+    """What the preflight script saw. free is what room there is, by the places asked for."""
 
     system: str
     version: str
@@ -58,7 +76,7 @@ class Preflight:
     architecture: str
     user: str
     python: bool
-    free: Mapping[str, int]
+    free: Mapping[str, Room]
     listeners: tuple[Listener, ...]
     texts: Mapping[int, str]
 
@@ -92,6 +110,9 @@ def read(output: str) -> Report:
         packages=_packages(parts.get("packages", "")),
         services=_services(parts.get("services", "")),
         state=tuple(json.loads(state)) if state else None,
+        clock=int(clock) if (clock := parts.get("clock", "")).isdigit() else None,
+        operator=_operator(parts.get("operator", ""), parts.get("uptime", "")),
+        **_signs(parts.get("clocks", ""), parts.get("alive", "")),
     )
 
 
@@ -155,16 +176,39 @@ def _services(text: str) -> dict[str, dict[str, str]]:
     return services
 
 
+def _operator(text: str, uptime: str) -> dict[str, Any] | None:
+    held = lease.parse(text)
+    seconds = float(uptime.split()[0]) if uptime else 0.0
+    return held if held and lease.fresh(held, seconds) else None
+
+
 def _release(text: str) -> dict[str, str]:
     pairs = [line.split("=", 1) for line in text.splitlines() if "=" in line]
     return {key: value.strip().strip("\"'") for key, value in pairs}
 
 
-def _free(text: str) -> dict[str, int]:
-    """df -Pk / /var, which answers in the order asked."""
-    rows = [line.split() for line in text.splitlines()[1:]]
-    numbers = [int(row[3]) for row in rows if len(row) >= 6 and row[3].isdigit()]
-    return dict(zip(("/", "/var"), numbers, strict=False))
+def _signs(clocks: str, alive: str) -> dict[str, Any]:
+    """How old each sign of life is, and how long the host is up."""
+    times = clocks.split()
+    if len(times) != 2:
+        return {}
+    signs = {}
+    for line in alive.splitlines():
+        written, _, path = line.partition(" ")
+        signs[path] = float(times[0]) - float(written)
+    return {"alive": signs, "uptime": float(times[1])}
+
+
+def _free(text: str) -> dict[str, Room]:
+    """The lines of comparing.script's loop over places."""
+    rooms = {}
+    for line in text.splitlines():
+        words = line.split(None, 5)
+        if len(words) == 6 and all(word.isdigit() for word in words[:5]):
+            blocks, size, inodes, every, writable = map(int, words[:5])
+            left = inodes if every else None
+            rooms[words[5]] = Room(blocks * size // 1024, left, bool(writable))
+    return rooms
 
 
 def _units(text: str) -> dict[str, str]:

@@ -13,15 +13,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.provision import lease
+
 from comparing.manifest import Manifest
 
 #: Where an unfinished swap of a role's files leaves the old ones; gone with the next boot, which
 #: starts each service with the new ones anyway.
 UNFINISHED = "/run/provision"
 
+#: Where every run needs a little room: packages, kept files, Ansible's own modules.
+SPACE = ("/", "/var", "/run", "/tmp")  # noqa: S108 - not written to by us
+
 _MODULE_UTILS = Path(__file__).resolve().parent.parent / "module_utils" / "provision"
 #: The modules that the state check needs on the host, in the order of their imports.
-_STATE_MODULES = ("http", "influxdb1", "influxdb2", "alerting", "grafana", "state")
+_STATE_MODULES = (
+    *("http", "retention", "rights", "tokens", "influxdb1", "influxdb2"),
+    *("alerting", "grafana", "state"),
+)
 
 
 def section(name: str) -> str:
@@ -36,10 +44,15 @@ def wrap(commands: Sequence[str]) -> str:
     )
 
 
-def compare_script(manifest: Manifest, state: Sequence[Mapping[str, Any]] = ()) -> str:
+def compare_script(
+    manifest: Manifest,
+    state: Sequence[Mapping[str, Any]] = (),
+    more: Sequence[tuple[str, str]] = (),
+) -> str:
     """The script that reports everything that manifest has an opinion about.
 
-    state holds {"entry", "secrets"} of each state entry that is to be looked at.
+    state holds {"entry", "secrets"} of each state entry that is to be looked at; more are further
+    sections, each with the command that prints it.
     """
     files = [file.path for file in manifest.files]
     keyrings = [repository.keyring for repository in manifest.repositories]
@@ -51,7 +64,12 @@ def compare_script(manifest: Manifest, state: Sequence[Mapping[str, Any]] = ()) 
         *(f"{UNFINISHED}/{role}" for role in sorted({s.role for s in manifest.services})),
     ]
     exclusive = [directory.path for directory in manifest.directories if directory.exclusive]
-    commands = _say("paths", _paths(paths, "-maxdepth 0"))
+    commands = [
+        *_say("clock", "date +%s"),
+        *_say("uptime", "cat /proc/uptime"),
+        *_say("operator", f"cat {lease.PATH}"),
+        *_say("paths", _paths(paths, "-maxdepth 0")),
+    ]
     if files:
         commands += _say("sums", f"sha256sum -z -- {_quoted(files)} | base64 -w0")
     if exclusive:
@@ -65,9 +83,16 @@ def compare_script(manifest: Manifest, state: Sequence[Mapping[str, Any]] = ()) 
     if manifest.services:
         units = _quoted([f"{service.name}.service" for service in manifest.services])
         properties = "Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts"
+        properties += ",ActiveEnterTimestampMonotonic"
         commands += _say("services", f"systemctl show -p {properties} -- {units}")
+    alive = [service.alive["path"] for service in manifest.services if service.alive]
+    if alive:
+        commands += _say("clocks", "date +%s; cut -d ' ' -f 1 /proc/uptime")
+        commands += _say("alive", f"stat -c '%Y %n' -- {_quoted(alive)}")
     if state:
         commands += _say("state", state_check(state))
+    for name, command in more:
+        commands += _say(name, command)
     return wrap(commands)
 
 
@@ -89,7 +114,7 @@ for name, text in json.loads({json.dumps(texts)!r}).items():
     exec(compile(text, name, "exec"), module.__dict__)
 state = sys.modules["ansible.module_utils.provision.state"]
 asked = json.loads({json.dumps(list(state))!r})
-print(json.dumps([state.inspect(each["entry"], each["secrets"]) for each in asked]))
+print(json.dumps([state.inspect(each["entry"], each["secrets"], each["renew"]) for each in asked]))
 """
     end = "END_OF_PROGRAM"
     while end in program:
@@ -97,10 +122,13 @@ print(json.dumps([state.inspect(each["entry"], each["secrets"]) for each in aske
     return f"python3 - <<'{end}'\n{program}{end}"
 
 
-def preflight_script(ports: Sequence[int], old_texts: Sequence[str]) -> str:
+def preflight_script(
+    ports: Sequence[int], old_texts: Sequence[str], places: Sequence[str] = ()
+) -> str:
     """The script that says whether this host can be changed, and gives the text of old_texts.
 
-    ports are those that our services want; old_texts are paths whose content --diff shows.
+    ports are those that our services want; old_texts are paths whose content --diff shows; places
+    are directories that will be written to.
     """
     commands = [
         *_say("os-release", "cat /etc/os-release"),
@@ -108,7 +136,7 @@ def preflight_script(ports: Sequence[int], old_texts: Sequence[str]) -> str:
         *_say("architecture", "dpkg --print-architecture || uname -m"),
         *_say("user", "id -u"),
         *_say("python", "command -v python3"),
-        *_say("space", "df -Pk / /var"),
+        *_say("space", _space(places)),
     ]
     if ports:
         condition = " or ".join(f"sport = :{port}" for port in sorted(set(ports)))
@@ -119,8 +147,19 @@ def preflight_script(ports: Sequence[int], old_texts: Sequence[str]) -> str:
             ' while IFS== read -r _ pid; do echo "$pid" $(cat "/proc/$pid/cgroup"); done',
         )
     for index, path in enumerate(old_texts):
-        commands += _say(f"text {index}", f"head -c 262144 -- {shlex.quote(path)} | base64 -w0")
+        commands += _say(f"text {index}", f"head -c 2097152 -- {shlex.quote(path)} | base64 -w0")
     return wrap(commands)
+
+
+def _space(places: Sequence[str]) -> str:
+    """Free blocks, their size, free inodes, all of them, whether it is writable, and the place."""
+    wanted = [*SPACE, *(place for place in sorted(set(places)) if place not in SPACE)]
+    return (
+        f"for place in {_quoted(wanted)}; do there=$place;"
+        ' while ! [ -e "$there" ]; do there=$(dirname -- "$there"); done;'
+        ' can=0; [ -w "$there" ] && can=1;'
+        """ echo "$(stat -f -c '%a %S %d %c' -- "$there") $can $place"; done"""
+    )
 
 
 def _say(name: str, command: str) -> list[str]:

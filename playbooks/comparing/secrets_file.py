@@ -7,7 +7,7 @@ import fcntl
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,27 @@ def merge(text: str, new: Mapping[str, str]) -> str:
     return str(yaml.dump(wanted, Dumper=_Dumper, sort_keys=False))
 
 
+def without(text: str, names: Collection[str]) -> str:
+    """text without some secrets, everything else (comments, order, tags) left as it is."""
+    lines, kept, dropping = text.splitlines(), [], False
+    for line in lines:
+        match = re.match(r"\s+([\w-]+)\s*:", line)
+        if match:
+            dropping = match.group(1) in names
+        elif line.strip():
+            dropping = dropping and line.startswith("   ")  # a value of several lines
+        if not dropping:
+            kept.append(line)
+    wanted = {
+        **_load(text),
+        _TOP: {name: value for name, value in values(text).items() if name not in names},
+    }
+    with contextlib.suppress(yaml.YAMLError):
+        if _load("\n".join(kept)) == wanted:
+            return "\n".join(kept) + "\n"
+    return str(yaml.dump(wanted, Dumper=_Dumper, sort_keys=False))
+
+
 def _set(text: str, name: str, value: str) -> str:
     lines = text.splitlines()
     top = next((at for at, line in enumerate(lines) if re.match(rf"{_TOP}\s*:", line)), None)
@@ -100,18 +121,33 @@ def read(path: Path, loader: DataLoader) -> dict[str, str]:
     return {str(name): str(value) for name, value in (document or {}).get(_TOP, {}).items()}
 
 
-def remember(path: Path, new: Mapping[str, str], loader: DataLoader) -> None:
-    """Write new secrets into path: atomically, mode 0600, encrypted again if it was.
+def remember(
+    path: Path, new: Mapping[str, str], loader: DataLoader, *, forget: Collection[str] = ()
+) -> None:
+    """Write new secrets into path, and take others away: atomically, 0600, encrypted if it was.
 
     Raises OSError if the file can't be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.parent):
         content = path.read_bytes() if path.exists() else b""
-        encrypted = is_encrypted(content)
-        text = (loader._vault.decrypt(content) if encrypted else content).decode("utf-8")
-        merged = merge(text, new).encode("utf-8")
-        _replace(path, loader._vault.encrypt(merged) if encrypted else merged)
+        if not is_encrypted(content):
+            _replace(path, _changed(content, new, forget).encode("utf-8"))
+            return
+        # Encrypted as it was: whoever has another of several passwords could not read it any more.
+        text, _, secret = loader._vault.decrypt_and_get_vault_id(content)
+        changed = _changed(text, new, forget)
+        _replace(path, loader._vault.encrypt(changed, secret=secret, vault_id=_vault_id(content)))
+
+
+def _changed(content: bytes, new: Mapping[str, str], forget: Collection[str]) -> str:
+    text = content.decode("utf-8")
+    return merge(without(text, forget) if forget else text, new)
+
+
+def _vault_id(content: bytes) -> str | None:
+    """The id in the header of what ansible-vault encrypted ($ANSIBLE_VAULT;1.2;AES256;ID)."""
+    return (content.partition(b"\n")[0].decode().strip().split(";") + [""] * 4)[3] or None
 
 
 @contextlib.contextmanager

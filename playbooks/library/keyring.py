@@ -3,12 +3,8 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-import urllib.request
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import openpgp
+from ansible.module_utils.provision import keyrings, lease, record, trouble
 
 DOCUMENTATION = """
 module: keyring
@@ -33,10 +29,16 @@ options:
     description: The keyring to write, in binary.
     type: path
     required: true
+  author:
+    description: Who changes this host, and with which version, for its record.
+    type: dict
   timeout:
     description: Seconds to wait for the key.
     type: float
     default: 30
+  operator:
+    description: Whose run it is; nothing is changed while another's is at work (M(lease)).
+    type: dict
 author: provision
 """
 
@@ -50,64 +52,39 @@ def main() -> None:
             "key_url": {"type": "str", "required": True, "no_log": False},
             "fingerprint": {"type": "str", "required": True},
             "keyring": {"type": "path", "required": True, "no_log": False},
+            "author": {"type": "dict"},
             "timeout": {"type": "float", "default": 30},
+            "operator": {"type": "dict"},
         },
         supports_check_mode=True,
     )
+    lease.take_for(module)
     wanted = module.params
-    pinned = openpgp.normal(wanted["fingerprint"])
+    if keyrings.holds(wanted["keyring"], wanted["fingerprint"]):
+        module.exit_json(changed=False)
     try:
-        with open(wanted["keyring"], "rb") as file:
-            old = file.read()
-        mode = os.stat(wanted["keyring"]).st_mode & 0o7777
-        held = [each for each, _ in openpgp.key_blocks(old)]
-        if held == [pinned] and openpgp.dearmour(old) == old and mode == 0o644:
-            module.exit_json(changed=False)
-    except (OSError, openpgp.OpenPgpError):
-        pass
-    try:
-        found = openpgp.key_blocks(_fetch(wanted["key_url"], wanted["timeout"]))
-    except (OSError, ValueError) as error:
-        _fail(
-            module,
-            "The key of the repository %s can't be read from %s: %s."
-            % (wanted["name"], wanted["key_url"], getattr(error, "reason", error)),
-            "see that this host reaches the URL, or set the repository's key_url to one that it"
-            " reaches",
+        content = keyrings.fetch(
+            wanted["name"],
+            wanted["url"],
+            wanted["key_url"],
+            wanted["fingerprint"],
+            wanted["timeout"],
         )
-    content = b"".join(block for each, block in found if each == pinned)
-    if not content:
-        _fail(
-            module,
-            "The key at %s is %s, expected %s."
-            % (wanted["key_url"], ", ".join(each for each, _ in found), pinned),
-            "ask %s whether its key has changed, and only then set the new fingerprint"
-            % (wanted["url"] or wanted["name"]),
-        )
-    if not module.check_mode:
-        _write(wanted["keyring"], content)
+        if not module.check_mode:
+            with record.writing() as kept:
+                kept.note_paths("packages", [wanted["keyring"]])
+                kept.note_placing(wanted["keyring"], content)
+                kept.note_role("packages", wanted["author"] or {})
+            keyrings.write(wanted["keyring"], content)
+    except (keyrings.KeyringError, record.RecordError) as error:
+        _fail(module, error.message, error.remedy)
+    except OSError as error:
+        _fail(module, *trouble.writing(error, wanted["keyring"]))
     module.exit_json(changed=True)
-
-
-def _fetch(url: str, timeout: float) -> bytes:
-    if url.startswith("/"):
-        url = "file://" + url
-    with urllib.request.urlopen(url, timeout=timeout) as answer:  # noqa: S310
-        return bytes(answer.read())
 
 
 def _fail(module: AnsibleModule, problem: str, remedy: str) -> None:
     module.fail_json(msg="%s Remedy: %s." % (problem, remedy), problem=problem, remedy=remedy)
-
-
-def _write(path: str, content: bytes) -> None:
-    directory = os.path.dirname(path)
-    os.makedirs(directory, mode=0o755, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".provision-")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        os.fchmod(file.fileno(), 0o644)
-    os.rename(temporary, path)
 
 
 if __name__ == "__main__":

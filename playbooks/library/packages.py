@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any, Dict, List, Tuple
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import apt
+from ansible.module_utils.provision import apt, installing, lease, previous, record, trouble
 
 DOCUMENTATION = """
 module: packages
@@ -16,12 +19,19 @@ description:
   - Unlike M(ansible.builtin.apt) it waits for dpkg's lock by apt's own option, keeps package
     scripts from starting services that are not configured yet (only while it lives itself), and
     needs no python3-apt.
+  - What it replaces of services that keep no data of their own is kept, until M(service_ready) has
+    seen the new version to work.
 options:
+  state:
+    description: C(restored) goes back to the version that was kept of O(role).
+    choices: [installed, restored]
+    default: installed
+    type: str
   packages:
     description: The packages, as in the manifest.
     type: list
     elements: dict
-    required: true
+    default: []
   repositories:
     description: The repositories, as in the manifest.
     type: list
@@ -32,10 +42,26 @@ options:
     type: list
     elements: path
     default: []
+  author:
+    description: Who changes this host, and with which version, for its record.
+    type: dict
+  unfinished:
+    description: Where each role whose package is replaced gets a folder, which says that its
+      service has yet to be seen to work.
+    type: path
+  role:
+    description: The role to go back with.
+    type: str
   lock_timeout:
     description: Seconds to wait for apt's and dpkg's locks.
     type: int
     default: 300
+  operator:
+    description: Whose run it is; nothing is changed while another's is at work (M(lease)).
+    type: dict
+  patience:
+    description: Of them, for how many it is waited now; the result then says C(locked).
+    type: int
 author: provision
 """
 
@@ -44,28 +70,105 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "packages": {"type": "list", "elements": "dict", "required": True},
+            "state": {"choices": ["installed", "restored"], "default": "installed"},
+            "packages": {"type": "list", "elements": "dict", "default": []},
             "repositories": {"type": "list", "elements": "dict", "default": []},
             "sources": {"type": "list", "elements": "path", "default": []},
+            "author": {"type": "dict"},
+            "unfinished": {"type": "path"},
+            "role": {"type": "str"},
             "lock_timeout": {"type": "int", "default": 300},
+            "patience": {"type": "int"},
+            "operator": {"type": "dict"},
         },
         supports_check_mode=True,
     )
+    lease.take_for(module)
     wanted = module.params
-    missing = apt.to_install(wanted["packages"])
-    if module.check_mode or not missing:
-        module.exit_json(changed=bool(missing), installed=[each["name"] for each in missing])
+    patience = wanted["lock_timeout"] if wanted["patience"] is None else wanted["patience"]
     try:
-        installed = apt.install(
-            missing, wanted["repositories"], wanted["sources"], wanted["lock_timeout"]
-        )
-    except apt.AptError as error:
-        module.fail_json(
-            msg="%s Remedy: %s." % (error.message, error.remedy),
-            problem=error.message,
-            remedy=error.remedy,
-        )
+        if wanted["state"] == "restored":
+            version = previous.restore(wanted["role"], wanted["lock_timeout"])
+            module.exit_json(changed=version is not None, version=version)
+        missing = apt.to_install(wanted["packages"])
+        if module.check_mode or not missing:
+            module.exit_json(changed=bool(missing), installed=[each["name"] for each in missing])
+        with record.writing() as kept:
+            kept.note_paths("packages", [each["keyring"] for each in wanted["repositories"]])
+            installing.begin(kept, missing)
+        try:
+            installed = _install(missing, wanted, patience)
+        finally:
+            with record.writing() as kept:
+                installing.settle(kept)
+                _note_keyrings(kept, wanted["repositories"])
+                kept.note_role("packages", wanted["author"] or {})
+    except apt.AptLocked as error:
+        waiting = error.message
+        error.message += " It was waited for for %d s." % wanted["lock_timeout"]
+        _fail(module, error, locked=True, waiting=waiting)
+    except (trouble.Trouble, record.RecordError) as error:
+        _fail(module, error)
+    except OSError as error:
+        _fail(module, trouble.Trouble(*trouble.writing(error)))
     module.exit_json(changed=True, installed=installed)
+
+
+def _install(missing: List[Dict[str, Any]], wanted: Dict[str, Any], patience: int) -> List[str]:
+    before = {each["name"]: apt.state_of(each["name"]) for each in missing}
+    begun = []
+    for each in missing:
+        state, version = before[each["name"]]
+        if not version or not wanted["unfinished"]:
+            continue
+        # What runs is not what is installed from now on, whatever becomes of this run.
+        folder = os.path.join(wanted["unfinished"], each["role"])
+        if not os.path.isdir(folder):
+            os.makedirs(folder, mode=0o700)
+            begun.append(folder)
+        if each["role"] in previous.ROLES and state.endswith(" ok installed"):
+            previous.keep(each["role"], each["name"], version)
+    try:
+        return apt.install(missing, wanted["repositories"], wanted["sources"], patience)
+    except trouble.Trouble as error:
+        back = _back(missing, before, patience) if isinstance(error, apt.DpkgError) else ""
+        if all(apt.state_of(name) == state for name, state in before.items()):
+            for folder in begun:
+                os.rmdir(folder)
+                previous.drop(os.path.basename(folder))
+        if back:
+            raise apt.DpkgError("%s %s" % (error.message, back), error.remedy) from None
+        raise
+
+
+def _note_keyrings(kept: Any, repositories: List[Dict[str, Any]]) -> None:
+    """Of keys that were taken anew, too, the record says that they are ours."""
+    for path in (repository["keyring"] for repository in repositories):
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                kept.note_placing(path, file.read())
+
+
+def _back(missing: List[Dict[str, Any]], before: Dict[str, Tuple[str, str]], patience: int) -> str:
+    """Go back to what was installed as a whole, where that was; gives what to say of it."""
+    said = []
+    for each in missing:
+        state, version = before[each["name"]]
+        whole = state.endswith(" ok installed")
+        if whole and apt.installed_version(each["name"]) != version:
+            restored = previous.restore(each["role"], patience)
+            if restored:
+                said.append("%s %s is back." % (each["name"], restored))
+    return " ".join(said)
+
+
+def _fail(module: AnsibleModule, error: Any, **values: Any) -> None:
+    module.fail_json(
+        msg="%s Remedy: %s." % (error.message, error.remedy),
+        problem=error.message,
+        remedy=error.remedy,
+        **values,
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import stat
 from typing import Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import logins, swap
+from ansible.module_utils.provision import installing, lease, logins, record, swap, trouble
 
 DOCUMENTATION = """
 module: place_files
@@ -53,17 +53,32 @@ options:
     description:
       - A program that must pass before anything is changed. O(check.copies) are copied to a private
         folder, the files are laid over them, and C({root}) in O(check.command) is that folder.
-      - O(check.environment) is a file of KEY="value" lines for its environment; it runs as
-        O(check.user).
+      - What the files say of the paths in O(check.rooted) is of the private folder, too.
+      - O(check.environment) is a file of KEY="value" lines for its environment, to which
+        O(check.variables) are added; it runs as O(check.user).
     type: dict
+  record:
+    description:
+      - What the host's record must know before anything is changed, as C(paths), C(directories),
+        C(packages) and C(services) by role; C(role) is the one that changes now, C(author) by whom.
+    type: dict
+  recheck:
+    description: Whether O(check) must pass though no file changes, as its program is a new one.
+    type: bool
+    default: false
   credentials:
-    description: A file of credentials, which must let in before it is changed.
-    type: path
+    description: Files of credentials, which must let in before they are changed.
+    type: list
+    elements: path
+    default: []
   logins:
     description: Where O(credentials) are tried, with a write of nothing to InfluxDB.
     type: list
     elements: dict
     default: []
+  operator:
+    description: Whose run it is; nothing is changed while another's is at work (M(lease)).
+    type: dict
 author: provision
 """
 
@@ -77,12 +92,15 @@ _CHECK = {
     "command": {"type": "list", "elements": "str", "required": True},
     "copies": {"type": "list", "elements": "path", "required": True},
     "environment": {"type": "path"},
+    "variables": {"type": "dict", "default": {}},
+    "rooted": {"type": "list", "elements": "path"},
     "user": {"type": "str", "required": True},
 }
 _LOGIN = {
     "server": {"type": "str", "required": True},
     "url": {"type": "str", "required": True},
     "authorization": {"type": "str", "required": True, "no_log": True},
+    "ca": {"type": "str"},
 }
 
 
@@ -107,26 +125,30 @@ def main() -> None:
             },
             "absent": {"type": "list", "elements": "path", "default": []},
             "check": {"type": "dict", "options": _CHECK},
-            "credentials": {"type": "path", "no_log": False},
+            "record": {"type": "dict"},
+            "recheck": {"type": "bool", "default": False},
+            "credentials": {"type": "list", "elements": "path", "default": [], "no_log": False},
             "logins": {"type": "list", "elements": "dict", "default": [], "options": _LOGIN},
+            "operator": {"type": "dict"},
         },
         supports_check_mode=True,
     )
+    lease.take_for(module)
     wanted = module.params
     try:
         if wanted["state"] == "restored":
             paths = swap.restore(wanted["unfinished"])
             module.exit_json(changed=bool(paths), paths=paths)
         _place(module)
-    except swap.SwapError as error:
+    except (swap.SwapError, record.RecordError) as error:
         module.fail_json(
             msg="%s Remedy: %s." % (error.message, error.remedy),
             problem=error.message,
             remedy=error.remedy,
         )
     except OSError as error:
-        problem = "%s can't be written: %s." % (error.filename, error.strerror)
-        module.fail_json(msg=problem, problem=problem, remedy="")
+        problem, remedy = trouble.writing(error)
+        module.fail_json(msg="%s Remedy: %s." % (problem, remedy), problem=problem, remedy=remedy)
 
 
 def _place(module: AnsibleModule) -> None:
@@ -151,36 +173,72 @@ def _place(module: AnsibleModule) -> None:
     made = [entry for entry in directories if entry.ownership_differs()]
     paths = [entry.path for entry in changed] + doomed
     touched = [entry.path for entry in owned + made]
-    if not module.check_mode and (paths or touched):
+    unproven = bool(wanted["unfinished"]) and os.path.isdir(wanted["unfinished"])
+    if not module.check_mode and unproven and not (paths or touched):
+        _try(wanted["logins"], "the new files do not work")
+    recheck = bool(wanted["check"] and wanted["recheck"])
+    if not module.check_mode and (paths or touched or recheck):
+        swap.sweep([entry.path for entry in files])
         # By now the accounts must be there: better no file than one that its service can't read.
         for entry in files + directories:
             entry.account()
-        if wanted["check"] and paths:
+        if wanted["check"] and (paths or recheck):
             swap.check(wanted["check"], files, doomed)
-        if wanted["credentials"] in [entry.path for entry in changed]:
-            _try(wanted["logins"])
-        if wanted["unfinished"] and paths:
-            swap.keep(wanted["unfinished"], paths if wanted["keep"] else [])
+        if set(wanted["credentials"]) & {entry.path for entry in changed}:
+            _try(wanted["logins"], "the old files stay")
+        if wanted["record"]:
+            _note(wanted["record"], files, doomed)
         for entry in sorted(made, key=lambda entry: entry.path):
             entry.make_directory()
-        for path in sorted(doomed, reverse=True):
-            if stat.S_ISDIR(os.lstat(path).st_mode):
-                shutil.rmtree(path)
-            else:
-                os.unlink(path)
-        for entry in changed:
-            entry.write()
+
+        def swap_begins() -> None:
+            if wanted["unfinished"] and paths:
+                swap.keep(wanted["unfinished"], paths if wanted["keep"] else [])
+            _remove(doomed)
+
+        # Where there is no room for all of them, none is changed.
+        swap.write_all(changed, swap_begins)
         for entry in owned:
             entry.own()
+        if wanted["record"]:
+            with record.writing() as kept:
+                kept.note_role(wanted["record"]["role"], wanted["record"]["author"])
     module.exit_json(changed=bool(paths or touched), paths=sorted(paths), owned=sorted(touched))
 
 
-def _try(wanted: List[Dict[str, Any]]) -> None:
+def _note(wanted: Dict[str, Any], files: List[swap.Entry], doomed: List[str]) -> None:
+    """Have in the record what is there now, before it is changed."""
+    record.note(wanted)
+    with record.writing() as kept:
+        installing.note_there(kept, wanted["packages"])
+        for path in doomed:
+            inside = [os.path.join(at, name) for at, _, names in os.walk(path) for name in names]
+            kept.note_paths(wanted["role"], inside if os.path.isdir(path) else [path])
+        for entry in files:
+            kept.note_placing(entry.path, entry.content or b"")
+
+
+def _remove(doomed: List[str]) -> None:
+    for path in sorted(doomed, reverse=True):
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+
+
+def _try(wanted: List[Dict[str, Any]], result: str) -> None:
+    strange = logins.strange(wanted)
+    if strange:
+        raise swap.SwapError(
+            "%s Telegraf could not write there, and %s." % (strange, result),
+            "run `provision monitor-server` first; where the certificate is not to be trusted, see"
+            " that this host's clock is right and that influxdb_url has a name of the certificate",
+        )
     server = logins.refused(wanted)
     if server:
         raise swap.SwapError(
-            "InfluxDB at %s refuses the credentials of the secrets file, and the old files stay."
-            % server,
+            "InfluxDB at %s refuses the credentials of the secrets file, and %s."
+            % (server, result),
             "run `provision monitor-server` first, or restore the secrets file",
         )
 

@@ -13,6 +13,8 @@ from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import apply
 from provision.output import out, shown
 from provision.paths import cache
+from provision.plan import plan_of
+from provision.plan_view import show_plan
 from provision.rehearsal.everyday import an_interval
 from provision.rehearsal.progress import Progress, progress
 from provision.rehearsal.send import send_traffic
@@ -20,7 +22,7 @@ from provision.rehearsal.stage import Engine, Stage, required, set_stage
 from provision.services import ADMIN, admin_password
 from provision.traffic import documented_traffic
 from provision.values import seconds
-from provision.view import RunView, show_result
+from provision.view import RunView
 
 NAME = "preview"
 # How often applications send; Telegraf gathers every 10 s.
@@ -57,7 +59,7 @@ def preview(
         view = RunView()
         started = time.monotonic()
         result = apply(stage.fleet, check=False, verbose=False, view=view)
-        show_result(result, check=False, diff=False, seconds=time.monotonic() - started)
+        show_plan(plan_of(result), check=False, diff=False, seconds=time.monotonic() - started)
         if not result.ok:
             raise ProvisionError("the hosts of the preview could not be provisioned")
         play(stage, steps, lasting)

@@ -23,5 +23,5 @@ def init(*, directory: Path) -> int:
         ) from error
     except OSError as error:
         raise ProvisionError(f"{path}: {error.strerror}") from error
-    out.print(f"wrote {shown(path)}: put your hosts in, then: provision up --check --diff")
+    out.print(f"wrote {shown(path)}: put your hosts in, then: provision plan")
     return EXIT_OK

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from provision.adhoc import adhoc_inventory, adhoc_path, remember_settings, unless_wrong
+from provision.asking import agreed, assert_answerable, password_of_sudo
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
-from provision.fleet import Fleet, apply, names_inventory, read_fleet
-from provision.view import RunView, show_result
+from provision.fleet import Fleet, assert_ready, names_inventory, read_fleet
+from provision.output import out
+from provision.plan import surprises
+from provision.plan_view import show_outcome, show_plan
+from provision.runs import Run
 
 
 def provide(
@@ -21,20 +25,42 @@ def provide(
     check: bool,
     diff: bool,
     verbosity: int,
+    yes: bool,
+    command: str = "provision",
 ) -> int:
-    """Run the playbooks on the hosts of a pattern and show what came of it.
+    """Show what would be done on the hosts of a pattern, ask, do it, and show what came of it.
 
+    With check it is shown alone; with yes it is done without being shown or asked before.
     monitor names the monitoring host of a site that has no inventory (its own is then kept, see
-    provision.adhoc). Returns the exit status. Raises ProvisionError before anything is touched.
+    provision.adhoc). Returns the exit status. Raises ProvisionError, and UsageError where nobody
+    can be asked, before anything is touched.
     """
+    if not check:
+        assert_answerable(yes=yes)
     fleet = _fleet(hosts, monitor, apps, options)
-    view = RunView(quiet=verbosity > 0)
-    started = time.monotonic()
-    result = apply(
-        fleet, targets=targets, hosts=hosts, check=check, verbose=verbosity > 0, view=view
-    )
-    show_result(result, check=check, diff=diff, seconds=time.monotonic() - started)
-    return EXIT_OK if result.ok else EXIT_ERROR
+    run = Run(fleet, targets, tuple(hosts), verbosity, command)
+    if check or yes:
+        plan, ok, seconds = run(check=check)
+        show_plan(plan, check=check, diff=diff, seconds=seconds)
+        return EXIT_OK if ok else EXIT_ERROR
+    assert_ready(fleet, targets, hosts)
+    run = replace(run, fleet=replace(fleet, become_password=password_of_sudo(options)))
+    return ask_and_do(run, diff=diff)
+
+
+def ask_and_do(run: Run, *, diff: bool) -> int:
+    """Show what a run would do, ask, do it and show what came of it; gives the exit status."""
+    shown, ok, seconds = run.look()
+    show_plan(shown, check=True, diff=diff, seconds=seconds)
+    if not shown.differing:
+        out.print("nothing would change: there is nothing to apply")
+        return EXIT_OK if ok else EXIT_ERROR
+    if not agreed("Apply?", yes=False):
+        out.print("nothing was changed")
+        return EXIT_ERROR
+    done, ok, seconds = run(check=False)
+    show_outcome(done, surprises(shown, done), seconds=seconds)
+    return EXIT_OK if ok else EXIT_ERROR
 
 
 def _fleet(

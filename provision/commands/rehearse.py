@@ -13,6 +13,8 @@ from provision.fleet import apply
 from provision.influx import InfluxDB
 from provision.output import err, out, show_table, shown, table
 from provision.paths import cache
+from provision.plan import plan_of
+from provision.plan_view import show_plan
 from provision.rehearsal.hosts import DEFAULT_NAME, down
 from provision.rehearsal.progress import Progress, progress
 from provision.rehearsal.send import send_traffic
@@ -23,7 +25,7 @@ from provision.verify.arrival import MetricOutcome, Sent, check_metrics
 from provision.verify.panels import PanelOutcome, check_panels, check_panels_in_grafana
 from provision.verify.seen import Stranger, undocumented
 from provision.verify.waiting import until
-from provision.view import RunView, show_result
+from provision.view import RunView
 
 # Telegraf gathers and writes every 10 s, with a second's jitter; a slow machine gets thrice that.
 MOST_SECONDS = 60
@@ -125,7 +127,7 @@ def _provision_twice(stage: Stage) -> None:
         started = time.monotonic()
         result = apply(stage.fleet, check=False, verbose=False, view=view)
         out.print(f"[bold]{title}[/bold]")
-        show_result(result, check=False, diff=False, seconds=time.monotonic() - started)
+        show_plan(plan_of(result), check=False, diff=False, seconds=time.monotonic() - started)
         if not result.ok:
             raise ProvisionError(f"the {title} failed")
     changed = [name for name, host in result.hosts.items() if host.differences or host.changed]

@@ -7,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 
 from provision.errors import EXIT_OK, ProvisionError
-from provision.fleet import assert_given, keep_secrets, read_fleet
+from provision.fleet import assert_given, keep_secrets, read_fleet, with_certificates
 from provision.output import note, out, shown
 from provision.paths import PLAYBOOKS
 from provision.render.tree import write_tree
@@ -23,9 +23,9 @@ def render(*, options: Sequence[str], output: Path) -> int:
         raise ProvisionError("no host is left to render", remedy="see --limit and the inventory")
     if fleet.site.monitor.name in fleet.inventory.limited:
         assert_given(fleet)
-    for directory in write_tree(fleet.site, output, hosts=fleet.inventory.limited):
-        out.print(shown(directory))
     secrets = keep_secrets(fleet, note)
+    for directory in write_tree(with_certificates(fleet), output, hosts=fleet.inventory.limited):
+        out.print(shown(directory))
     note(
         f"run it with: ansible-playbook -i INVENTORY {quote(str(PLAYBOOKS / 'site.yml'))} "
         f"-e provision_tree={quote(str(output.resolve()))} "

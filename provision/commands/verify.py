@@ -8,7 +8,7 @@ from pathlib import Path
 
 from provision.ansible import RunResult
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
-from provision.fleet import Fleet, apply, read_fleet
+from provision.fleet import Fleet, apply, assert_provisioned, read_fleet
 from provision.influx import InfluxDB
 from provision.services import reader, viewer
 from provision.site import Site
@@ -61,6 +61,7 @@ def verify(
 
 def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
     """Everything that can be found out about a running fleet; patience and window in seconds."""
+    assert_provisioned(fleet)
     site, limited = fleet.site, fleet.inventory.limited
     sent = probes([host for host in site.workers if host.name in limited])
     start = int(time.time() * 1000) - 1000
@@ -142,11 +143,13 @@ def _hosts(result: RunResult) -> list[Finding]:
             detail = f"would {each.action}" + (f": {each.why}" if each.why else "")
             what = f"{each.kind} {each.name}"
             found.append(Finding(Status.FAILED, Area.HOST, name, what, detail))
+        found += [Finding(Status.WARNING, Area.HOST, name, "clock", w) for w in host.warnings]
         if not host.failed:
             found.append(Finding(Status.OK, Area.HOST, name, "services", "up, and answer"))
         if not host.failed and not host.differences:
             what = "configuration"
             found.append(Finding(Status.OK, Area.HOST, name, what, "as it would be rendered"))
+    found += [Finding(Status.WARNING, Area.HOST, "", "clock", each) for each in result.warnings]
     return found
 
 

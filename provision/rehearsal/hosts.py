@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,6 +130,34 @@ class Rehearsal:
         self._state.processes[what] = process
         self._state.write(self.directory)
         return process
+
+    def boot_again(self, host: str) -> None:
+        """Boot a host that ended (it was rebooted or switched off), with the disk that it had.
+
+        systemd-nspawn with --keep-unit leaves it to whoever started it. Raises ProvisionError if
+        it does not end by itself, or does not boot.
+        """
+        name, group = f"host-{host}", self._state.group / host
+        earlier = self._state.processes[name]
+        deadline = time.monotonic() + 60
+        while earlier.alive:
+            if time.monotonic() > deadline:
+                raise ProvisionError(f"{host} does not end")
+            time.sleep(0.05)
+        cgroups.kill(group)
+        assert self._state.number is not None
+        root, log = self.host(host).root, self.directory / f"{name}.log"
+        started = machine.boot(
+            root, self._state.machine(host), host, self._state.number, cgroups.create(group), log
+        )
+        if process := Process.of(started.pid):
+            self._state.processes[name] = process
+            self._state.write(self.directory)
+        machine.wait_for_ssh(host, self.host(host).address, started, log, lambda: False)
+
+    def port(self, host: str) -> str:
+        """The interface of this machine at which a host's cable ends."""
+        return f"vb-{self._state.machine(host)}"
 
     def down(self) -> None:
         """Delete the hosts and everything that was made for them. It may be called again."""

@@ -31,6 +31,7 @@ from provision.rehearsal.threads import concurrently
 from provision.render.manifest import wanted_packages
 from provision.secrets import FILE_NAME
 from provision.settings import Settings
+from provision.tls.model import FILES, OWN_CA
 from provision.watched_influxdb import TARGETS
 
 MONITOR = "monitor.rehearsal"
@@ -124,10 +125,14 @@ def set_stage(
     takes the stage's rehearsal down.
     """
     monitor, workers = MONITOR, tuple(demo)
+    own_tls: dict[str, Any] = {}
     if inventory:
         site = read_fleet(["-i", str(inventory)]).site
         monitor, workers = site.monitor.name, tuple(host.name for host in site.workers)
         engine = site.monitor.settings.influxdb_engine
+        if site.tls.mode == FILES:
+            # The site's key goes nowhere else, and its certificate is not for these addresses.
+            own_tls = {"tls": OWN_CA, **dict.fromkeys(("tls_certificate", "tls_key", "tls_ca"))}
     base, source = concurrently(
         partial(base_image, cache, progress), partial(find_source, engine, folder, cache, progress)
     )
@@ -140,7 +145,7 @@ def set_stage(
         base=base,
     )
     try:
-        variables = _repositories(rehearsal, source, progress) | (settings or {})
+        variables = _repositories(rehearsal, source, progress) | own_tls | (settings or {})
         path = write_overlay(rehearsal, source, monitor, {} if inventory else demo, variables)
         sources = [*(["-i", str(inventory)] if inventory else []), "-i", str(path)]
         fleet = read_fleet(sources)
@@ -177,6 +182,7 @@ def write_overlay(
             values["influxdb_engine"] = source.engine
             # The site's own addresses are those of other machines.
             values |= {"influxdb_url": None, "influxdb_address": "", "grafana_address": ""}
+            values["grafana_url"] = None
             values[TARGETS] = [INFLUXDB_PLAYED]
             if not source.grafana:
                 values["grafana_enabled"] = False

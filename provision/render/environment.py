@@ -18,6 +18,9 @@ from provision.paths import TEMPLATES
 from provision.secrets import KEY
 from provision.values import bracketed, go_duration
 
+_PEM = re.compile(
+    r"(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+\n-----END CERTIFICATE-----\n?)+"
+)
 _WORD = re.compile(r"[A-Za-z0-9._/:@+=,~\[\]-]*")
 
 
@@ -91,6 +94,23 @@ def secret(name: object) -> Literal:
     return Literal(f"{{{{ {KEY}.{text} }}}}")
 
 
+def wrapped_secret(name: object) -> Literal:
+    """Where a secret in base64 goes, in lines as PEM has them (RFC 7468)."""
+    return Literal(secret(name).replace(" }}", " | wordwrap(64) }}"))
+
+
+def pem(text: object) -> Literal:
+    """Certificates, as they are; ValueError where anything else is among them."""
+    if not _PEM.fullmatch(str(text).strip()):
+        raise ValueError("not just certificates in PEM form")
+    return Literal(str(text).strip())
+
+
+def fingerprint(name: object) -> Literal:
+    """Where the fingerprint of a secret goes, filled in as the secret is."""
+    return Literal(f"{{{{ ({secret(name)[3:-3]} | hash('sha256'))[:8] }}}}")
+
+
 def env(name: object) -> Literal:
     """A reference to an environment variable, as Telegraf and Grafana both write it."""
     return Literal(f"${{{word(name)}}}")
@@ -148,6 +168,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "quoted": quoted,
     "comment": comment,
     "secret": secret,
+    "wrapped_secret": wrapped_secret,
+    "pem": pem,
+    "fingerprint": fingerprint,
     "env": env,
     "go_duration": _duration,
     "markdown": markdown,

@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from provision.catalog.model import Transport
+from provision import listening
+from provision.credentials import tokens, users
+from provision.ports import statsd
 from provision.render.alerts import alert_state
-from provision.render.targets import ALERTS_LEFT_PATH, DIRECTORIES, TARGETS, RenderedFile
-from provision.settings import Repository, repositories
+from provision.render.targets import (
+    ALERTS_LEFT_PATH,
+    ALIVE_PATH,
+    DIRECTORIES,
+    TARGETS,
+    RenderedFile,
+)
+from provision.settings import Repository, Settings, repositories
 from provision.site import Host, Site
-from provision.values import local_url
+from provision.tls.model import scheme
+from provision.values import local_url, seconds
 
 
 def manifest(host: Host, site: Site, files: Sequence[RenderedFile]) -> dict[str, Any]:
@@ -35,6 +44,7 @@ def manifest(host: Host, site: Site, files: Sequence[RenderedFile]) -> dict[str,
                 "group": file.target.group,
                 "mode": file.target.mode,
                 "secret": file.target.secret,
+                **({"source": file.source} if file.source else {}),
             }
             for file in files
         ],
@@ -44,7 +54,7 @@ def manifest(host: Host, site: Site, files: Sequence[RenderedFile]) -> dict[str,
             if target.role in roles and target.each is None and target.path not in rendered
         ]
         + [{"role": "grafana", "path": ALERTS_LEFT_PATH} for role in roles if role == "grafana"],
-        "services": _services(host),
+        "services": _services(host, site),
         "state": _state(host, site),
     }
 
@@ -73,7 +83,7 @@ def wanted_packages(host: Host) -> list[dict[str, Any]]:
         "pushgateway": ("prometheus-pushgateway", None),
         "telegraf": ("telegraf", "influxdata"),
     }
-    return [
+    packages: list[dict[str, Any]] = [
         {
             "role": role,
             "name": name,
@@ -84,6 +94,17 @@ def wanted_packages(host: Host) -> list[dict[str, Any]]:
         for role, (name, repository) in sources.items()
         if role in roles
     ]
+    if any(each.guarded for each in every_listener(host)):
+        packages.append(
+            {
+                "role": "packages",
+                "name": "nftables",
+                "version": None,
+                "repository": None,
+                "conflicts": [],
+            }
+        )
+    return packages
 
 
 def wanted_repositories(host: Host) -> list[Repository]:
@@ -102,17 +123,20 @@ def _repository(repository: Repository) -> dict[str, str]:
     }
 
 
-def _services(host: Host) -> list[dict[str, Any]]:
-    settings, roles = host.settings, wanted_roles(host)
+def _services(host: Host, site: Site) -> list[dict[str, Any]]:
+    settings, roles, tls = host.settings, wanted_roles(host), site.tls
     services: list[dict[str, Any]] = []
     if "influxdb" in roles:
         # InfluxDB 1.6 has no /health.
         health = "health" if settings.influxdb_engine == 2 else "ping?verbose=true"
         where = (settings.influxdb_address, settings.influxdb_port)
-        services.append(_web_service("influxdb", "influxdb", *where, health))
+        services.append(
+            _web_service("influxdb", "influxdb", *where, health, tls.trust(tls.influxdb))
+        )
     if "grafana" in roles:
         where = (settings.grafana_address, settings.grafana_port)
-        services.append(_web_service("grafana", "grafana-server", *where, "api/health"))
+        known = tls.trust(tls.grafana)
+        services.append(_web_service("grafana", "grafana-server", *where, "api/health", known))
     if "pushgateway" in roles:
         where = (settings.pushgateway_address, settings.pushgateway_port)
         services.append(_web_service("pushgateway", "prometheus-pushgateway", *where, "-/healthy"))
@@ -122,82 +146,97 @@ def _services(host: Host) -> list[dict[str, Any]]:
                 "role": "telegraf",
                 "name": "telegraf",
                 "listen": [f"{each}:{address}:{port}" for each, address, port in listeners(host)],
+                "settings": {
+                    f"{each.protocol}:{each.address}:{each.port}": each.variable
+                    for each in statsd(host.settings, host.transports)
+                },
                 "health": None,
+                "alive": {"path": ALIVE_PATH, "seconds": _silence(settings)},
             }
         )
     return services
 
 
-def _web_service(role: str, name: str, address: str, port: int, health: str) -> dict[str, Any]:
-    """A service that answers over HTTP, and the path that says whether it is well."""
+def _silence(settings: Settings) -> int:
+    """After how many seconds without a sign of life Telegraf hangs: it gathers, waits for the next
+    flush and its jitter, and a host may be busy."""
+    return 3 * seconds(settings.telegraf_interval) + 30
+
+
+def _web_service(
+    role: str,
+    name: str,
+    address: str,
+    port: int,
+    health: str,
+    tls: dict[str, str | None] | None = None,
+) -> dict[str, Any]:
+    """A service that answers over HTTP, the path that says whether it is well, and its TLS."""
+    url = local_url(address, port, "https" if tls else "http")
     return {
         "role": role,
         "name": name,
         "listen": [f"tcp:{address}:{port}"],
-        "health": f"{local_url(address, port)}/{health}",
+        "settings": {f"tcp:{address}:{port}": f"{role}_port"},
+        "health": f"{url}/{health}",
+        **({"tls": tls} if tls else {}),
     }
 
 
 def _state(host: Host, site: Site) -> list[dict[str, Any]]:
     settings, roles = host.settings, wanted_roles(host)
     state: list[dict[str, Any]] = []
+    tls, begin = site.tls, scheme(site.tls.mode)
     if "influxdb" in roles:
         entry: dict[str, Any] = {
             "role": "influxdb",
             "engine": settings.influxdb_engine,
-            "url": local_url(settings.influxdb_address, settings.influxdb_port),
+            "url": local_url(settings.influxdb_address, settings.influxdb_port, begin),
             "username": "admin",
             "retention_seconds": site.retention_seconds,
+            "interval_seconds": int(site.interval.removesuffix("s")),
         }
+        workers = [worker.name for worker in site.workers]
+        grafana = host.name if "grafana" in roles else None
         if settings.influxdb_engine == 2:
             entry |= {
                 "organization": settings.influxdb_organization,
                 "bucket": settings.influxdb_database,
-                "tokens": [
-                    {
-                        "secret": site.write_secret,
-                        "description": "provision: telegraf",
-                        "access": "write",
-                    },
-                    {
-                        "secret": site.read_secret,
-                        "description": "provision: grafana",
-                        "access": "read",
-                    },
-                ],
+                **tokens(workers, grafana),
             }
         else:
             entry |= {
                 "database": settings.influxdb_database,
                 "retention_policy": "provision",
-                "users": [
-                    {"name": "telegraf", "secret": site.write_secret, "privilege": "WRITE"},
-                    {"name": "grafana", "secret": site.read_secret, "privilege": "READ"},
-                ],
+                **users(workers, grafana),
             }
+        if tls.on:
+            entry["tls"] = tls.trust(tls.influxdb)
         state.append(entry)
     if "grafana" in roles:
         state.append(
             {
                 "role": "grafana",
-                "url": local_url(settings.grafana_address, settings.grafana_port),
+                "url": local_url(settings.grafana_address, settings.grafana_port, begin),
                 "username": "admin",
                 "secret": "grafana_admin_password",
                 "given": list(site.given_secrets),
                 "alerting": alert_state(site),
+                **({"tls": tls.trust(tls.grafana)} if tls.on else {}),
             }
         )
     return state
 
 
+def every_listener(host: Host) -> list[listening.Listener]:
+    """All that a worker listens on for its applications."""
+    return listening.listeners(host.settings, host.transports, host.pushgateway)
+
+
 def listeners(host: Host) -> list[tuple[str, str, int]]:
     """Where statsd is listened for: (udp or tcp, address, port)."""
-    settings = host.settings
-    every = {
-        Transport.UDP: (settings.telegraf_statsd_address, settings.telegraf_statsd_port),
-        Transport.TCP: (settings.telegraf_statsd_tcp_address, settings.telegraf_statsd_tcp_port),
-    }
-    return [(each.value, *every[each]) for each in every if each in host.transports]
+    sockets = statsd(host.settings, host.transports)
+    return [(each.protocol, each.address, each.port) for each in sockets]
 
 
 def pushgateway_url(host: Host) -> str:

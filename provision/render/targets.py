@@ -11,14 +11,36 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from provision.listening import PUSHGATEWAY, TELEGRAF, guarded
 from provision.site import Host
+from provision.tls.model import Tls
 
 DASHBOARDS_PATH = "/etc/grafana/dashboards/provision"
 ALERT_RULES_PATH = "/etc/grafana/provisioning/alerting/provision.yaml"
 # What Grafana is told to forget; there only while it is told (module_utils/provision/alerting.py).
 ALERTS_LEFT_PATH = "/etc/grafana/provisioning/alerting/provision-left.yaml"
+INFLUXDB_CERTIFICATE_PATH = "/etc/influxdb/provision-tls.crt"
+INFLUXDB_KEY_PATH = "/etc/influxdb/provision-tls.key"
+GRAFANA_CERTIFICATE_PATH = "/etc/grafana/provision-tls.crt"
+GRAFANA_KEY_PATH = "/etc/grafana/provision-tls.key"
+TELEGRAF_CA_PATH = "/etc/telegraf/provision-ca.crt"
+# Where Telegraf keeps what waits; systemd makes it (StateDirectory in the drop-in below).
+BUFFER_PATH = "/var/lib/telegraf/buffer"
+
+# What lets Telegraf in to InfluxDB; it reads it anew each time that it writes.
+CREDENTIALS_PATH = "/etc/telegraf/credentials"
+# What Telegraf writes to as long as it is at work, in its RuntimeDirectory.
+ALIVE_PATH = "/run/telegraf/alive"
 
 DIRECTORIES: tuple[dict[str, Any], ...] = (
+    {
+        "role": "telegraf",
+        "path": CREDENTIALS_PATH,
+        "owner": "root",
+        "group": "telegraf",
+        "mode": "0750",
+        "exclusive": True,
+    },
     {
         "role": "grafana",
         "path": DASHBOARDS_PATH,
@@ -47,6 +69,7 @@ class Target:
     each: str | None = None
     template: str | None = None
     when: Callable[[Host], bool] = lambda host: True
+    when_tls: Callable[[Tls], bool] = lambda tls: True
 
     @property
     def source(self) -> str:
@@ -56,11 +79,15 @@ class Target:
 
 @dataclass(frozen=True)
 class RenderedFile:
-    """A file of a host: its row, its path there, its text."""
+    """A file of a host: its row, its path there, its text.
+
+    source is the file of the controller, perhaps vaulted, that it is a copy of; it has no text.
+    """
 
     target: Target
     path: str
     text: str
+    source: str | None = None
 
 
 def _statsd(host: Host) -> bool:
@@ -75,8 +102,47 @@ def _engine(number: int) -> Callable[[Host], bool]:
     return lambda host: host.settings.influxdb_engine == number
 
 
+def _certificate(tls: Tls) -> bool:
+    return tls.on
+
+
+def _authorities(tls: Tls) -> bool:
+    return tls.ca is not None
+
+
+def _influxdb2_on_ipv6(host: Host) -> bool:
+    return host.settings.influxdb_engine == 2 and ":" in host.settings.influxdb_address
+
+
+def _hardened(host: Host) -> bool:
+    return host.settings.systemd_hardening
+
+
 def _contacts(host: Host) -> bool:
     return bool(host.settings.grafana_contacts)
+
+
+def _kept_on_disk(host: Host) -> bool:
+    return host.settings.telegraf_buffer == "disk"
+
+
+def _guarded(unit: str) -> Callable[[Host], bool]:
+    return lambda host: bool(guarded(unit, host.settings, host.transports, host.pushgateway))
+
+
+def _guards(role: str, unit: str) -> tuple[Target, ...]:
+    """Who may send to a unit: rules for the kernel's packet filter, loaded whenever it starts."""
+    paths = (
+        f"/etc/provision/{unit}.nft",
+        f"/etc/systemd/system/{unit}.service.d/20-provision-listeners.conf",
+    )
+    return tuple(Target(role, path, "root", "root", "0644", when=_guarded(unit)) for path in paths)
+
+
+def _held_in(role: str, unit: str) -> Target:
+    """The drop-in that says what a service may do; `systemctl edit` makes one that sorts later."""
+    path = f"/etc/systemd/system/{unit}.service.d/10-provision.conf"
+    return Target(role, path, "root", "root", "0644", when=_hardened)
 
 
 TARGETS: tuple[Target, ...] = (
@@ -98,8 +164,40 @@ TARGETS: tuple[Target, ...] = (
         each="repository",
         template="/etc/apt/preferences.d/repository.pref",
     ),
+    _held_in("influxdb", "influxdb"),
+    Target(
+        "influxdb",
+        "/etc/systemd/system/influxdb.service.d/20-provision-address.conf",
+        "root",
+        "root",
+        "0644",
+        when=_influxdb2_on_ipv6,
+    ),
+    _held_in("grafana", "grafana-server"),
+    _held_in("pushgateway", "prometheus-pushgateway"),
+    _held_in("telegraf", "telegraf"),
+    *_guards("pushgateway", PUSHGATEWAY),
+    *_guards("telegraf", TELEGRAF),
     Target("influxdb", "/etc/influxdb/config.toml", "root", "root", "0644", when=_engine(2)),
     Target("influxdb", "/etc/influxdb/influxdb.conf", "root", "root", "0644", when=_engine(1)),
+    # The key first: what is placed is restarted with both.
+    Target(
+        "influxdb",
+        INFLUXDB_KEY_PATH,
+        "root",
+        "influxdb",
+        "0640",
+        secret=True,
+        when_tls=_certificate,
+    ),
+    Target(
+        "influxdb",
+        INFLUXDB_CERTIFICATE_PATH,
+        "root",
+        "influxdb",
+        "0644",
+        when_tls=_certificate,
+    ),
     Target("grafana", "/etc/default/grafana-server", "root", "root", "0600", secret=True),
     Target("grafana", "/etc/grafana/grafana.ini", "root", "grafana", "0640"),
     Target(
@@ -136,10 +234,43 @@ TARGETS: tuple[Target, ...] = (
         each="dashboard",
         template="/etc/grafana/dashboards/dashboard.json",
     ),
+    Target(
+        "grafana",
+        GRAFANA_KEY_PATH,
+        "root",
+        "grafana",
+        "0640",
+        secret=True,
+        when_tls=_certificate,
+    ),
+    Target(
+        "grafana",
+        GRAFANA_CERTIFICATE_PATH,
+        "root",
+        "grafana",
+        "0640",
+        when_tls=_certificate,
+    ),
     Target("pushgateway", "/etc/default/prometheus-pushgateway", "root", "root", "0644"),
-    Target("telegraf", "/etc/default/telegraf", "root", "root", "0600", secret=True),
+    Target("telegraf", "/etc/default/telegraf", "root", "root", "0644"),
+    Target("telegraf", f"{CREDENTIALS_PATH}/influxdb", "root", "telegraf", "0640", secret=True),
+    Target(
+        "telegraf",
+        TELEGRAF_CA_PATH,
+        "root",
+        "telegraf",
+        "0644",
+        when_tls=_authorities,
+    ),
     Target("telegraf", "/etc/telegraf/telegraf.conf", "root", "telegraf", "0640"),
     Target("telegraf", "/etc/telegraf/telegraf.d/host.conf", "root", "telegraf", "0640"),
+    Target(
+        "telegraf",
+        "/etc/systemd/system/telegraf.service.d/30-provision-alive.conf",
+        "root",
+        "root",
+        "0644",
+    ),
     Target(
         "telegraf", "/etc/telegraf/telegraf.d/statsd.conf", "root", "telegraf", "0640", when=_statsd
     ),
@@ -150,5 +281,23 @@ TARGETS: tuple[Target, ...] = (
         "telegraf",
         "0640",
         when=_prometheus,
+    ),
+    Target(
+        "telegraf",
+        "/usr/local/lib/provision/telegraf-buffer",
+        "root",
+        "root",
+        "0755",
+        when=_kept_on_disk,
+    ),
+    *(
+        Target(
+            "telegraf", f"/etc/systemd/system/{name}", "root", "root", "0644", when=_kept_on_disk
+        )
+        for name in (
+            "telegraf.service.d/30-provision-buffer.conf",
+            "provision-telegraf-buffer.service",
+            "provision-telegraf-buffer.timer",
+        )
     ),
 )

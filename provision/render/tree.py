@@ -8,23 +8,35 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from provision.alerts.contacts import contact_points
+from provision.credentials import READER, writer
 from provision.dashboards.render import DATASOURCE_UID, FOLDER, provisioned_dashboards
 from provision.errors import ProvisionError
+from provision.listening import PUSHGATEWAY, TELEGRAF, guarded
 from provision.render.alerts import alert_values
 from provision.render.environment import environment
 from provision.render.manifest import manifest, wanted_packages, wanted_repositories
 from provision.render.manifest import wanted_roles as roles_of
 from provision.render.targets import (
     ALERT_RULES_PATH,
+    ALIVE_PATH,
+    BUFFER_PATH,
+    CREDENTIALS_PATH,
     DASHBOARDS_PATH,
+    GRAFANA_CERTIFICATE_PATH,
+    GRAFANA_KEY_PATH,
+    INFLUXDB_CERTIFICATE_PATH,
+    INFLUXDB_KEY_PATH,
     TARGETS,
+    TELEGRAF_CA_PATH,
     RenderedFile,
     Target,
 )
 from provision.render.telegraf import telegraf_values
 from provision.site import Host, Site
+from provision.tls.model import SERVER_KEY, normal_name, scheme
 from provision.values import bracketed, local_url
 
 MANIFEST = ".manifest.json"
@@ -44,9 +56,19 @@ class Renderer:
         for target in TARGETS:
             if target.role not in roles or not target.when(host):
                 continue
+            if not target.when_tls(self._site.tls):
+                continue
+            if given := self._given(target):
+                yield RenderedFile(target, target.path, "", str(given))
+                continue
             for name, values in self._each(target, host):
                 path = target.path.format(name) if target.each else target.path
                 yield RenderedFile(target, path, self._text(target, host, values))
+
+    def _given(self, target: Target) -> Path | None:
+        """The file that the site brings itself, and that no copy of is made here."""
+        is_key = target.path in (INFLUXDB_KEY_PATH, GRAFANA_KEY_PATH)
+        return self._site.tls.given.key if is_key and self._site.tls.given else None
 
     def _each(self, target: Target, host: Host) -> list[tuple[str, dict[str, Any]]]:
         if target.each == "repository":
@@ -80,7 +102,8 @@ class Renderer:
 
     def _values(self, role: str, host: Host) -> dict[str, Any]:
         settings, monitor = host.settings, self._site.monitor.settings
-        secret = self._site.write_secret if role == "telegraf" else self._site.read_secret
+        writes = role == "telegraf"
+        secret = self._site.write_secret(host) if writes else self._site.read_secret
         values: dict[str, Any] = {
             "host": host,
             "settings": settings,
@@ -88,26 +111,64 @@ class Renderer:
             "engine": monitor.influxdb_engine,
             "influxdb_url": self._site.influxdb_url,
             "secret": secret,
-            "variable": secret.upper(),
+            "alive": ALIVE_PATH,
+            "variable": "TELEGRAF_CREDENTIALS" if writes else secret.upper(),
+            "user": writer(host.name) if writes else READER,
+            "tls": self._site.tls,
+            "server_key": SERVER_KEY,
         }
+        if writes:
+            values |= {"credentials": CREDENTIALS_PATH, "buffer_directory": BUFFER_PATH}
+        if unit := {"telegraf": TELEGRAF, "pushgateway": PUSHGATEWAY}.get(role):
+            values["guarded"] = guarded(unit, settings, host.transports, host.pushgateway)
         if role == "influxdb":
-            values["listen"] = f"{bracketed(settings.influxdb_address)}:{settings.influxdb_port}"
+            values |= {
+                "listen": f"{bracketed(settings.influxdb_address)}:{settings.influxdb_port}",
+                "certificate_path": INFLUXDB_CERTIFICATE_PATH,
+                "key_path": INFLUXDB_KEY_PATH,
+            }
+        if role == "telegraf":
+            values |= {"ca_path": TELEGRAF_CA_PATH, "own_influxdb": self._own_influxdb(host)}
         if role == "grafana":
             values |= {
                 "datasource_uid": DATASOURCE_UID,
                 "folder": FOLDER,
                 "path": DASHBOARDS_PATH,
-                "url": local_url(settings.influxdb_address, settings.influxdb_port),
+                "url": local_url(
+                    settings.influxdb_address,
+                    settings.influxdb_port,
+                    scheme(self._site.tls.mode),
+                ),
                 "interval": self._site.interval,
                 "root_url": f"{self._site.grafana_url}/",
                 "smtp_secret": "grafana_smtp_password",
                 "contacts": contact_points(settings.grafana_contacts),
+                "certificate_path": GRAFANA_CERTIFICATE_PATH,
+                "key_path": GRAFANA_KEY_PATH,
             }
         return values
 
+    def _own_influxdb(self, host: Host) -> tuple[str, ...]:
+        """The URLs of what is scraped of the site's own InfluxDB, over TLS."""
+        tls, port = self._site.tls, self._site.monitor.settings.influxdb_port
+        found = []
+        for url in (target.url for target in host.targets if tls.on):
+            parts = urlsplit(url)
+            ours = normal_name(parts.hostname or "") in tls.names and parts.port == port
+            found += [url] if ours and parts.scheme == "https" else []
+        return tuple(found)
 
-def write_tree(site: Site, directory: Path, *, hosts: frozenset[str] | None = None) -> list[Path]:
+
+def write_tree(
+    site: Site,
+    directory: Path,
+    *,
+    hosts: frozenset[str] | None = None,
+    only_database: frozenset[str] = frozenset(),
+) -> list[Path]:
     """Write `<directory>/<host>/…` for every host (or those named), a manifest in each.
+
+    Of only_database, monitoring hosts, nothing is wanted but the state of the database.
 
     What an earlier run wrote for a host is replaced as a whole; a directory that no run wrote is
     refused. Returns the hosts' directories. Raises ProvisionError where it cannot be written.
@@ -126,13 +187,17 @@ def write_tree(site: Site, directory: Path, *, hosts: frozenset[str] | None = No
                         remedy="choose another --output, or remove it yourself",
                     )
                 shutil.rmtree(root)
-            files = list(renderer.files(host))
-            for file in files:
+            files = [] if host.name in only_database else list(renderer.files(host))
+            for file in (each for each in files if each.source is None):
                 path = root / file.path.lstrip("/")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(file.text, encoding="utf-8")
             root.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(manifest(host, site, files), indent=2) + "\n"
+            wanted = manifest(host, site, files)
+            if host.name in only_database:
+                state = [entry for entry in wanted["state"] if entry["role"] == "influxdb"]
+                wanted = {"host": host.name, "state": state}
+            text = json.dumps(wanted, indent=2) + "\n"
             (root / MANIFEST).write_text(text, encoding="utf-8")
             written.append(root)
     except OSError as error:

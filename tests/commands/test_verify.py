@@ -16,6 +16,7 @@ from provision.errors import ProvisionError
 from provision.fleet import Fleet
 from provision.grafana import Grafana
 from provision.influx import Answer, InfluxDB
+from provision.secrets import write_secrets
 from provision.verify import waiting
 from provision.verify.findings import Area, Finding, Status
 from tests.verify.told import Told, answer, series
@@ -118,7 +119,22 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     monkeypatch.setattr(command, "reader", world.reader)
     timed_by(monkeypatch, Clock())
     Path("inventory.yml").write_text(json.dumps(INVENTORY))
+    write_secrets(tmp_path / "secrets.yml", {"influxdb_admin_password": "x"})
     return world
+
+
+def test_before_the_first_run_it_is_told_what_to_do(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("secrets.yml").unlink()
+    assert run(["verify"]) == 1
+    told = capsys.readouterr().err
+    assert "secrets.yml: no secrets of this site, so nothing was provisioned yet" in told
+    assert "run `provision up` first" in told
+    # What the operator alone can know may be in it before the first run.
+    write_secrets(Path("secrets.yml"), {"grafana_contact_pager": "x"})
+    assert run(["verify"]) == 1
+    assert "provision up" in capsys.readouterr().err
 
 
 def verified(

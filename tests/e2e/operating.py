@@ -28,6 +28,8 @@ Answer = TypeVar("Answer")
 
 ROOT = Path(__file__).resolve().parents[2]
 PROVISION = (sys.executable, "-m", "provision")
+# What asks before it changes anything, and refuses to where nobody could answer.
+ASKING = frozenset({"up", "monitor-server", "worker", "remove", "rotate"})
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -49,12 +51,14 @@ class Outcome:
         return self.out + self.err
 
     def about(self, host: str) -> str:
-        """The lines of the result that are about a host."""
+        """The lines of the result that are about a host, as if they were about it alone."""
         lines: list[str] = []
         mine = False
         for line in self.out.splitlines():
             if not line.startswith(" "):
-                mine = line.startswith(f"{host} ")
+                names, _, verdict = line.partition("  ")
+                mine = host in names.split(", ")
+                line = f"{host}  {verdict}"
             lines += [line] if mine else []
         assert lines, f"nothing is said about {host}:\n{self.text}"
         return "\n".join(lines)
@@ -79,6 +83,13 @@ def execute(
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+
+
+def answered(command: Sequence[str | Path]) -> list[str | Path]:
+    """A command line of provision, with --yes where it would ask."""
+    name, *rest = command[len(PROVISION) :]
+    asks = name in ASKING and not {"--check", "--yes"} & {str(word) for word in rest}
+    return [*PROVISION, name, *(["--yes"] if asks else []), *rest]
 
 
 @dataclass(frozen=True)
@@ -112,10 +123,14 @@ class Site:
         return (self.monitor, *self.workers)
 
     def provision(self, *words: str | Path, **options: Any) -> Outcome:
-        """`provision COMMAND -i this site's inventory ...`."""
+        """`provision COMMAND -i this site's inventory ...`, with --yes where it would ask."""
         return execute(*self.command(*words), **options)
 
     def command(self, *words: str | Path) -> list[str | Path]:
+        return answered([*self.asking(*words)])
+
+    def asking(self, *words: str | Path) -> list[str | Path]:
+        """The command as a person gives it, who is asked."""
         return [*PROVISION, words[0], *self.inventory, *words[1:]]
 
     def on(self, host: str, script: str, *, check: bool = True, user: str = "root") -> str:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +18,12 @@ from tests.e2e.operating import environment
 
 
 def at_terminal(
-    *argv: str | Path, answers: Mapping[str, str], timeout: float = 300
+    *argv: str | Path, answers: Mapping[str, str | Callable[[], str]], timeout: float = 300
 ) -> tuple[int, str]:
-    """Run a program on a terminal of its own, and type each answer when its question is read."""
+    """Run a program on a terminal of its own, and type each answer when its question is read.
+
+    An answer may be what gives it, after it has done something else.
+    """
     started = time.monotonic()
     pid, terminal = pty.fork()
     if pid == 0:
@@ -40,7 +43,9 @@ def at_terminal(
                 break
             seen += piece.decode(errors="replace")
             for question in [question for question in open_questions if question in seen]:
-                os.write(terminal, f"{open_questions.pop(question)}\n".encode())
+                answer = open_questions.pop(question)
+                answer = answer if isinstance(answer, str) else answer()
+                os.write(terminal, f"{answer}\n".encode())
     except BaseException:
         os.kill(pid, signal.SIGKILL)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -27,6 +28,9 @@ for _ in $(seq 50); do ss -Hlntu | grep -q ":{port} " && exit; sleep 0.1; done; 
 """
 ON_UDP = LISTEN.format(kind="SOCK_DGRAM", address="0.0.0.0", port=8125, listen="")
 ON_TCP = LISTEN.format(kind="SOCK_STREAM", address="127.0.0.1", port=8086, listen="s.listen()")
+# Restart=on-failure takes a moment.
+LISTENING = 'for _ in $(seq 200); do ss -Hlnu | grep -q "127.0.0.1:8125 " && break; sleep 0.1; done'
+BUFFER = "/var/lib/telegraf/buffer"
 FILL_VAR = """
 mkdir /run/small && mount -t tmpfs -o size=300m small /run/small && cp -a /var/. /run/small/
 mount --bind /run/small /var
@@ -90,7 +94,7 @@ def test_what_stands_stays_as_it_is_while_others_fail(site: Site) -> None:
     for host in (GOOD, MONITOR):
         assert done.about(host).splitlines()[0] == f"{host}  as it should be"
     alone = site.provision("up", "--limit", f"{GOOD}:{MONITOR}")
-    assert (alone.status, alone.out.count("as it should be")) == (0, 2)
+    assert alone.status == 0 and "2 hosts, 0 changed, 0 failed" in alone.out, alone.text
 
 
 def test_a_remedy_helps(site: Site) -> None:
@@ -114,13 +118,42 @@ def test_telegraf_on_another_port_avoids_a_taken_one(site: Site) -> None:
     assert site.provision("worker", GOOD).status == 0
 
 
-def test_a_database_that_is_gone_is_waited_for_by_nobody(site: Site) -> None:
+def test_a_database_that_is_gone_is_waited_for_by_nobody_and_nothing_is_lost(site: Site) -> None:
     """A worker is finished though its monitor cannot be reached: Telegraf keeps what it has."""
+    buckets = [f"kept.{name}" for name in ("first", "stopped", "killed", "changed")]
     site.on(MONITOR, "systemctl stop influxdb")
+    keep(site, buckets[0])
+    site.on(GOOD, "systemctl restart telegraf")
+    keep(site, buckets[1])
+    site.on(GOOD, f"systemctl kill -s KILL telegraf; {LISTENING}")
+    keep(site, buckets[2])
     done = site.provision("worker", GOOD, "-e", "telegraf_interval=5s")
     assert done.status == 0, done.text
+    keep(site, buckets[3])
+    assert site.on(GOOD, f"stat -c '%U %a' {BUFFER}") == "telegraf 750\n"
     assert site.provision("up", "--limit", f"{GOOD}:{MONITOR}").status == 0
     assert site.pid(MONITOR, "influxdb") != "0"
+    deadline = time.monotonic() + 60
+    while (found := sums(site)) != dict.fromkeys(buckets, 70):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.5)
+
+
+def test_a_buffer_that_is_too_large_is_made_smaller(site: Site) -> None:
+    """As the timer has it looked at, but for the bound."""
+    assert site.on(GOOD, "systemctl is-active provision-telegraf-buffer.timer") == "active\n"
+    before = site.pid(GOOD, "telegraf")
+    site.on(GOOD, "systemctl start provision-telegraf-buffer.service")
+    assert site.pid(GOOD, "telegraf") == before
+    log = f"{BUFFER}/{'a' * 64}"
+    segment = f"{log}/{1:020d}"
+    site.on(GOOD, f"install -d -o telegraf {log} && head -c 40M /dev/zero > {segment}")
+    site.on(GOOD, f"chown telegraf {segment}")
+    said = site.on(GOOD, f"/usr/local/lib/provision/telegraf-buffer watch {BUFFER} 32 2>&1")
+    assert "is restarted to drop the oldest" in said
+    assert site.pid(GOOD, "telegraf") != before
+    assert site.on(GOOD, f"test -e {log}; echo $?") == "1\n"
+    assert "no whole metric" in site.on(GOOD, "journalctl -u telegraf --no-pager")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +178,7 @@ def test_what_cannot_be_meant_is_told_before_anything_is_touched(
 
 
 def test_an_inventory_that_is_not_there(tmp_path: Path) -> None:
-    done = execute(*PROVISION, "up", "-i", tmp_path / "none.yml")
+    done = execute(*PROVISION, "up", "--yes", "-i", tmp_path / "none.yml")
     assert done.status == 1
     assert "there is no such inventory" in done.err and "provision init" in done.err
 
@@ -153,6 +186,21 @@ def test_an_inventory_that_is_not_there(tmp_path: Path) -> None:
 def test_metrics_arrive_from_the_hosts_that_were_finished(site: Site) -> None:
     outcomes = site.metrics(GOOD, TAKEN, ODD, FULL)
     assert len(outcomes) == 18 and described(outcomes) == []
+
+
+def keep(site: Site, bucket: str) -> None:
+    """Send ten times seven to a bucket, and wait until Telegraf has it on disk."""
+    send = f"for _ in $(seq 10); do printf '%s' '{bucket}:7|c' > /dev/udp/127.0.0.1/8125; done"
+    site.on(GOOD, f"{LISTENING}; {send}")
+    wait = f"for _ in $(seq 600); do grep -rqa '{bucket}' {BUFFER} && exit; sleep 0.1; done; exit 1"
+    site.on(GOOD, wait)
+
+
+def sums(site: Site) -> dict[str, int]:
+    """What is stored of the buckets above."""
+    query = 'SELECT sum("value") FROM "undocumented" WHERE "bucket" =~ /^kept/ GROUP BY "bucket"'
+    (answer,) = site.ask(lambda database: database.ask([query]))
+    return {each.tags["bucket"]: int(each.rows[0]["sum"]) for each in answer.series}
 
 
 def switch_off(site: Site, host: str) -> None:

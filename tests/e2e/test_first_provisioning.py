@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import stat
 import time
 from collections.abc import Iterator
@@ -11,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from provision.credentials import READER, fingerprint
 from tests.e2e.conftest import ENGINES, StageSetter
 from tests.e2e.operating import Site, ask, basic, described
+from tests.e2e.rights import query, sees, url, write, write_name, writes
 from tests.e2e.watching import Spy, changes, snapshot
 
 pytestmark = pytest.mark.long
@@ -44,15 +45,13 @@ def test_a_check_of_bare_hosts_tells_all_and_changes_nothing(
         said = done.about(worker)
         assert "install package telegraf" in said
         assert "create file /etc/telegraf/telegraf.conf" in said
-        assert f'+  hostname = "{worker}"' in said  # the text of the file, of this very host
+        # The text of the file, as it is on the first of the hosts that are alike.
+        assert f'+  hostname = "{site.workers[0]}"' in said
         assert "+[[inputs.statsd]]" in said
         assert "create file /etc/default/telegraf" in said
-        if site.stage.source.engine == 1:
-            assert "(secret, new)" in said
-        else:
-            assert "its secret influxdb_write_token is not known yet" in said
+        assert f"its secret {write_name(site, site.workers[0])} is not known yet" in said
     assert "install package influxdb" in done.about(site.monitor)
-    assert "create state user admin" in done.about(site.monitor)
+    assert "create user admin" in done.about(site.monitor)
     assert "3 hosts, 3 would change, 0 failed" in done.out
     assert not site.secrets_file.exists()
 
@@ -63,7 +62,7 @@ def test_workers_before_their_monitor_are_told_so(site: Site) -> None:
     before = snapshot(site, worker)
     done = site.provision("worker", worker)
     assert done.status == 1
-    assert f"no {site.stage.fleet.site.write_secret}" in done.err
+    assert f"no {write_name(site, worker)}" in done.err
     assert "provision monitor-server" in done.err
     assert changes(before, snapshot(site, worker)) == []
     assert not site.secrets_file.exists()
@@ -127,48 +126,9 @@ def test_what_is_ready_is_ready_again_after_a_reboot(site: Site) -> None:
         time.sleep(0.5)
 
 
-def influxdb(site: Site) -> str:
-    return site.stage.fleet.site.influxdb_url
-
-
-def test_telegraf_can_write_and_not_read(site: Site) -> None:
-    secrets, url = site.secrets, influxdb(site)
-    if site.stage.source.engine == 2:
-        header = {"Authorization": f"Token {secrets['influxdb_write_token']}"}
-        write = f"{url}/api/v2/write?org=provision&bucket=telegraf"
-        status, answer = ask(f"{url}/api/v2/buckets", headers=header)
-        assert status == 200 and json.loads(answer)["buckets"] == []
-    else:
-        header = basic("telegraf", secrets["influxdb_write_password"])
-        write = f"{url}/write?db=telegraf"
-    assert ask(write, headers=header, body="allowed value=1")[0] == 204
-    for query in ("SELECT * FROM allowed", "SHOW MEASUREMENTS"):
-        assert "allowed" not in said(asked(url, header, query))
-    for query in ("DROP MEASUREMENT allowed", "CREATE DATABASE other", "DROP DATABASE telegraf"):
-        asked(url, header, query)
-    assert sees(site, "allowed")
-
-
-def test_grafana_can_read_and_not_write(site: Site) -> None:
-    secrets, url = site.secrets, influxdb(site)
-    if site.stage.source.engine == 2:
-        header = {"Authorization": f"Token {secrets['influxdb_read_token']}"}
-        write = f"{url}/api/v2/write?org=provision&bucket=telegraf"
-    else:
-        header = basic("grafana", secrets["influxdb_read_password"])
-        write = f"{url}/write?db=telegraf"
-    assert ask(write, headers=header, body="forbidden value=1")[0] in (401, 403)
-    assert ask(f"{url}/write?db=telegraf", headers=header, body="forbidden value=1")[0] in (
-        *(401, 403),
-    )
-    for query in ("DROP MEASUREMENT allowed", "DROP DATABASE telegraf"):
-        asked(url, header, query)
-    assert sees(site, "allowed")
-    assert not sees(site, "forbidden")
-
-
 def test_strangers_get_nothing(site: Site) -> None:
-    url = influxdb(site)
+    where = url(site)
+    assert write(site, writes(site, site.workers[0]), "allowed value=1") == 204
     strangers = [
         {},
         basic("admin", "admin"),
@@ -177,11 +137,12 @@ def test_strangers_get_nothing(site: Site) -> None:
         {"Authorization": "Token admin"},
     ]
     for header in strangers:
-        status, answer = asked(url, header, "SHOW MEASUREMENTS")
+        status, answer = query(site, header, "SHOW MEASUREMENTS")
         assert "allowed" not in answer and (status in (401, 403) or '"error"' in answer)
-        assert ask(f"{url}/write?db=telegraf", headers=header, body="forbidden value=1")[0] in (
+        assert ask(f"{where}/write?db=telegraf", headers=header, body="forbidden value=1")[0] in (
             *(401, 403),
         )
+    assert sees(site, "allowed")
     assert not sees(site, "forbidden")
 
 
@@ -218,13 +179,13 @@ def test_no_secret_can_be_read_by_others_on_a_host(site: Site) -> None:
         done = site.stage.rehearsal.execute(host, "sh", "-c", script, stdin=patterns, check=False)
         assert done.stdout == ""
         # Not even in a folder that a user who came in over ssh can enter.
-        command = "cat /etc/default/telegraf /etc/telegraf/telegraf.conf"
-        assert "TOKEN=" not in site.on(host, command, user="restricted", check=False)
+        command = "cat /etc/telegraf/credentials/influxdb /etc/telegraf/telegraf.conf"
+        assert site.on(host, command, user="restricted", check=False) == ""
 
 
 def forms(value: str) -> list[str]:
     """A secret as it is, and as basic authentication would carry it."""
-    users = ("admin", "telegraf", "grafana")
+    users = ("admin", f"{READER}-{fingerprint(value)}")
     return [value, *(base64.b64encode(f"{user}:{value}".encode()).decode() for user in users)]
 
 
@@ -234,23 +195,3 @@ def assert_unseen(site: Site, spy: Spy) -> None:
         for form in forms(value):
             found = [arguments for arguments in spy.seen if form.encode() in arguments]
             assert not found, f"{name} is an argument of a process"
-
-
-def asked(url: str, header: dict[str, str], query: str) -> tuple[int, str]:
-    return ask(f"{url}/query?db=telegraf", headers=header, form={"q": query})
-
-
-def said(answer: tuple[int, str]) -> str:
-    return answer[1].replace("FROM allowed", "")
-
-
-def sees(site: Site, measurement: str) -> bool:
-    """Whether a measurement is in the database, asked with Grafana's rights."""
-    secrets = site.secrets
-    if site.stage.source.engine == 2:
-        header = {"Authorization": f"Token {secrets['influxdb_read_token']}"}
-    else:
-        header = basic("grafana", secrets["influxdb_read_password"])
-    status, answer = asked(influxdb(site), header, f"SELECT * FROM {measurement}")
-    assert status == 200, answer
-    return f'"name":"{measurement}"' in answer

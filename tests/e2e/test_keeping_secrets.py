@@ -10,6 +10,7 @@ import yaml
 
 from tests.e2e.conftest import ENGINES, StageSetter
 from tests.e2e.operating import PROVISION, Site, described, execute, pids
+from tests.e2e.rights import write_name
 
 pytestmark = pytest.mark.long
 
@@ -24,20 +25,22 @@ def site(request: pytest.FixtureRequest, stage: StageSetter) -> Iterator[Site]:
 
 def test_a_wrong_credential_put_in_by_hand_is_corrected(site: Site) -> None:
     worker = site.workers[0]
-    before = site.on(worker, "cat /etc/default/telegraf")
-    site.on(worker, "sed -i 's/=.*/=\"wrong\"/' /etc/default/telegraf")
-    site.on(worker, "systemctl restart telegraf")
+    path, process = "/etc/telegraf/credentials/influxdb", site.pid(worker, "telegraf")
+    before = site.on(worker, f"cat {path}")
+    site.on(worker, f"echo wrong >{path}")
     done = site.provision("up", "--diff")
     assert done.status == 0, done.text
-    assert "change file /etc/default/telegraf" in done.about(worker)
+    assert f"change file {path}" in done.about(worker)
     assert "(secret)" in done.about(worker) and "wrong" not in done.out
-    assert site.on(worker, "cat /etc/default/telegraf") == before
+    assert site.on(worker, f"cat {path}") == before
+    assert site.pid(worker, "telegraf") == process, "it reads it anew by itself"
     assert described(site.metrics()) == []
 
 
 def test_a_lost_secrets_file_is_told_of_and_nothing_is_broken(site: Site) -> None:
     before = pids(site)
-    logins = [site.on(worker, "cat /etc/default/telegraf") for worker in site.workers]
+    path = "/etc/telegraf/credentials/influxdb"
+    logins = [site.on(worker, f"cat {path}") for worker in site.workers]
     kept = site.secrets_file.rename(site.secrets_file.with_name("kept"))
     try:
         done = site.provision("up")
@@ -46,7 +49,7 @@ def test_a_lost_secrets_file_is_told_of_and_nothing_is_broken(site: Site) -> Non
         assert "failed" in said and "remedy" in said
         assert "InfluxDB" in said
         assert pids(site) == before
-        assert [site.on(worker, "cat /etc/default/telegraf") for worker in site.workers] == logins
+        assert [site.on(worker, f"cat {path}") for worker in site.workers] == logins
     finally:
         kept.replace(site.secrets_file)
     mended = site.provision("up")
@@ -63,15 +66,14 @@ def test_a_readable_secrets_file_is_refused(site: Site) -> None:
     assert "others than its owner may read it" in done.err and "chmod 0600" in done.err
 
 
-def test_a_token_that_someone_deleted_is_made_again(site: Site) -> None:
-    if site.stage.source.engine == 1:
-        pytest.skip("lacks tokens: it is InfluxDB 1")
-    old = site.secrets["influxdb_write_token"]
+def test_what_someone_changed_in_the_secrets_file_is_made_again(site: Site) -> None:
+    name = write_name(site, site.workers[0])
+    old = site.secrets[name]
     text = site.secrets_file.read_text().replace(old, "somebody-elses-token")
     site.secrets_file.write_text(text)
     done = site.provision("up")
     assert done.status == 0, done.text
-    new = site.secrets["influxdb_write_token"]
+    new = site.secrets[name]
     assert new not in (old, "somebody-elses-token")
     assert described(site.metrics()) == []
 
@@ -81,10 +83,9 @@ def test_a_vaulted_secrets_file_works_and_stays_vaulted(site: Site, tmp_path: Pa
     password.write_text("correct horse\n")
     vault = [*PROVISION[:2], "ansible", "vault"]
     secrets = site.secrets
-    if site.stage.source.engine == 2:  # so that a run has a token to add
-        content = yaml.safe_load(site.secrets_file.read_text())
-        del content["provision_secrets"]["influxdb_read_token"]
-        site.secrets_file.write_text(yaml.safe_dump(content))
+    content = yaml.safe_load(site.secrets_file.read_text())
+    del content["provision_secrets"][write_name(site, site.workers[1])]  # so that one is added
+    site.secrets_file.write_text(yaml.safe_dump(content))
     options: list[str | Path] = ["--vault-password-file", password]
     assert execute(*vault, "encrypt", *options, site.secrets_file).status == 0
     try:
@@ -101,3 +102,27 @@ def test_a_vaulted_secrets_file_works_and_stays_vaulted(site: Site, tmp_path: Pa
         assert "3 hosts, 0 changed, 0 failed" in again.out, again.text
     finally:
         execute(*vault, "decrypt", *options, site.secrets_file)
+
+
+def test_secrets_that_are_vaulted_one_by_one_work_and_stay_so(site: Site, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("correct horse\n")
+    content = site.secrets
+    name = "influxdb_read_token" if site.stage.source.engine == 2 else "influxdb_admin_password"
+    if site.stage.source.engine == 2:  # so that a run has a token to add
+        del content[name]
+    vault_id = f"prod@{password}"
+    lines = ["provision_secrets:"]
+    for each, value in content.items():
+        words = ("encrypt_string", "--vault-id", vault_id, "--name", each, value)
+        done = execute(*PROVISION[:2], "ansible", "vault", *words)
+        assert done.status == 0, done.err
+        lines += [f"  {line}" for line in done.out.strip().splitlines()]
+    site.secrets_file.write_text("\n".join(lines) + "\n")
+    done = site.provision("up", "--vault-id", vault_id)
+    assert done.status == 0, done.text
+    kept = site.secrets_file.read_text()
+    assert set(lines) <= set(kept.splitlines()) and f"{name}:" in kept
+    assert not any(value in kept for value in content.values())
+    again = site.provision("up", "--vault-id", vault_id)
+    assert "3 hosts, 0 changed, 0 failed" in again.out, again.text

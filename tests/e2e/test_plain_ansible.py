@@ -56,11 +56,7 @@ def recap(done: Outcome) -> dict[str, dict[str, int]]:
 def test_the_monitor_and_one_worker_from_bare_hosts(site: Site, tree: Path) -> None:
     write_secrets(
         site.secrets_file,
-        {
-            "influxdb_admin_password": "an-admin-password-of-the-site",
-            "influxdb_read_password": "a-password-to-read",
-            "influxdb_write_password": "a-password-to-write",
-        },
+        {"influxdb_admin_password": "an-admin-password-of-the-site"},
         lambda text: text,
     )
     limit = f"{site.monitor}:{site.workers[0]}"
@@ -69,8 +65,9 @@ def test_the_monitor_and_one_worker_from_bare_hosts(site: Site, tree: Path) -> N
     counts = recap(done)
     assert counts.keys() == {site.monitor, site.workers[0]}
     assert all(c["failed"] == c["unreachable"] == 0 and c["changed"] for c in counts.values())
-    for word in ("an-admin-password-of-the-site", "a-password-to-write"):
-        assert word not in done.text
+    made = site.secrets
+    assert len(made) == 4, "one to read, and one for each worker of the site"
+    assert not [name for name, secret in made.items() if secret in done.text]
 
 
 def test_a_bare_worker_by_the_playbook_for_workers(site: Site, tree: Path) -> None:

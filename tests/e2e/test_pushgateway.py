@@ -117,7 +117,7 @@ def test_a_port_that_a_stranger_has_is_told_before_anything_changes(site: Site) 
         said = done.about(HOST)
         assert "python3 (of stranger.service) already listens on tcp port 9091" in said
         assert f"which {UNIT} needs" in said
-        assert f"remedy: stop python3, or give {UNIT} another port" in said
+        assert f"stop python3, or give {UNIT} another port: set pushgateway_port" in said
     assert changes(before, snapshot(site, HOST)) == []
     assert starts(site) == started
     # Where it listens now is not in the way of anything.

@@ -70,9 +70,14 @@ def test_a_site_of_one_s_own(own_cache: Path, fleet_inventory: Callable[..., Pat
         influxdb_engine=1,
         influxdb_database="of-the-site",
         influxdb_retention="2d",
+        # The site's own key is not even looked for; the hosts have an authority of their own.
+        tls="files",
+        tls_certificate="of-the-site.pem",
+        tls_key="of-the-site.key",
     )
     said = rehearse(own_cache, "-i", inventory, hosts=2, metrics=18)
     assert "186 statsd packets and Prometheus metrics to w1.example.com" in said
+    assert "a certificate authority of this site is made" in said
     assert [path.name for path in inventory.parent.iterdir()] == ["inventory.yml"]
 
 

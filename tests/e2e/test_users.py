@@ -63,11 +63,13 @@ def test_a_wrong_password_is_told_for_each_host(site: Site) -> None:
 
 
 def test_with_the_password_all_is_provisioned(site: Site) -> None:
+    """It is asked for once, though the hosts are looked at before it is asked whether to go on."""
     status, seen = at_terminal(
-        *site.command("up", "-u", RESTRICTED, "-K"),
-        answers={"BECOME password": RESTRICTED_PASSWORD},
+        *site.asking("up", "-u", RESTRICTED, "-K"),
+        answers={"BECOME password": RESTRICTED_PASSWORD, "Apply?": "y"},
     )
     assert status == 0, seen
+    assert seen.count("BECOME password") == 1
     assert "3 hosts, 3 changed, 0 failed" in seen
     for worker in site.workers:
         assert site.pid(worker, "telegraf") != "0"

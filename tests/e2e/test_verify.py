@@ -32,7 +32,11 @@ WORKERS: dict[str, dict[str, Any]] = {
         "dataclay_pushgateway": True,
     },
     DJANGO: {"apps": ["django-clickhouse"]},
-    TINYBIRD: {"apps": ["tinybird-jobs"], "telegraf_statsd_tcp_address": ""},
+    TINYBIRD: {
+        "apps": ["tinybird-jobs"],
+        "telegraf_statsd_tcp_address": "",
+        "telegraf_statsd_allowed": ["10.0.0.0/8"],
+    },
     DATACLAY: {"apps": ["dataclay"], "dataclay_targets": TARGETS},
 }
 # A datagram to Telegraf, from the host itself.

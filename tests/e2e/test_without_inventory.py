@@ -11,7 +11,7 @@ import yaml
 
 from provision.fleet import read_fleet
 from tests.e2e.conftest import StageSetter
-from tests.e2e.operating import PROVISION, Outcome, Site, described, execute
+from tests.e2e.operating import PROVISION, Outcome, Site, answered, described, execute
 
 pytestmark = pytest.mark.long
 
@@ -55,7 +55,8 @@ class Operator:
             "XDG_CACHE_HOME": str(self.home / "cache"),
         }
         after = ["--", f"--ssh-common-args=-F {self.home / 'ssh_config'}"]
-        return execute(*PROVISION, *words, *self._reach, *after, cwd=self.home, changes=changes)
+        command = answered([*PROVISION, *words, *self._reach, *after])
+        return execute(*command, cwd=self.home, changes=changes)
 
     @property
     def inventory(self) -> Path:

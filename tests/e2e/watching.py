@@ -18,6 +18,7 @@ SNAPSHOT = r"""
 dpkg-query -W -f '${Package} ${Version} ${Status}\n'
 find /etc /root /home /opt /srv /usr/local /var/lib /tmp /run/provision -xdev \
   \( -path '/var/lib/systemd/*' -o -path '/var/lib/influxdb/*' -o -path '/var/lib/grafana/*' \
+     -o -path '/var/lib/telegraf/buffer/*' \
      -o -path '/tmp/systemd-private-*' \) -prune -o \
   -printf '%M %u %g %p %l\n' -type f -exec sha256sum {} + 2>/dev/null | sort -k 2
 cut -d : -f 1 /etc/passwd /etc/group

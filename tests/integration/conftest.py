@@ -21,7 +21,7 @@ from provision.rehearsal.packages.influxdb import influxdb1, influxdb2
 from provision.rehearsal.packages.telegraf import telegraf
 from provision.rehearsal.progress import Quiet
 from provision.secrets import complete
-from tests.integration.programs import CLIENTS, Database, influxdb_process
+from tests.integration.programs import CLIENTS, HOST, Database, influxdb_process
 
 # Where Ansible finds the project's module_utils when it runs the playbooks.
 ansible.module_utils.__path__.append(str(PLAYBOOKS / "module_utils"))
@@ -111,9 +111,10 @@ def state_entry(engine: int, url: str) -> dict[str, object]:
     from provision.site import Host, Site
 
     host = Host("monitor", True, False, Settings(influxdb_engine=engine), ())  # type: ignore[arg-type]
+    worker = Host(HOST, False, True, Settings(), ())
     (entry,) = (
         entry
-        for entry in manifest(host, Site((host,), url, ""), [])["state"]
+        for entry in manifest(host, Site((host, worker), url, ""), [])["state"]
         if entry["role"] == "influxdb"
     )
     return {**entry, "url": url}

@@ -21,9 +21,11 @@ from typing import Any
 import yaml
 
 from provision.catalog.model import Transport
+from provision.credentials import READER, fingerprint, write_secret, writer
 from provision.fleet import read_fleet
 from provision.influx import InfluxDB
 from provision.rehearsal.pacing import share_an_interval
+from provision.render.targets import ALIVE_PATH
 from provision.render.tree import write_tree
 from provision.site import Host, Site
 from provision.verify.arrival import MetricOutcome, Sent, check_metrics
@@ -50,6 +52,17 @@ class Running:
 
     process: subprocess.Popen[bytes]
     log: Path
+    environment: Mapping[str, str]
+
+    def start(self) -> None:
+        """Run it once more, as it ran before."""
+        assert self.process.poll() is not None, "it still runs"
+        self.process = _started(list(map(str, self.process.args)), self.log, self.environment)  # type: ignore[arg-type]
+
+    def kill(self) -> None:
+        """End it as nothing should be ended."""
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> None:
         """End it as systemd would, and wait."""
@@ -62,16 +75,19 @@ class Running:
             self.process.wait()
 
 
+def _started(argv: list[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            argv, stdout=output, stderr=output, env={**os.environ, **environment}
+        )
+
+
 @contextmanager
 def running(
     argv: list[str], log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[Running]:
     """Run a program for as long as the context lasts."""
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            argv, stdout=output, stderr=output, env={**os.environ, **(environment or {})}
-        )
-    program = Running(process, log)
+    program = Running(_started(argv, log, environment or {}), log, environment or {})
     try:
         yield program
     finally:
@@ -122,16 +138,28 @@ class Database:
         if self.engine == 2:
             return InfluxDB(self.url, database, token=self.secrets["influxdb_read_token"])
         password = self.secrets["influxdb_read_password"]
-        return InfluxDB(self.url, database, username="grafana", password=password)
+        name = f"{READER}-{fingerprint(password)}"
+        return InfluxDB(self.url, database, username=name, password=password)
+
+    @property
+    def write_secret(self) -> str:
+        """The name of that with which w1.example.com writes."""
+        return write_secret(HOST, self.engine)
+
+    @property
+    def credentials(self) -> str:
+        """What w1.example.com has in /etc/telegraf/credentials/influxdb."""
+        secret = self.secrets[self.write_secret]
+        return secret if self.engine == 2 else f"{writer(HOST)}-{fingerprint(secret)}:{secret}"
 
     def write(self, *lines: str, precision: str = "s") -> None:
         """Write points in line protocol, times in seconds, as Telegraf may."""
         if self.engine == 2:
             path = f"/api/v2/write?org=provision&bucket=telegraf&precision={precision}"
-            authorization = f"Token {self.secrets['influxdb_write_token']}"
+            authorization = f"Token {self.credentials}"
         else:
             path = f"/write?db=telegraf&precision={precision}"
-            pair = f"telegraf:{self.secrets['influxdb_write_password']}"
+            pair = f"{self.credentials}:"
             authorization = f"Basic {base64.b64encode(pair.encode()).decode()}"
         request = urllib.request.Request(
             self.url + path,
@@ -318,9 +346,15 @@ def rendered_telegraf(
     site = read_fleet(["-i", str(inventory)]).site
     write_tree(site, directory / "tree")
     etc = directory / "tree" / HOST / "etc/telegraf"
-    secret = "influxdb_write_" + ("token" if database.engine == 2 else "password")
+    (etc / "credentials/influxdb").write_text(database.credentials)
+    # On a host systemd makes the folder for it.
+    path = etc / "telegraf.d/host.conf"
+    path.write_text(path.read_text().replace(ALIVE_PATH, str(directory / "alive")))
     files = ["--config", f"{etc}/telegraf.conf", "--config-directory", f"{etc}/telegraf.d"]
-    environment = {secret.upper(): database.secrets[secret]}
+    environment = {
+        "TELEGRAF_CREDENTIALS": f"{etc}/credentials",
+        "TELEGRAF_BUFFER": str(directory / "buffer"),
+    }
     with running([str(binary), *files], directory / "telegraf.log", environment) as program:
         telegraf = Telegraf(port, tcp_port, site, program)
         ready = {Transport.UDP: lambda: listens(port), Transport.TCP: lambda: reached(tcp_port)}

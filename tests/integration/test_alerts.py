@@ -18,6 +18,7 @@ import pytest
 from provision.alerts.rules import AlertRule, build_rules
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog, Metric
+from provision.credentials import READER, fingerprint
 from provision.render.environment import environment
 from provision.render.targets import ALERT_RULES_PATH
 from tests.alerts.series import (
@@ -161,7 +162,7 @@ def provisioning(url: str, database: Database) -> dict[str, Any]:
         source["jsonData"]["httpHeaderName1"] = "Authorization"
         source["secureJsonData"] = {"httpHeaderValue1": token}
     else:
-        source["user"] = "grafana"
+        source["user"] = f"{READER}-{fingerprint(database.secrets['influxdb_read_password'])}"
         source["secureJsonData"] = {"password": database.secrets["influxdb_read_password"]}
     return {"apiVersion": 1, "datasources": [source]}
 

@@ -77,7 +77,7 @@ def use(database: Database) -> None:
         (f"used,where=w0 value=1 {now - 90 * DAY}", 422),
         ("nonsense", 400),
     ):
-        assert request(database, write, line, "influxdb_write_token") == status
+        assert request(database, write, line, database.write_secret) == status
     flux = 'from(bucket: "telegraf") |> range(start: -1d) |> count()'
     for text, status in ((flux, 200), ("from(", 400)):
         path = "/api/v2/query?org=provision"

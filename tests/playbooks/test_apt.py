@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.provision import apt
+from ansible.module_utils.provision import apt, starts
 
 LOCKED = (
     "dpkg: error: dpkg frontend lock was locked by another process with pid 7\n"
@@ -38,29 +38,29 @@ def test_mending_waits_for_the_lock(monkeypatch: pytest.MonkeyPatch, said: str) 
     dpkg = Dpkg(locked=2, said=said)
     monkeypatch.setattr(apt, "run", dpkg)
     monkeypatch.setattr(apt.time, "sleep", lambda _: None)
-    apt._mend(60)
+    apt.mend(60)
     assert dpkg.commands == 3
 
 
 def test_mending_waits_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apt, "run", Dpkg(locked=1000000))
     monkeypatch.setattr(apt.time, "sleep", lambda _: None)
-    with pytest.raises(apt.AptError, match="holds apt's lock for 0 s already"):
-        apt._mend(0)
+    with pytest.raises(apt.AptError, match="Another program holds apt's lock"):
+        apt.mend(0)
 
 
 def test_what_can_not_be_mended_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     dpkg = Dpkg(locked=1000000, said="dpkg: error processing package x (--configure):\n")
     monkeypatch.setattr(apt, "run", dpkg)
     with pytest.raises(apt.AptError, match="can't be mended: dpkg: error processing package x"):
-        apt._mend(60)
+        apt.mend(60)
     assert dpkg.commands == 1
 
 
 @pytest.fixture
 def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(apt, "_POLICY", str(tmp_path / "policy-rc.d"))
-    monkeypatch.setattr(apt, "_POLICY_LOCK", str(tmp_path / "lock"), raising=False)
+    monkeypatch.setattr(starts, "_POLICY", str(tmp_path / "policy-rc.d"))
+    monkeypatch.setattr(starts, "_POLICY_LOCK", str(tmp_path / "lock"))
     return tmp_path / "policy-rc.d"
 
 
@@ -72,26 +72,26 @@ def denies(policy: Path) -> bool:
 
 
 def test_no_service_starts_while_packages_are_installed(policy: Path) -> None:
-    with apt._no_service_starts(60):
+    with apt.no_service_starts(60):
         assert denies(policy)
     assert not policy.exists()
 
 
 def test_a_policy_that_is_not_ours_stays(policy: Path) -> None:
     policy.write_text("#!/bin/sh\nexit 0\n")
-    with apt._no_service_starts(60):
+    with apt.no_service_starts(60):
         assert policy.read_text() == "#!/bin/sh\nexit 0\n"
     assert policy.exists()
 
 
 def test_what_somebody_puts_in_place_of_the_policy_stays(policy: Path) -> None:
-    with apt._no_service_starts(60):
+    with apt.no_service_starts(60):
         policy.write_text("#!/bin/sh\nexit 0\n")
     assert policy.exists()
 
 
 def test_a_policy_that_somebody_removes_is_not_missed(policy: Path) -> None:
-    with apt._no_service_starts(60):
+    with apt.no_service_starts(60):
         policy.unlink()
 
 
@@ -99,11 +99,11 @@ def test_two_runs_on_one_host_deny_starts_one_after_the_other(policy: Path) -> N
     seen = []
 
     def second() -> None:
-        with apt._no_service_starts(60):
+        with apt.no_service_starts(60):
             seen.append(denies(policy))
 
     thread = threading.Thread(target=second)
-    with apt._no_service_starts(60):
+    with apt.no_service_starts(60):
         thread.start()
         thread.join(0.5)
         assert not seen, "it waits"
@@ -115,9 +115,9 @@ def test_two_runs_on_one_host_deny_starts_one_after_the_other(policy: Path) -> N
 
 def test_a_second_run_waits_no_longer_than_it_may(policy: Path) -> None:
     with (
-        apt._no_service_starts(60),
+        apt.no_service_starts(60),
         pytest.raises(apt.AptError, match="Another run installs packages"),
-        apt._no_service_starts(0),
+        apt.no_service_starts(0),
     ):
         pass
     assert not policy.exists()
@@ -126,20 +126,20 @@ def test_a_second_run_waits_no_longer_than_it_may(policy: Path) -> None:
 def test_a_killed_run_denies_nothing_and_blocks_nobody(policy: Path) -> None:
     child = os.fork()
     if not child:
-        with apt._no_service_starts(60):
+        with apt.no_service_starts(60):
             os._exit(0 if denies(policy) else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert not denies(policy)
-    with apt._no_service_starts(0):
+    with apt.no_service_starts(0):
         assert denies(policy)
     assert not policy.exists()
 
 
 def test_another_process_of_the_same_number_denies_nothing(policy: Path) -> None:
-    with apt._no_service_starts(60):
+    with apt.no_service_starts(60):
         text = policy.read_text()
         assert denies(policy)
-        policy.write_text(text.replace(apt._started(os.getpid()), "1"))
+        policy.write_text(text.replace(starts._started(os.getpid()), "1"))
         assert not denies(policy)
         policy.write_text(text)
 
@@ -173,10 +173,12 @@ class Apt:
         self.known, self.later = dict(known), later or {}
         self.said, self.failures = said, failures
         self.calls: list[str] = []
+        self.installed: dict[str, str] = {}
 
     def __call__(self, command: list[str]) -> tuple[int, str]:
         if command[0] == "dpkg-query":
-            return 1, ""
+            version = self.installed.get(command[-1])
+            return (0, f"install ok installed\t{version}") if version else (1, "")
         if command[0] == "dpkg":
             return 0, ""
         if command[0] == "apt-cache":
@@ -192,6 +194,8 @@ class Apt:
         self.calls.append(" ".join(["install", *packages]))
         self.failures -= 1
         failed = self.failures >= 0
+        if not failed:
+            self.installed |= dict(word.split("=") for word in packages)
         return (100, "E: Failed to fetch it  404  Not Found\n") if failed else (0, "")
 
 
@@ -296,3 +300,76 @@ def test_a_version_that_a_pin_forbids_is_not_chosen() -> None:
     policy = policy_of("x", ("2.0", -1, DEBIAN), ("1.0", 990, OURS["url"]))
     assert apt.choose({"name": "x", "version": None}, None, policy) == "1.0"
     assert apt.choose({"name": "x", "version": None}, DEBIAN, policy) is None
+
+
+def test_numbered_files_of_an_interrupted_dpkg_are_told_from_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[list[str]] = []
+
+    def run(command: list[str]) -> tuple[int, str]:
+        calls.append(command)
+        return 0, ""
+
+    monkeypatch.setattr(apt, "run", run)
+    monkeypatch.setattr(apt, "_UPDATES", str(tmp_path))
+    apt.mend(1)
+    (tmp_path / "tmp.i").write_text("")
+    apt.mend(1)
+    assert [command[1] for command in calls] == ["--audit", "--audit"]
+    (tmp_path / "0000").write_text("")
+    apt.mend(1)
+    assert "--configure" in calls[-1]
+
+
+def test_what_dpkg_refuses_is_not_tried_again(
+    policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refusing(Apt):
+        def __call__(self, command: list[str]) -> tuple[int, str]:
+            status, output = super().__call__(command)
+            said = (
+                "dpkg: error processing package telegraf (--configure):\n"
+                " installed telegraf package post-installation script subprocess returned 1\n"
+                "E: Sub-process /usr/bin/dpkg returned an error code (1)\n"
+            )
+            return (100, said) if "install" in command else (status, output)
+
+    host = Refusing(OF_OURS)
+    monkeypatch.setattr(apt, "run", host)
+    with pytest.raises(apt.DpkgError, match=r"telegraf \(--configure\): installed .* script"):
+        apt.install([TELEGRAF], [OURS], SOURCES, 1)
+    assert [call.split()[0] for call in host.calls] == ["update", "install"]
+
+
+def test_a_package_that_is_half_installed_is_unpacked_again(
+    policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpacked: list[str] = []
+
+    class Half(Apt):
+        def __call__(self, command: list[str], cwd: str = "/") -> tuple[int, str]:
+            if command[0] == "dpkg-query" and not self.installed:
+                return 0, "install reinstreq half-installed\t1.38"
+            if "download" in command:
+                (Path(cwd) / f"{command[-1]}.deb").write_text("")
+                return 0, ""
+            if "--install" in command:
+                unpacked.append(Path(command[-1]).name)
+            return super().__call__(command)
+
+    monkeypatch.setattr(apt, "run", Half(OF_OURS))
+    assert apt.install([TELEGRAF], [OURS], SOURCES, 1) == ["telegraf=1.39.3-1"]
+    assert unpacked == ["telegraf=1.39.3-1.deb"]
+
+
+def test_what_apt_says_is_done_and_is_not_is_a_failure(
+    policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Idle(Apt):
+        def __call__(self, command: list[str]) -> tuple[int, str]:
+            return (0, "nothing to do\n") if "install" in command else super().__call__(command)
+
+    monkeypatch.setattr(apt, "run", Idle(OF_OURS))
+    with pytest.raises(apt.AptError, match="can't be installed: nothing to do"):
+        apt.install([TELEGRAF], [OURS], SOURCES, 1)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -29,7 +30,7 @@ def worker(tmp_path: Path) -> manifest.Manifest:
     return manifest.load(tmp_path, "w")
 
 
-TOKEN = {"influxdb_write_token": "T"}
+TOKEN = {"influxdb_write_token_w1": "T"}
 
 
 def as_wanted(of: manifest.Manifest, **more: Any) -> Report:
@@ -88,7 +89,8 @@ def test_a_pushgateway_is_there_before_the_telegraf_that_reads_it(
     fine = as_wanted(of).packages
     broken = {**fine, "prometheus-pushgateway": ("1.5.1-2", "install ok half-configured")}
     assert found(of, as_wanted(of, packages=broken)) == [
-        ("package", "prometheus-pushgateway", "install")
+        ("package", "prometheus-pushgateway", "install"),
+        ("service", "prometheus-pushgateway", "restart"),
     ]
 
 
@@ -140,7 +142,11 @@ def test_services(worker: manifest.Manifest, state: dict[str, str], action: str)
 )  # fmt: skip
 def test_packages(worker: manifest.Manifest, status: str, action: str | None) -> None:
     seen = as_wanted(worker, packages={"telegraf": ("1.39.3-1", status)})
-    assert found(worker, seen) == ([("package", "telegraf", action)] if action else [])
+    expected = [("package", "telegraf", action)] if action else []
+    if "half" in status:
+        # What runs may be the program of before.
+        expected.append(("service", "telegraf", "restart"))
+    assert found(worker, seen) == expected
 
 
 def test_a_service_that_refuses_blocks_only_while_it_runs(tmp_path: Path) -> None:
@@ -152,11 +158,14 @@ def test_a_service_that_refuses_blocks_only_while_it_runs(tmp_path: Path) -> Non
         found(monitor, as_wanted(monitor, state=refused, paths=keyring))
     idle = {"influxdb": {"LoadState": "loaded", "ActiveState": "inactive", "SubState": "dead"}}
     entries = found(monitor, as_wanted(monitor, state=refused, services=idle))
-    assert ("state", "token influxdb_write_token", "create") in entries
+    assert ("state", "token influxdb_write_token_w1", "check") in entries
+    absent = {"influxdb": {"LoadState": "not-found"}}
+    entries = found(monitor, as_wanted(monitor, state=refused, services=absent, paths=keyring))
+    assert ("state", "token influxdb_write_token_w1", "create") in entries
 
 
 def test_no_diff_holds_a_secret(worker: manifest.Manifest) -> None:
-    files = wanted.wanted_files(worker, {"influxdb_write_token": "SECRET-VALUE"}, fill)
+    files = wanted.wanted_files(worker, {"influxdb_write_token_w1": "SECRET-VALUE"}, fill)
     seen = report.read("@@ paths @@\n\n")
     all_of_it = differences.differences(worker, files, seen)
     shown = json.dumps(differences.diff_texts(all_of_it, files, {}))
@@ -174,3 +183,31 @@ def test_a_manifest_that_is_not_to_the_contract_is_refused(tmp_path: Path) -> No
         manifest.load(tmp_path, "h")
     for told in ("unknown key colour", "files[0]", "unknown role x"):
         assert told in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("running", "written", "hangs"),
+    [(1000, 5, False), (1000, 100, True), (1000, None, True), (50, None, False), (50, 999, False)],
+)
+def test_a_service_without_a_sign_of_life_is_restarted(
+    worker: manifest.Manifest, running: int, written: float | None, hangs: bool
+) -> None:
+    service = dataclasses.replace(
+        worker.services[0], alive={"path": "/run/telegraf/alive", "seconds": 60}
+    )
+    of = dataclasses.replace(worker, services=(service,))
+    seen = as_wanted(
+        of,
+        services={
+            "telegraf": {
+                "LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled",
+                "ActiveEnterTimestampMonotonic": str((5000 - running) * 10**6),
+            }
+        },
+        alive={} if written is None else {"/run/telegraf/alive": written},
+        uptime=5000.0,
+    )  # fmt: skip
+    assert found(of, seen) == ([("service", "telegraf", "restart")] if hangs else [])
+    # With files that are not in place it may not be able to give one, and is restarted anyway.
+    other = dataclasses.replace(seen, sums={})
+    assert ("service", "telegraf", "restart") not in found(of, other)

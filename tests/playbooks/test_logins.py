@@ -38,6 +38,12 @@ V2 = """\
   bucket = "metrics"
   token = "${TOKEN}"
 """
+V3 = """\
+[[outputs.influxdb]]
+  urls = ["http://192.0.2.1:8086"]
+  database = "metrics"
+  username = "@{credentials:influxdb}"
+"""
 USER = pwd.getpwuid(os.getuid()).pw_name
 GROUP = grp.getgrgid(os.getgid()).gr_name
 
@@ -78,21 +84,28 @@ def influx() -> Iterator[Influx]:
 
 def test_the_logins_of_a_configuration() -> None:
     basic = base64.b64encode(b'telegraf:p"w').decode()
-    assert logins.logins(V1 + V2, {"PASSWORD": 'p"w', "TOKEN": "t"}) == [
+    assert logins.logins(V1 + V2, {"PASSWORD": 'p"w', "TOKEN": "t"}, {}) == [
         {"server": "http://192.0.2.1:8086/", "url": "http://192.0.2.1:8086/write?db=a+%26+b",
          "authorization": f"Basic {basic}"},
         {"server": "https://m.example.com/influx", "authorization": "Token t",
          "url": "https://m.example.com/influx/api/v2/write?org=site&bucket=metrics"},
     ]  # fmt: skip
     header = trees.TELEGRAF.format(monitor="m", login=trees.LOGINS[2])
-    (found,) = logins.logins(header, {"INFLUXDB_TOKEN": "t"})
+    (found,) = logins.logins(header, {"INFLUXDB_TOKEN": "t"}, {})
     assert found["authorization"] == "Token t"
 
 
 def test_what_can_not_be_read_is_left_to_telegraf() -> None:
-    assert logins.logins("[[outputs.", {}) == []
-    assert logins.logins(V2, {}) == []
-    assert logins.logins("", {}) == []
+    assert logins.logins("[[outputs.", {}, {}) == []
+    assert logins.logins(V2, {}, {}) == []
+    assert logins.logins(V3, {}, {"other": "t"}) == []
+    assert logins.logins("", {}, {}) == []
+
+
+def test_a_login_of_a_secret_store() -> None:
+    (found,) = logins.logins(V3, {}, {"influxdb": "name-1:password"})
+    pair = base64.b64encode(b"name-1:password:").decode()
+    assert found["authorization"] == f"Basic {pair}"
 
 
 @pytest.mark.parametrize(
@@ -137,12 +150,16 @@ def place(tmp_path: Path, url: str, engine: int, password: str) -> subprocess.Co
         "name": "Place",
         "place_files": {
             "role": "telegraf",
-            "login": {"configuration": str(configuration), "environment": str(environment)},
+            "login": {
+                "configuration": str(configuration),
+                "environment": str(environment),
+                "credentials": str(tmp_path / "credentials"),
+            },
         },
     }
     play = {"name": "Play", "hosts": "all", "gather_facts": False, "tasks": [task]}
     (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
-    secrets = {"influxdb_write_password": password, "influxdb_write_token": password}
+    secrets = {"influxdb_write_password_w1": password, "influxdb_write_token_w1": password}
     (tmp_path / "secrets.yml").write_text(yaml.safe_dump({"provision_secrets": secrets}))
     return run(
         tmp_path, tmp_path / "play.yml", "-vvvv", "-e", f"provision_tree={tmp_path}/tree",

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import http.server
+import os
 import socket
 import threading
 from collections.abc import Iterator
 
 import pytest
-from ansible.module_utils.provision import apt, influxdb1, influxdb2, readiness, versions
+from ansible.module_utils.provision import apt, influxdb1, readiness, retention, tokens, versions
 from ansible.module_utils.provision.http import ServiceError, call
 
 
@@ -76,15 +77,15 @@ def test_durations_as_influxdb_prints_them() -> None:
 
 
 def test_rights_are_the_same_whatever_names_the_server_adds() -> None:
-    wanted = influxdb2.permissions("read", "o", "b")
+    wanted = tokens.permissions("read", "o", "b")
     told = [
         {"action": "read",
          "resource": {"type": "buckets", "id": "b", "orgID": "o", "name": "x", "org": "y"}}
     ]  # fmt: skip
-    assert influxdb2.same_rights(wanted, told)
-    assert not influxdb2.same_rights(wanted, told + influxdb2.permissions("write", "o", "b"))
+    assert tokens.same_rights(wanted, told)
+    assert not tokens.same_rights(wanted, told + tokens.permissions("write", "o", "b"))
     everywhere = [{"action": "read", "resource": {"type": "buckets", "orgID": "o"}}]
-    assert not influxdb2.same_rights(wanted, everywhere)
+    assert not tokens.same_rights(wanted, everywhere)
 
 
 @pytest.fixture
@@ -185,3 +186,60 @@ def test_the_kernels_addresses() -> None:
 def test_our_own_questions_are_not_in_what_a_journal_tells() -> None:
     journal = 'started\n"GET /ping" provision-playbooks\n\nE! broken\n'
     assert readiness.telling(journal) == ["started", "E! broken"]
+
+
+@pytest.mark.parametrize(
+    ("current", "wanted", "why", "warning"),
+    [
+        (2592000, 604800, "it keeps points for 30 d, not for 7 d",
+         "points that are older than 7 d are deleted for good (23 d less than now)"),
+        (604800, 3600, "it keeps points for 7 d, not for 1 h",
+         "points that are older than 1 h are deleted for good (6 d 23 h less than now)"),
+        (0, 86400, "it keeps points for ever, not for 1 d",
+         "points that are older than 1 d are deleted for good (they were for ever)"),
+        (86400, 0, "it keeps points for 1 d, not for ever", None),
+        (86400, 129600, "it keeps points for 1 d, not for 1 d 12 h", None),
+    ],
+)  # fmt: skip
+def test_what_a_change_of_retention_deletes(
+    current: int, wanted: int, why: str, warning: str | None
+) -> None:
+    told = retention.change(current, wanted)
+    assert (told["why"], told.get("warning")) == (why, warning)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shard"),
+    [(0, "168h"), (3600, "1h"), (86400, "1h"), (2 * 86400, "24h"), (180 * 86400, "24h"),
+     (181 * 86400, "168h")],
+)  # fmt: skip
+def test_a_shard_is_never_longer_than_the_retention(seconds: int, shard: str) -> None:
+    assert influxdb1._shard(seconds) == shard
+    assert not seconds or influxdb1._seconds(shard) <= seconds
+
+
+def test_a_host_that_cannot_hold_a_service_in_is_told_the_setting() -> None:
+    assert "systemd_hardening: false" in readiness.remedy("telegraf", "226")
+    assert readiness.remedy("telegraf", "1") == "see `journalctl -u telegraf` on the host"
+
+
+def test_who_listens_in_place_of_a_service_is_named() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        listing = (
+            f'udp UNCONN 0 0 127.0.0.1:{port} 0.0.0.0:* users:(("python",pid={os.getpid()},fd=3))'
+        )
+        mine = [f"udp:127.0.0.1:{port}"]
+        (said,) = readiness.strangers(listing, mine, "telegraf.service")
+        assert f"(pid {os.getpid()}" in said and said.endswith(f"listens on udp port {port}")
+        for other in (f"tcp:127.0.0.1:{port}", f"udp:127.0.0.2:{port}", "udp:127.0.0.1:1"):
+            assert readiness.strangers(listing, [other], "telegraf.service") == []
+
+
+def test_drop_ins_of_others_are_told_from_ours() -> None:
+    folder = "/etc/systemd/system/telegraf.service.d"
+    ours = f"{folder}/30-provision-alive.conf {folder}/10-provision.conf"
+    paths = f"/usr/lib/systemd/system/service.d/10.conf {ours}"
+    assert readiness.drop_ins(paths) == []
+    assert readiness.drop_ins(f"{paths} {folder}/theirs.conf\n") == [f"{folder}/theirs.conf"]

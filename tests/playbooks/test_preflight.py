@@ -7,12 +7,12 @@ import pytest
 import trees
 from comparing import manifest, preflight
 from comparing.differences import Difference
-from comparing.report import Listener, Preflight, Report
+from comparing.report import Listener, Preflight, Report, Room
 
 FINE = Preflight(
     system="debian", version="12", name="Debian GNU/Linux 12", init="systemd",
-    architecture="amd64", user="0", python=True, free={"/": 10**7, "/var": 10**7}, listeners=(),
-    texts={},
+    architecture="amd64", user="0", python=True, free={"/": Room(10**7), "/var": Room(10**7)},
+    listeners=(), texts={},
 )  # fmt: skip
 INSTALL = [Difference("packages", "package", "telegraf", "install", "it is not installed")]
 
@@ -44,7 +44,10 @@ def test_nothing_speaks_against_a_fine_host(worker: manifest.Manifest) -> None:
         ({"architecture": "armhf"}, "armhf"),
         ({"user": "1000"}, "root"),
         ({"python": False}, "python3"),
-        ({"free": {"/": 10**7, "/var": 1000}}, "/var has 0 MiB left"),
+        ({"free": {"/": Room(10**7), "/var": Room(1000)}}, "/var has 0 MiB left"),
+        ({"free": {"/run": Room(100)}}, "/run has 100 KiB left"),
+        ({"free": {"/tmp": Room(10**7, 3)}}, "/tmp has 3 inodes left"),
+        ({"free": {"/etc/telegraf": Room(10**7, writable=False)}}, "/etc/telegraf is read-only"),
         ({"listeners": (Listener("udp", "*", 8125, "statsite", "statsite"),)},
          "statsite (of statsite.service) already listens on udp port 8125"),
         ({"listeners": (Listener("udp", "127.0.0.1", 8125, "", ""),)}, "another program"),
@@ -90,3 +93,34 @@ def test_a_conflicting_package_is_not_removed_but_named(tmp_path: Path) -> None:
     against = preflight.conflicting_package(manifest.load(tmp_path, "m"), seen)
     assert against is not None
     assert "The package influxdb is installed" in against.problem
+
+
+def test_the_setting_to_change_is_named(worker: manifest.Manifest) -> None:
+    service = dataclasses.replace(
+        worker.services[0], settings={"udp:127.0.0.1:8125": "telegraf_statsd_port"}
+    )
+    of = dataclasses.replace(worker, services=(service,))
+    seen = dataclasses.replace(FINE, listeners=(Listener("udp", "*", 8125, "statsite", ""),))
+    against = preflight.problem(of, Report(), seen, INSTALL, minimum_free_mib=1024)
+    assert against is not None
+    assert (
+        against.remedy == "stop statsite, or give telegraf another port: set telegraf_statsd_port"
+    )
+
+
+def test_a_masked_unit_is_somebodys_will(worker: manifest.Manifest) -> None:
+    seen = Report(services={"telegraf": {"LoadState": "masked", "UnitFileState": "masked"}})
+    against = preflight.problem(worker, seen, FINE, INSTALL, minimum_free_mib=1024)
+    assert against is not None
+    assert "telegraf.service is masked" in against.problem and "unmask" in against.remedy
+
+
+def test_the_places_that_are_looked_at_are_those_that_are_written_to(
+    worker: manifest.Manifest,
+) -> None:
+    changes = [
+        Difference("telegraf", "file", "/etc/telegraf/telegraf.conf", "change", "it differs"),
+        Difference("telegraf", "absent", "/etc/telegraf/telegraf.d/old.conf", "remove", "it must"),
+        Difference("telegraf", "service", "telegraf", "restart", "its package changes"),
+    ]
+    assert preflight.places(worker, changes) == ["/etc/telegraf", "/etc/telegraf/telegraf.d"]

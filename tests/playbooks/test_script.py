@@ -85,7 +85,7 @@ def test_runs_the_state_check_in_the_hosts_python(tmp_path: Path) -> None:
     entry = {"role": "grafana", "url": "http://127.0.0.1:9", "username": "admin", "secret": "s"}
     secret = 'it\'s a "secret" $(touch pwned) `x` \\ END_OF_PROGRAM\nEND_OF_PROGRAM\n'
     asked = manifest(tmp_path, [])
-    text = script.compare_script(asked, [{"entry": entry, "secrets": {"s": secret}}])
+    text = script.compare_script(asked, [{"entry": entry, "secrets": {"s": secret}, "renew": []}])
     seen = report.read(sh(text, tmp_path))
     assert seen.state is not None
     assert seen.state[0]["problem"].startswith("Nothing answers at http://127.0.0.1:9/api/user")
@@ -100,7 +100,8 @@ def test_preflight_says_what_the_host_is_and_gives_old_texts(tmp_path: Path) -> 
     assert seen.texts == {0: "", 1: "old\ntext\n"}
     assert seen.user == str(os.getuid())
     assert seen.python
-    assert set(seen.free) == {"/", "/var"}
+    assert set(seen.free) == {"/", "/var", "/run", "/tmp"}
+    assert all(room.writable and room.kib for room in seen.free.values())
 
 
 @pytest.mark.parametrize("banner", ["", "Welcome!\n* news *\n"])

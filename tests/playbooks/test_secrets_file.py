@@ -64,3 +64,36 @@ def test_makes_the_file_if_there_is_none(tmp_path: Path) -> None:
     loader = DataLoader()
     secrets_file.remember(tmp_path / "new" / "s.yml", {"token": "new"}, loader)
     assert secrets_file.read(tmp_path / "new" / "s.yml", loader) == {"token": "new"}
+
+
+def test_takes_away_and_leaves_the_rest_as_it_is() -> None:
+    left = secrets_file.without(TEXT, ["token", "b", "not there"])
+    gone = {"    token: old  # gone with the old one", "    b: !vault |",
+            "      $ANSIBLE_VAULT;1.1;AES256", "      3132"}  # fmt: skip
+    assert left.splitlines() == [line for line in TEXT.splitlines() if line not in gone]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["provision_secrets: {token: x, a: 1}\n", "o:\n  token: 1\nprovision_secrets:\n  token: x\n",
+     "provision_secrets:\n  token: |\n    two\n    lines\n  a: 1\n"],
+)  # fmt: skip
+def test_takes_away_from_any_form_of_file(text: str) -> None:
+    left = secrets_file.without(text, ["token"])
+    assert "token" not in secrets_file.values(left)
+    wanted = yaml.safe_load(text)
+    del wanted["provision_secrets"]["token"]
+    assert yaml.safe_load(left) == wanted
+
+
+def test_a_vaulted_file_is_vaulted_again_with_its_own_password_and_id(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.yml"
+    loader = DataLoader()
+    mine, another = VaultSecret(b"mine"), VaultSecret(b"another")
+    loader.set_vault_secrets([("first", another), ("prod", mine)])
+    text = b"provision_secrets: {a: one}\n"
+    path.write_bytes(loader._vault.encrypt(text, secret=mine, vault_id="prod"))
+    secrets_file.remember(path, {"b": "two"}, loader)
+    assert path.read_bytes().startswith(b"$ANSIBLE_VAULT;1.2;AES256;prod\n")
+    loader.set_vault_secrets([("prod", mine)])
+    assert secrets_file.read(path, loader) == {"a": "one", "b": "two"}

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import contextlib
+import errno
 import grp
 import os
 import pwd
 import stat
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.provision import swap
+from ansible.module_utils.provision import swap, trouble
 
 USER = pwd.getpwuid(os.getuid()).pw_name
 GROUP = grp.getgrgid(os.getgid()).gr_name
@@ -82,6 +86,7 @@ class TestCheck:
             "command": ["/bin/sh", "-c", command.replace("DIR", "{root}" + str(tmp_path))],
             "copies": [str(tmp_path / "etc")],
             "environment": str(tmp_path / "etc/default"),
+            "variables": {"FOLDER": "{root}/folder"},
             "user": "nobody",
         }
 
@@ -102,6 +107,7 @@ class TestCheck:
         self.run(
             tmp_path,
             'test "$(cat DIR/etc/new)" = new && test -e DIR/etc/stays && ! test -e DIR/etc/goes'
+            ' && mkdir "$FOLDER" && test "$FOLDER" = {root}/folder'
             ' && test "$SECRET" = \'s3cr"et\' && test $OTHER = plain && test $(id -un) = nobody',
         )
         assert (tmp_path / "etc/goes").exists()
@@ -155,3 +161,69 @@ def test_goes_back_to_a_file_where_a_link_is_now(tmp_path: Path) -> None:
     assert path.read_text() == "old"
     assert not path.is_symlink()
     assert (tmp_path / "target").read_text() == "target"
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Path]:
+    """A small file system with a file on it, and no room for another of its size."""
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "small", place], check=True)
+    try:
+        (place / "old").write_text("old" * 4096)
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="lacks root, which a mount needs")
+
+
+@as_root
+def test_where_there_is_no_room_for_all_files_none_is_changed(full: Path) -> None:
+    begun: list[bool] = []
+    entries = [entry(full / "old", "new" * 4096), entry(full / "other", "x" * 60000)]
+    with pytest.raises(OSError, match="No space left") as error:
+        swap.write_all(entries, lambda: begun.append(True))
+    assert error.value.filename == str(full / "other")
+    assert [path.name for path in full.iterdir()] == ["old"]
+    assert (full / "old").read_text() == "old" * 4096 and not begun
+    problem, remedy = trouble.writing(error.value)
+    assert f"{full} has " in problem and f"df -i {full}" in remedy
+
+
+@as_root
+def test_a_full_disk_does_not_stop_the_way_back(full: Path, tmp_path: Path) -> None:
+    path, unfinished = full / "old", tmp_path / "unfinished"
+    swap.keep(str(unfinished), [str(path)])
+    path.write_text("new" * 4096)
+    with contextlib.suppress(OSError):
+        (full / "filling").write_bytes(b"x" * 65536)
+    swap.restore(str(unfinished))
+    assert path.read_text() == "old" * 4096
+
+
+@as_root
+def test_what_can_not_be_kept_has_not_begun(full: Path, tmp_path: Path) -> None:
+    big = tmp_path / "big"
+    big.write_bytes(b"x" * 65536)
+    with pytest.raises(OSError, match="No space left"):
+        swap.keep(str(full / "unfinished"), [str(big)])
+    assert not (full / "unfinished").exists()
+
+
+def test_what_protects_a_file_is_told() -> None:
+    error = OSError(errno.EPERM, "Operation not permitted", "/tmp/.provision-x", None, "/etc/x")
+    problem, remedy = trouble.writing(error)
+    assert problem == "/etc/x can't be written: Operation not permitted."
+    assert "lsattr -d /etc/x /etc" in remedy and "chattr" in remedy
+
+
+def test_a_link_in_the_place_of_a_directory_gives_way(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    path = tmp_path / "directory"
+    path.symlink_to(tmp_path / "elsewhere")
+    wanted = swap.Entry(str(path), USER, GROUP, 0o755, None)
+    assert wanted.ownership_differs()
+    wanted.make_directory()
+    assert path.is_dir() and not path.is_symlink() and not wanted.ownership_differs()

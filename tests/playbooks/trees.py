@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 SECRETS = {
     "influxdb_admin_password": 'the admin\'s "password"',
     "influxdb_operator_token": "operator-token-of-the-tests",
-    "influxdb_write_password": "write-password",
-    "influxdb_read_password": "read-password",
     "grafana_admin_password": "grafana-password",
 }
 
@@ -78,8 +77,8 @@ LOGINS = {
     2: 'http_headers = {"Authorization" = "Token ${INFLUXDB_TOKEN}"}',
 }
 ENVIRONMENTS = {
-    1: 'INFLUXDB_PASSWORD="{{ provision_secrets.influxdb_write_password }}"\n',
-    2: 'INFLUXDB_TOKEN="{{ provision_secrets.influxdb_write_token }}"\n',
+    1: 'INFLUXDB_PASSWORD="{{ provision_secrets.influxdb_write_password_w1 }}"\n',
+    2: 'INFLUXDB_TOKEN="{{ provision_secrets.influxdb_write_token_w1 }}"\n',
 }
 STATSD = '[[inputs.statsd]]\n  service_address = "127.0.0.1:8125"\n'
 
@@ -154,27 +153,38 @@ reporting-disabled = true
 
 
 def state(
-    engine: int, *, url: str = "http://127.0.0.1:8086", seconds: int = 2592000
-) -> dict[str, Any]:
+    engine: int, *, url: str = "http://127.0.0.1:8086", seconds: int = 2592000,
+    workers: Sequence[str] = ("w1", "w2"),
+) -> dict[str, Any]:  # fmt: skip
     """InfluxDB's state entry."""
+    entry = {"role": "influxdb", "engine": engine, "url": url, "username": "admin",
+             "retention_seconds": seconds, "interval_seconds": 0}  # fmt: skip
     if engine == 1:
+        holders = [
+            {"name": f"telegraf-{worker}", "secret": f"influxdb_write_password_{worker}",
+             "privilege": "WRITE", "joined": True, "role": "telegraf", "host": worker}
+            for worker in workers
+        ]  # fmt: skip
+        holders.append(
+            {"name": "grafana", "secret": "influxdb_read_password", "privilege": "READ",
+             "joined": False, "role": "grafana", "host": "monitor"}
+        )  # fmt: skip
         return {
-            "role": "influxdb", "engine": 1, "url": url, "username": "admin",
-            "database": "metrics", "retention_policy": "month", "retention_seconds": seconds,
-            "users": [
-                {"name": "telegraf", "secret": "influxdb_write_password", "privilege": "WRITE"},
-                {"name": "grafana", "secret": "influxdb_read_password", "privilege": "READ"},
-            ],
+            **entry, "database": "metrics", "retention_policy": "month", "users": holders,
+            "retired": {"all": "telegraf", "left": "telegraf-"},
         }  # fmt: skip
+    holders = [
+        {"secret": f"influxdb_write_token_{worker}", "access": "write",
+         "description": f"provision: telegraf on {worker}", "role": "telegraf", "host": worker}
+        for worker in workers
+    ]  # fmt: skip
+    holders.append(
+        {"secret": "influxdb_read_token", "description": "provision: grafana", "access": "read",
+         "role": "grafana", "host": "monitor"}
+    )  # fmt: skip
     return {
-        "role": "influxdb", "engine": 2, "url": url, "username": "admin", "organization": "site",
-        "bucket": "metrics", "retention_seconds": seconds,
-        "tokens": [
-            {"secret": "influxdb_write_token", "description": "provision: telegraf",
-             "access": "write"},
-            {"secret": "influxdb_read_token", "description": "provision: grafana",
-             "access": "read"},
-        ],
+        **entry, "organization": "site", "bucket": "metrics", "tokens": holders,
+        "retired": {"all": "provision: telegraf", "left": "provision: telegraf on "},
     }  # fmt: skip
 
 
@@ -250,4 +260,11 @@ def add_grafana(tree: Path, host: str) -> None:
         {"role": "grafana", "url": "http://127.0.0.1:3000", "username": "admin",
          "secret": "grafana_admin_password"}
     )  # fmt: skip
+    write(tree, host, manifest, texts)
+
+
+def add_files(tree: Path, host: str, texts: dict[str, str]) -> None:
+    """Let a host of worker() have further secret files of Telegraf."""
+    manifest = json.loads((tree / host / ".manifest.json").read_text())
+    manifest["files"] += [file("telegraf", path, mode="0640", secret=True) for path in texts]
     write(tree, host, manifest, texts)

@@ -54,10 +54,15 @@ def test_the_pushgateway_is_the_distributions_and_what_it_reads_is_ours(
             "role": "pushgateway",
             "name": "prometheus-pushgateway",
             "listen": ["tcp:127.0.0.1:9091"],
+            "settings": {"tcp:127.0.0.1:9091": "pushgateway_port"},
             "health": "http://127.0.0.1:9091/-/healthy",
         }
     ]
-    assert [(f["path"], f["mode"]) for f in about(manifest, "files")] == [(f"/{DEFAULTS}", "0644")]
+    held_in = "/etc/systemd/system/prometheus-pushgateway.service.d/10-provision.conf"
+    assert {f["path"]: f["mode"] for f in about(manifest, "files")} == {
+        held_in: "0644",
+        f"/{DEFAULTS}": "0644",
+    }
     assert arguments(root) == ["--web.listen-address=127.0.0.1:9091"]
     # A distribution is none of the repositories whose sources and pins are written.
     assert [repository["name"] for repository in manifest["repositories"]] == ["influxdata"]
@@ -86,8 +91,9 @@ def test_nothing_is_said_of_a_pushgateway_where_nobody_pushes(
 def test_where_it_listens_is_the_sites_choice(
     fleet_of: Make, tmp_path: Path, address: str, argument: str, listen: str, health: str
 ) -> None:
-    variables = {"pushgateway_address": address, "pushgateway_port": 19091}
-    text = PUSHING + f"all: {{vars: {json.dumps(variables | {'pushgateway_version': '1.5.1'})}}}\n"
+    variables: dict[str, object] = {"pushgateway_address": address, "pushgateway_port": 19091}
+    variables |= {"pushgateway_version": "1.5.1", "pushgateway_allowed": ["0.0.0.0/0", "::/0"]}
+    text = PUSHING + f"all: {{vars: {json.dumps(variables)}}}\n"
     manifest, root = render(fleet_of(text), tmp_path / "tree", "pushed")
     assert arguments(root) == [f"--web.listen-address={argument}"]
     [service] = about(manifest, "services")

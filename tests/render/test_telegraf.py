@@ -243,7 +243,8 @@ def test_what_fetches_is_told_of_targets_and_the_pushgateway(fleet_of: Make) -> 
     host = worker(
         fleet_of,
         "apps: [realm, dataclay], dataclay_targets: ['b:1'], "
-        "dataclay_pushgateway: true, pushgateway_address: '', pushgateway_port: 19091",
+        "dataclay_pushgateway: true, pushgateway_address: '', pushgateway_port: 19091, "
+        "pushgateway_allowed: 10.0.0.0/8",
     )
     values = telegraf_values(PROMETHEUS, host)
     assert values["apps"] == ["dataclay"]

@@ -42,11 +42,13 @@ def test_every_file_parses_as_what_it_is(fleet_of: Make, tmp_path: Path, invento
         ".json": json.loads,
         ".yaml": yaml.safe_load,
         ".ini": lambda text: configparser.ConfigParser().read_string(text),
+        # Some of systemd's settings stand more than once.
+        ".unit": lambda text: configparser.RawConfigParser(strict=False).read_string(text),
     }
     parsed = [
-        parsers[Path(path).suffix](text)
+        parsers[".unit" if "/systemd/" in path else Path(path).suffix](text)
         for path, text in tree(fleet_of(inventory), tmp_path / "tree").items()
-        if Path(path).suffix in parsers
+        if Path(path).suffix in parsers or "/systemd/" in path
     ]
     assert len(parsed) > 10
 
@@ -128,7 +130,7 @@ def test_no_secret_is_in_the_tree_only_where_it_goes(fleet_of: Make, tmp_path: P
     manifest = json.loads(files["monitor.example.com/.manifest.json"])
     secret = {f"monitor.example.com{f['path']}" for f in manifest["files"] if f["secret"]}
     assert secret == {path for path in with_secrets if path.startswith("monitor")}
-    assert "w1.example.com/etc/default/telegraf" in with_secrets
+    assert "w1.example.com/etc/telegraf/credentials/influxdb" in with_secrets
 
 
 def test_the_manifest_names_every_file_and_no_other(fleet_of: Make, tmp_path: Path) -> None:
@@ -179,6 +181,37 @@ def test_settings_reach_the_files(fleet_of: Make, tmp_path: Path) -> None:
     assert [package["version"] for package in manifest["packages"]] == ["1.39.3"]
 
 
+def test_every_service_is_held_in_where_the_host_does_not_say_otherwise(
+    fleet_of: Make, tmp_path: Path
+) -> None:
+    units = {
+        "monitor": ["grafana-server", "influxdb"],
+        "every": ["prometheus-pushgateway", "telegraf"],
+        "realm": ["telegraf"],
+    }
+    files = tree(fleet_of(FLEET), tmp_path / "tree")
+    for name, services in units.items():
+        assert held_in(files, name) == dict.fromkeys(services, True)
+    site = fleet_of(FLEET, "-e", "systemd_hardening=no").site
+    assert held_in(rendered(site, tmp_path / "free"), "every") == {
+        "prometheus-pushgateway": False,
+        "telegraf": False,
+    }
+
+
+def held_in(files: dict[str, str], host: str) -> dict[str, bool]:
+    """By unit, whether its drop-in is rendered (or that it must not be there) for a host."""
+    paths = {path: True for path in files if path.startswith(f"{host}.example.com/")}
+    absent = json.loads(files[f"{host}.example.com/.manifest.json"])["absent"]
+    paths |= {f"{host}.example.com{entry['path']}": False for entry in absent}
+    end = ".service.d/10-provision.conf"
+    return {
+        Path(p).parent.name.removesuffix(".service.d"): v
+        for p, v in sorted(paths.items())
+        if p.endswith(end)
+    }
+
+
 def test_packages_come_from_their_repository_or_not_at_all(fleet_of: Make, tmp_path: Path) -> None:
     """A pin by version would let that version in from anywhere (apt_preferences(5))."""
     text = INVENTORY + "all: {vars: {telegraf_version: 1.39.3}}\n"
@@ -192,3 +225,17 @@ def test_packages_come_from_their_repository_or_not_at_all(fleet_of: Make, tmp_p
         ["Pin", "release *"],
         ["Pin-Priority", "-1"],
     ]
+
+
+def test_what_waits_is_in_memory_where_the_site_says_so(fleet_of: Make, tmp_path: Path) -> None:
+    settings = "all: {vars: {telegraf_buffer: memory, telegraf_buffer_metrics: 200000}}\n"
+    files = tree(fleet_of(INVENTORY + settings), tmp_path / "tree")
+    agent = tomllib.loads(files["w1.example.com/etc/telegraf/telegraf.conf"])["agent"]
+    assert agent["metric_buffer_limit"] == 200_000
+    assert [key for key in agent if key.startswith("buffer_")] == []
+    own = [path for path in files if path.startswith("w1.example.com/")]
+    assert [path for path in own if "buffer" in path] == []
+    manifest = json.loads(files["w1.example.com/.manifest.json"])
+    absent = {each["path"] for each in manifest["absent"]}
+    assert "/etc/systemd/system/telegraf.service.d/30-provision-buffer.conf" in absent
+    assert "/usr/local/lib/provision/telegraf-buffer" in absent

@@ -26,6 +26,7 @@ workers:
       telegraf_statsd_address: "::1"
       telegraf_statsd_port: 18125
       telegraf_statsd_tcp_address: ""
+      telegraf_statsd_allowed: 10.0.0.0/8
       telegraf_statsd_tcp_port: 18126
     pushed: {apps: [dataclay], dataclay_pushgateway: true, pushgateway_port: 19091}
     scraped: {apps: [dataclay]}

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import subprocess
+import tempfile
 import time
-from typing import Any, Dict, Iterator, List, Optional, Sequence, TextIO, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from ansible.module_utils.provision import versions
+from ansible.module_utils.provision import keyrings, locks, starts, unread, versions
+from ansible.module_utils.provision.trouble import Trouble
 
-_POLICY = "/usr/sbin/policy-rc.d"
-_POLICY_LOCK = "/run/provision-policy-rc.d.lock"
-_MARK = "# written by provision"
-#: A number of a process may be another's later; together with when it was started it is not.
-_POLICY_TEXT = """#!/bin/sh
-%(mark)s
-started=$(sed 's/.*) //' /proc/%(pid)d/stat 2>/dev/null | cut -d ' ' -f 20)
-[ "$started" = %(started)s ] && exit 101
-exit 0
-"""
 #: What apt-get and dpkg say of a lock.
-_LOCKED = re.compile(r"Could not get lock|Unable to lock|(is|was) locked by another process")
+_LOCKED = re.compile(
+    r"Could not get lock|Unable to lock|Unable to acquire the dpkg|(is|was) locked by another"
+)
+#: What apt-get install says once it is not its indexes that are to blame.
+_UNPACKING = re.compile(r"dpkg returned an error code|No space left on device|enough free space")
+#: Numbered files in it are what an interrupted dpkg did last; apt works no further with them.
+_UPDATES = "/var/lib/dpkg/updates"
 #: What apt-get update says of a source that it could not read.
 _UNREAD = re.compile(r"E: .*://|W: (Failed to fetch|GPG error|An error occurred)")
 _ENVIRONMENT = {
@@ -35,19 +32,33 @@ _ENVIRONMENT = {
 }
 
 
-class AptError(Exception):
-    """A package can't be installed: message, and what an operator can do."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+class AptError(Trouble):
+    """A package can't be installed."""
 
 
-def run(command: Sequence[str]) -> Tuple[int, str]:
+class DpkgError(AptError):
+    """It can't, and would not with newer indexes either."""
+
+
+class AptLocked(DpkgError):
+    """Another program is at work with packages; says who."""
+
+    def __init__(self) -> None:
+        held = locks.holders()
+        who = " and ".join(str(each) for each in held) or "Another program"
+        how = " or ".join(each.ending for each in held)
+        super().__init__(
+            "%s %s apt's lock." % (who, "hold" if len(held) > 1 else "holds"),
+            "let it finish%s, or have it waited for for longer (-e packages_lock_timeout=1800),"
+            " and run again" % (", or end it if it hangs (%s)" % how if how else ""),
+        )
+
+
+def run(command: Sequence[str], cwd: str = "/") -> Tuple[int, str]:
     """Exit status and output of a command."""
     done = subprocess.run(
         command,
+        cwd=cwd,
         env=dict(os.environ, **_ENVIRONMENT),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -57,22 +68,27 @@ def run(command: Sequence[str]) -> Tuple[int, str]:
     return done.returncode, done.stdout
 
 
+def state_of(name: str) -> Tuple[str, str]:
+    """What dpkg says of a package ("install ok installed") and its version, empty if nothing."""
+    status, output = run(["dpkg-query", "-W", "-f", "${Status}\t${Version}", "--", name])
+    state, _, version = output.partition("\t") if status == 0 else ("", "", "")
+    return state, version
+
+
 def installed_version(name: str) -> Optional[str]:
     """The version of a package that is installed as a whole."""
-    status, output = run(["dpkg-query", "-W", "-f", "${Status}\t${Version}", "--", name])
-    state, _, version = output.partition("\t")
-    return version if status == 0 and state.endswith(" installed") else None
+    state, version = state_of(name)
+    return version if state.endswith(" ok installed") else None
 
 
 def to_install(packages: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
     """The packages that are not there, or not in the version that is pinned."""
-    found = []
-    for package in packages:
-        version = installed_version(package["name"])
-        pinned = package.get("version")
-        if version is None or (pinned and not versions.fits(version, pinned)):
-            found.append(package)
-    return found
+    return [package for package in packages if not _fits(package)]
+
+
+def _fits(package: Dict[str, Any]) -> bool:
+    version, pinned = installed_version(package["name"]), package.get("version")
+    return version is not None and (not pinned or versions.fits(version, pinned))
 
 
 def candidates(policy: str) -> List[Tuple[str, int, List[str]]]:
@@ -112,52 +128,79 @@ def install(
     lock_timeout: int,
 ) -> List[str]:
     """Install packages; gives name=version of each. Raises AptError."""
-    _mend(lock_timeout)
+    mend(lock_timeout)
     urls = {repository["name"]: repository["url"] for repository in repositories}
     for path in sources:
-        _update(repositories, lock_timeout, only=path)
+        _update_ours(repositories, lock_timeout, path)
     try:
         return _try(packages, urls, lock_timeout)
+    except DpkgError:
+        raise
     except AptError:
         # Some packages, and what all of them depend on, come from the system's own repositories,
         # whose indexes may be old, or missing altogether on a fresh host.
-        unread = _update(repositories, lock_timeout)
-        return _try(packages, urls, lock_timeout, unread)
+        lines = _update(repositories, lock_timeout)
+        return _try(packages, urls, lock_timeout, lines)
 
 
-def _run_unlocked(command: Sequence[str], lock_timeout: int) -> Tuple[int, str]:
-    """As run, but again while another program holds the lock. AptError if it does for too long."""
+def run_unlocked(command: Sequence[str], lock_timeout: int) -> Tuple[int, str]:
+    """As run, but again while another program holds the lock. AptLocked if it does for too long."""
     deadline = time.monotonic() + lock_timeout
     while True:
         status, output = run(command)
-        if not _LOCKED.search(output):
+        if not status or not _LOCKED.search(output):
             return status, output
         if time.monotonic() > deadline:
-            raise AptError(
-                "Another program holds apt's lock for %d s already." % lock_timeout,
-                "see what it is (ps aux | grep -e apt -e dpkg) and run again",
-            )
+            raise AptLocked()
         time.sleep(1)
 
 
-def _mend(lock_timeout: int) -> None:
-    status, output = run(["dpkg", "--audit"])
-    if status == 0 and not output.strip():
+def mend(lock_timeout: int) -> None:
+    """Complete what an interrupted dpkg left. AptError if that can't be done."""
+    _, audit = run(["dpkg", "--audit"])
+    if not audit.strip() and not _interrupted():
         return
-    status, output = _run_unlocked(
+    status, output = run_unlocked(
         ["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"], lock_timeout
     )
     if status:
         raise AptError(
-            "dpkg was interrupted on this host, and can't be mended: %s." % _last(output),
+            "dpkg was interrupted on this host, and can't be mended: %s." % last(output),
             "run `dpkg --configure -a` and `apt-get -f install` on it by hand",
         )
+
+
+def _interrupted() -> bool:
+    try:
+        return any(name.isdigit() for name in os.listdir(_UPDATES))
+    except OSError:
+        return False
+
+
+def _update_ours(repositories: Sequence[Dict[str, Any]], lock_timeout: int, path: str) -> None:
+    """Read the index of one of our repositories, with its key taken anew where that may help."""
+    try:
+        _update(repositories, lock_timeout, only=path)
+    except unread.Unread as error:
+        repository = error.repository
+        if not error.about_key or not repository.get("key_url"):
+            raise
+        try:
+            # A repository signs with subkeys, which come and go under the same primary key.
+            renewed = keyrings.renew(
+                *(repository[key] for key in ("name", "url", "key_url", "fingerprint", "keyring"))
+            )
+        except keyrings.KeyringError as refused:
+            raise AptError("%s %s" % (error.message, refused.message), refused.remedy) from None
+        if not renewed:
+            raise
+        _update(repositories, lock_timeout, only=path)
 
 
 def _update(
     repositories: Sequence[Dict[str, Any]], lock_timeout: int, only: Optional[str] = None
 ) -> List[str]:
-    """Read the indexes of one file of sources, or all. AptError if one of repositories can't be.
+    """Read the indexes of one file of sources, or all. Unread if one of repositories can't be.
 
     Gives what apt says of others that can't be read: they may not matter.
     """
@@ -165,18 +208,14 @@ def _update(
     if only:
         command += ["-o", "Dir::Etc::sourcelist=" + only, "-o", "Dir::Etc::sourceparts=-"]
         command += ["-o", "APT::Get::List-Cleanup=0"]
-    status, output = _run_unlocked(command, lock_timeout)
+    status, output = run_unlocked(command, lock_timeout)
     problems = [line for line in output.splitlines() if re.match(r"(E|W|Err)[:\d]", line)]
     for repository in repositories:
-        mine = [line for line in problems if repository["url"].rstrip("/") in line]
-        if mine:
-            raise AptError(
-                "The repository %s (%s) can't be read: %s."
-                % (repository["name"], repository["url"], " / ".join(mine)[:600].rstrip(".")),
-                "see that this host reaches the URL and that it has this system's release",
-            )
+        error = unread.of(repository, output)
+        if error:
+            raise error
     if status and only:
-        raise AptError("apt can't read %s: %s." % (only, _last(output)), "mend what it names")
+        raise AptError("apt can't read %s: %s." % (only, last(output)), "mend what it names")
     return [line for line in problems if _UNREAD.match(line)]
 
 
@@ -210,82 +249,67 @@ def _try(
             )
         chosen.append("%s=%s" % (name, version))
     fresh = any(installed_version(package["name"]) is None for package in packages)
-    with _no_service_starts(lock_timeout) if fresh else contextlib.nullcontext():
-        status, output = run(
+    with no_service_starts(lock_timeout):
+        for wanted in chosen:
+            if "half-installed" in state_of(wanted.split("=")[0])[0]:
+                _unpack_again(wanted, lock_timeout)
+        status, output = run_unlocked(
             [
                 "apt-get", "install", "-y", "-q", "--no-install-recommends",
                 "--allow-downgrades", "--allow-change-held-packages",
                 "-o", "DPkg::Lock::Timeout=%d" % lock_timeout,
                 "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold",
                 "-o", "Acquire::Retries=2",
+                # What a removal that left data took away of a package's own configuration.
+                *(["-o", "Dpkg::Options::=--force-confmiss"] if fresh else []),
                 *chosen,
-            ]
+            ],
+            0,  # apt waits by itself
         )  # fmt: skip
-    if status:
-        raise AptError(
-            "%s can't be installed: %s.%s" % (", ".join(chosen), _last(output), why),
+    if status or not all(_fits(package) for package in packages):
+        raise (DpkgError if _UNPACKING.search(output) else AptError)(
+            "%s can't be installed: %s.%s" % (", ".join(chosen), last(output), why),
             "run `apt-get install %s` on the host to see it all" % " ".join(chosen),
         )
     return chosen
 
 
-def _last(output: str) -> str:
-    lines = [line for line in output.strip().splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("E:")]
-    unmet = [line.strip() for line in lines if "Depends:" in line]
-    return " / ".join((unmet + errors)[-4:] or lines[-3:])[:800].rstrip(".")
+def _unpack_again(wanted: str, lock_timeout: int) -> None:
+    """Install a half installed package (name=version) anew. apt takes it for the newest version
+    and leaves it so, or looks for the one that is half there, which no repository may have now.
+    """
+    with tempfile.TemporaryDirectory(prefix="provision-", dir="/var/tmp") as folder:
+        run(["apt-get", "download", "-q", wanted], cwd=folder)
+        for name in os.listdir(folder):
+            run_unlocked(
+                [
+                    *("dpkg", "--install", "--force-downgrade", "--force-confdef"),
+                    *("--force-confold", os.path.join(folder, name)),
+                ],
+                lock_timeout,
+            )
 
 
 @contextlib.contextmanager
-def _no_service_starts(lock_timeout: int) -> Iterator[None]:
-    """Keep package scripts from starting services before they are configured.
-
-    The policy holds only while this process lives, so one that is killed leaves nothing that harms.
-    A second run on the host waits for the first. AptError if that takes too long.
-    """
-    with open(_POLICY_LOCK, "w") as lock:
-        _lock(lock, lock_timeout)
-        old = _policy_text()
-        if old is not None and _MARK not in old:
-            yield
-            return
-        text = _POLICY_TEXT % {"mark": _MARK, "pid": os.getpid(), "started": _started(os.getpid())}
-        with open(_POLICY + ".new", "w") as file:
-            os.fchmod(file.fileno(), 0o755)
-            file.write(text)
-        os.rename(_POLICY + ".new", _POLICY)
-        try:
-            yield
-        finally:
-            if _policy_text() == text:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(_POLICY)
-
-
-def _lock(file: TextIO, timeout: int) -> None:
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise AptError(
-                    "Another run installs packages on this host for %d s already." % timeout,
-                    "wait for it and run again",
-                ) from None
-        time.sleep(0.2)
-
-
-def _policy_text() -> Optional[str]:
+def no_service_starts(lock_timeout: int) -> Iterator[None]:
+    """Package scripts start and restart nothing: roles do, with what is configured and checked."""
     try:
-        with open(_POLICY, errors="replace") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
+        with starts.denied(lock_timeout):
+            yield
+    except starts.StillBusy:
+        raise AptError(
+            "Another run installs packages on this host for %d s already." % lock_timeout,
+            "wait for it and run again",
+        ) from None
 
 
-def _started(pid: int) -> str:
-    """When a process was started, in the kernel's ticks (proc(5): field 22 of stat)."""
-    with open("/proc/%d/stat" % pid) as file:
-        return file.read().rpartition(") ")[2].split()[19]
+def last(output: str) -> str:
+    """What apt or dpkg said last that tells why it failed."""
+    lines = [line.strip() for line in output.strip().splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("E:")]
+    for line, following in zip(lines, lines[1:]):  # noqa: B905, RUF007 - Python 3.9
+        # dpkg names the package in the one line, and what was wrong in the next.
+        if line.startswith(("dpkg: error", "dpkg-deb: error")):
+            errors.insert(0, "%s %s" % (line, following) if line.endswith(":") else line)
+    unmet = [line for line in lines if "Depends:" in line]
+    return " / ".join((unmet + errors)[-4:] or lines[-3:])[:800].rstrip(".")

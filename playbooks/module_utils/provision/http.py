@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import ssl
 import time
 import urllib.error
 import urllib.parse
@@ -30,6 +31,64 @@ def basic(username: str, password: str) -> Dict[str, str]:
     return {"Authorization": "Basic " + token}
 
 
+#: How services are known over TLS, by the scheme, host and port of their URL: {"name", "ca"}.
+_KNOWN: Dict[str, Dict[str, Optional[str]]] = {}
+
+
+class Untrusted(ServiceError):
+    """What answers does not speak TLS where it should (or does), or proves to be another."""
+
+
+def know(url: str, tls: Optional[Dict[str, Optional[str]]]) -> None:
+    """From now on take at url only a certificate of tls["name"], signed by one of tls["ca"].
+
+    ca is a text in PEM form, None the system's authorities. The name may be another than that in
+    url: a service is asked where it listens. With tls None, the name is that in url.
+    """
+    if tls:
+        _KNOWN[_origin(url)] = tls
+    else:
+        _KNOWN.pop(_origin(url), None)
+
+
+def _origin(url: str) -> str:
+    return "%s://%s" % urllib.parse.urlsplit(url)[:2]
+
+
+def _no_tls(where: str, error: ssl.SSLError) -> str:
+    # What OpenSSL makes of an answer that is no TLS at all.
+    if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+        return "What answers at %s does not speak TLS." % where
+    return "What answers at %s speaks no TLS that will do: %s." % (where, error.reason or error)
+
+
+class _Connection(http.client.HTTPSConnection):
+    """Verifies by a name that may be another than that of the URL."""
+
+    name = ""
+
+    def connect(self) -> None:
+        http.client.HTTPConnection.connect(self)
+        self.sock = self._context.wrap_socket(  # type: ignore[attr-defined]
+            self.sock, server_hostname=self.name or self.host
+        )
+
+
+class _Handler(urllib.request.HTTPSHandler):
+    def __init__(self, known: Dict[str, Optional[str]]) -> None:
+        super().__init__()
+        self._name = known.get("name") or ""
+        self._tls = ssl.create_default_context(cadata=known.get("ca"))
+
+    def https_open(self, request: urllib.request.Request) -> Any:
+        def connection(host: str, **options: Any) -> _Connection:
+            made = _Connection(host, context=self._tls, **options)
+            made.name = self._name
+            return made
+
+        return self.do_open(connection, request)  # type: ignore[arg-type]
+
+
 def call(
     url: str,
     *,
@@ -52,7 +111,8 @@ def call(
         data = json.dumps(body).encode()
         sent["Content-Type"] = "application/json"
     request = urllib.request.Request(url, data=data, headers=sent, method=method)  # noqa: S310
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    handlers = [urllib.request.ProxyHandler({}), _Handler(_KNOWN.get(_origin(url)) or {})]
+    opener = urllib.request.build_opener(*handlers)
     try:
         try:
             answer = opener.open(request, timeout=timeout)
@@ -62,12 +122,21 @@ def call(
             status, content = answer.getcode(), answer.read()
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            raise Untrusted(
+                "The certificate at %s is not to be trusted: %s."
+                % (_origin(url), reason.verify_message)
+            ) from None
+        if isinstance(reason, ssl.SSLError):
+            raise Untrusted(_no_tls(_origin(url), reason)) from None
         raise ServiceError("Nothing answers at %s: %s." % (url, reason)) from None
     except http.client.HTTPException as error:
         raise ServiceError(
             "What answers at %s does not speak proper HTTP: %r." % (url, error)
         ) from None
     text = content.decode("utf-8", "replace")
+    if status == 400 and "HTTP request to an HTTPS server" in text:  # Go's net/http
+        raise Untrusted("What answers at %s wants TLS." % _origin(url))
     try:
         return status, json.loads(text)
     except ValueError:

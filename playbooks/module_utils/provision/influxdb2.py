@@ -1,42 +1,32 @@
 """InfluxDB 2: what the state entry of the manifest wants, against what the server has.
 
 The API is that of docs.influxdata.com/influxdb/v2/api. Tokens are told once, at their creation, and
-stored hashed since 2.9; so one that does not work any more is made anew.
+stored hashed since 2.9. So a token's description is given a fingerprint of it: one list says which
+tokens are those of the secrets file; any other of ours is made anew, and is stale.
 """
 
 from __future__ import annotations
 
 import urllib.parse
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from ansible.module_utils.provision import retention, rights
 from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
-
-
-def permissions(access: str, organization: str, bucket: str) -> List[Dict[str, Any]]:
-    """The rights of a token that may just read or just write one bucket (both are ids)."""
-    return [
-        {"action": access, "resource": {"type": "buckets", "id": bucket, "orgID": organization}}
-    ]
-
-
-def same_rights(one: List[Dict[str, Any]], other: List[Dict[str, Any]]) -> bool:
-    """Whether two lists of permissions allow the same; names that the server adds don't count."""
-    return sorted(map(_right, one)) == sorted(map(_right, other))
-
-
-def _right(permission: Dict[str, Any]) -> Tuple[str, str, str, str]:
-    resource = permission["resource"]
-    return (
-        permission["action"],
-        resource["type"],
-        resource.get("id") or "",
-        resource.get("orgID") or "",
-    )
+from ansible.module_utils.provision.tokens import OPERATOR, Tokens
 
 
 def retention_rules(seconds: int) -> List[Dict[str, Any]]:
-    """A bucket's retentionRules; 0 seconds keeps everything for ever (no rule changes nothing)."""
-    return [{"type": "expire", "everySeconds": seconds}]
+    """A bucket's retentionRules; 0 seconds keeps everything for ever (no rule changes nothing).
+
+    Shards are as long as InfluxDB makes those of a new bucket (docs, reference/internals/shards):
+    a retention that is shorter than the shards of the one before is refused.
+    """
+    shard = 7 * 86400 if not seconds or seconds > 180 * 86400 else 86400
+    if 0 < seconds < 2 * 86400:
+        shard = 3600
+    return [
+        {"type": "expire", "everySeconds": seconds, "shardGroupDurationSeconds": shard},
+    ]
 
 
 class Server:
@@ -46,6 +36,11 @@ class Server:
         self.url = url.rstrip("/")
         self.headers = {"Authorization": "Token " + token} if token else {}
         self.patience = patience
+
+    def lets_in(self, token: str) -> bool:
+        """Whether the operator's work can be done with a token."""
+        status, _ = Server(self.url, token, self.patience).ask("GET", "/api/v2/orgs")
+        return status == 200
 
     def ask(
         self, method: str, path: str, body: Any = None, query: Optional[Dict[str, str]] = None
@@ -75,38 +70,71 @@ class Server:
 
 
 def converge(
-    entry: Dict[str, Any], secrets: Dict[str, str], *, check: bool, patience: float = 60
+    entry: Dict[str, Any],
+    secrets: Dict[str, str],
+    *,
+    check: bool,
+    patience: float = 60,
+    renew: Sequence[str] = (),
 ) -> Dict[str, Any]:
     """Bring the server to what entry wants, or in check say what would be done.
 
-    Gives {"differences": [{"name", "action", "why"}], "secrets": {name: new token}}; raises
-    ServiceError.
+    renew names secrets that are to be made anew. Gives {"differences": [{"name", "action", "why"}],
+    "secrets": {name: new token}, "stale": [{"name", "why", "owners"}]}; what is stale is left for
+    revoke(). Raises ServiceError.
     """
     work = _Convergence(entry, secrets, check, patience)
+    stale: List[Dict[str, Any]] = []
     if work.set_up():
         work.log_in()
         work.password()
         bucket = work.bucket()
         work.database_mapping(bucket)
-        for token in entry["tokens"]:
-            work.token(token, bucket)
-    return {"differences": work.differences, "secrets": work.made}
+        if work.organization:
+            tokens = work.tokens(renew)
+            tokens.converge(bucket)
+            work.made = tokens.made
+            keys = ("name", "why", "owners")
+            stale = [{key: each[key] for key in keys} for each in tokens.stale()]
+    return {"differences": work.differences, "secrets": work.made, "stale": stale}
+
+
+def revoke(
+    entry: Dict[str, Any],
+    secrets: Dict[str, str],
+    settled: Mapping[str, float],
+    *,
+    patience: float = 60,
+) -> Dict[str, Any]:
+    """Delete the stale tokens that nobody uses any more (see rights.revoke)."""
+    work = _Convergence(entry, secrets, False, patience)
+    work.log_in()
+    tokens = work.tokens()
+    writers = {each["host"] for each in entry["tokens"] if each["role"] == "telegraf"}
+    seconds = 3 * entry["interval_seconds"] + 15
+    return rights.revoke(tokens.stale(), settled, writers, work.seen, tokens.delete, seconds)
 
 
 class _Convergence:
     def __init__(
-        self, entry: Dict[str, Any], secrets: Dict[str, str], check: bool, patience: float
+        self,
+        entry: Dict[str, Any],
+        secrets: Dict[str, str],
+        check: bool,
+        patience: float,
     ) -> None:
         self.entry, self.secrets, self.check, self.patience = entry, secrets, check, patience
         self.differences: List[Dict[str, str]] = []
         self.made: Dict[str, str] = {}
         self.nobody = Server(entry["url"], None, patience)
-        self.operator = Server(entry["url"], secrets["influxdb_operator_token"], patience)
+        self.operator = Server(entry["url"], secrets[OPERATOR], patience)
         self.organization = ""
 
-    def differs(self, name: str, action: str, why: str) -> bool:
+    def differs(self, name: str, action: str, why: str, warning: str = "") -> bool:
         """Note a difference; True if it shall be mended."""
         self.differences.append({"name": name, "action": action, "why": why})
+        if warning:
+            self.differences[-1]["warning"] = warning
         return not self.check
 
     def set_up(self) -> bool:
@@ -128,9 +156,10 @@ class _Convergence:
                 "org": entry["organization"],
                 "bucket": entry["bucket"],
                 "retentionPeriodSeconds": entry["retention_seconds"],
-                "token": self.secrets["influxdb_operator_token"],
+                "token": self.secrets[OPERATOR],
             },
         )
+        self.tokens().describe_first()
         return True
 
     def log_in(self) -> None:
@@ -140,9 +169,10 @@ class _Convergence:
         if status == 401:
             raise ServiceError(
                 "InfluxDB at %s does not accept the operator's token." % self.operator.url,
-                "stop InfluxDB on the monitoring host, make a new one there with `influxd recovery"
-                " auth create-operator --org '%s' --username '%s'`, start it again, and put the"
-                " token into the secrets file as influxdb_operator_token"
+                "put the secrets file back; or stop InfluxDB on the monitoring host, make a token"
+                " there with `influxd recovery auth create-operator --bolt-path"
+                " /var/lib/influxdb/influxd.bolt --org '%s' --username '%s'`, start it again, and"
+                " write the token into the secrets file as influxdb_operator_token"
                 % (name, self.entry["username"]),
             )
         found = answer.get("orgs") or [] if status == 200 else []
@@ -196,7 +226,7 @@ class _Convergence:
             return str(made["id"])
         kept = sum(rule.get("everySeconds", 0) for rule in current.get("retentionRules") or [])
         if kept != seconds and self.differs(
-            "bucket " + name, "change", "it keeps data for %d s, not %d s" % (kept, seconds)
+            "bucket " + name, "change", **retention.change(kept, seconds)
         ):
             path = "/api/v2/buckets/" + current["id"]
             self.operator.do("change a bucket", "PATCH", path, {"retentionRules": rules})
@@ -234,57 +264,13 @@ class _Convergence:
         }
         self.operator.do("map a database", "POST", "/api/v2/dbrps", wanted)
 
-    def token(self, token: Dict[str, str], bucket: str) -> None:
-        """See that a token works and may do just what it shall, or make it anew."""
-        found = []
-        if bucket:
-            query = {"orgID": self.organization}
-            answer = self.operator.do("list tokens", "GET", "/api/v2/authorizations", query=query)
-            found = [
-                each
-                for each in answer["authorizations"]
-                if each["description"] == token["description"]
-            ]
-        wanted = permissions(token["access"], self.organization, bucket)
-        known = self.secrets.get(token["secret"])
-        why = ""
-        if not found:
-            why = "there is no such token"
-        elif not known:
-            why = "the secrets file does not have it"
-        elif not any(
-            each["status"] == "active" and same_rights(each["permissions"], wanted)
-            for each in found
-        ):
-            why = "it has other rights"
-        else:
-            why = self._not_it(known, bucket if token["access"] == "read" else None)
-        if not why or not self.differs("token " + token["secret"], "create", why):
-            return
-        made = self.operator.do(
-            "make a token",
-            "POST",
-            "/api/v2/authorizations",
-            {
-                "orgID": self.organization,
-                "description": token["description"],
-                "permissions": wanted,
-            },
+    def tokens(self, renew: Sequence[str] = ()) -> Tokens:
+        """The server's tokens, as they are now."""
+        return Tokens(
+            self.operator, self.entry, self.secrets, self.organization, self.differs, renew
         )
-        self.made[token["secret"]] = made["token"]
-        for stale in found:
-            path = "/api/v2/authorizations/" + stale["id"]
-            self.operator.do("delete a token", "DELETE", path)
 
-    def _not_it(self, token: str, readable: Optional[str]) -> str:
-        """Why token is not the one that sees just the bucket readable (or none), or nothing."""
-        server = Server(self.entry["url"], token, self.patience)
-        seen = set()
-        # The server cuts a list to its limit first and leaves out what the token may not see then,
-        # so that only asking by name surely finds the bucket.
-        for query in ({"name": self.entry["bucket"]}, {"limit": "100"}):
-            status, answer = server.ask("GET", "/api/v2/buckets", query=query)
-            if status == 401:
-                return "InfluxDB does not accept it"
-            seen |= {each["id"] for each in answer.get("buckets") or []} if status == 200 else set()
-        return "" if seen == ({readable} if readable else set()) else "it is that of something else"
+    def seen(self, since: Mapping[str, float]) -> Dict[str, float]:
+        """When hosts last wrote, by their own clock."""
+        query = {"db": self.entry["bucket"], "epoch": "ms", "q": rights.seen_query(since.values())}
+        return rights.seen_times(self.operator.do("be read", "GET", "/query", query=query))

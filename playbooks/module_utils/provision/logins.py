@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from typing import Any, Dict, Optional, Sequence
 
-from ansible.module_utils.provision.http import ServiceError, call
+from ansible.module_utils.provision.http import ServiceError, Untrusted, call, know
 
 #: A monitoring host that is down must not hold up its workers.
 _TIMEOUT = 5
+
+
+def strange(logins: Sequence[Dict[str, Any]], timeout: float = _TIMEOUT) -> Optional[str]:
+    """What is wrong with the TLS of a server, None if nothing is.
+
+    Each is asked how it is before it is told any credentials. Who does not answer is not strange.
+    """
+    for login in logins:
+        know(login["server"], {"name": None, "ca": login.get("ca")})
+        try:
+            call(login["server"].rstrip("/") + "/ping", timeout=timeout)
+        except Untrusted as error:
+            return error.message
+        except ServiceError:
+            continue
+    return None
 
 
 def refused(logins: Sequence[Dict[str, Any]], timeout: float = _TIMEOUT) -> Optional[str]:

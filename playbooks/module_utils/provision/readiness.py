@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import time
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from ansible.module_utils.provision.http import USER_AGENT, ServiceError, call
+from ansible.module_utils.provision import locks
+from ansible.module_utils.provision.http import USER_AGENT, ServiceError, Untrusted, call
 
 PROPERTIES = "LoadState,ActiveState,SubState,Result,NRestarts,MainPID,Job"
+#: The exit statuses of systemd itself where it cannot hold a service in: CAPABILITIES, NAMESPACE,
+#: NO_NEW_PRIVILEGES, SECCOMP, ADDRESS_FAMILIES (systemd.exec(5), Process Exit Codes).
+_CANNOT_HOLD_IN = ("218", "226", "227", "228", "232")
 #: A unit that systemd has started again so many times while we look will not come up.
 _HOPELESS = 5
 _LISTENING = {"tcp": "0A", "udp": "07"}
@@ -63,10 +68,50 @@ def _listening(protocol: str) -> List[Tuple[str, int]]:
     return found
 
 
+def strangers(listing: str, listen: Sequence[str], unit: str) -> List[str]:
+    """Who listens where the unit should, in words; listing is what ss -Hlntup prints."""
+    found = {}
+    for line in listing.splitlines():
+        words = line.split(None, 6)
+        pids = re.findall(r"pid=(\d+)", line)
+        if len(words) < 6 or not pids:
+            continue
+        address, _, port = words[4].rpartition(":")
+        socket = (address.split("%")[0].strip("[]"), int(port) if port.isdigit() else 0)
+        for wanted in listen:
+            protocol, number = wanted.split(":", 1)[0], int(wanted.rpartition(":")[2])
+            if words[0] != protocol or socket[1] != number:
+                continue
+            taken = "*" in socket[0] or answers(wanted, [socket])
+            holder = locks.describe(int(pids[0]))
+            if holder and taken and holder.unit != unit:
+                found[wanted] = "%s listens on %s port %d" % (holder, protocol, number)
+    return list(found.values())
+
+
+_OURS = re.compile(r"(\d\d-)?provision(-[a-z]+)?\.conf")
+
+
+def drop_ins(paths: str) -> List[str]:
+    """Those of a unit's drop-ins (its property DropInPaths) that are not ours or of the system."""
+    found = [path for path in paths.split() if path.startswith("/etc/")]
+    return [path for path in found if not _OURS.fullmatch(path.rpartition("/")[2])]
+
+
 def telling(journal: str) -> List[str]:
     """The last lines of a journal that tell something: not those about our own questions."""
     lines = [line.strip()[:400] for line in journal.splitlines()]
     return [line for line in lines if line and USER_AGENT not in line][-15:]
+
+
+def remedy(name: str, status: str) -> str:
+    """What to do about a service that does not work; status is the unit's ExecMainStatus."""
+    if status in _CANNOT_HOLD_IN:
+        return (
+            "set systemd_hardening: false for this host, as a container may need it:"
+            " systemd cannot hold %s in here (status %s)" % (name, status)
+        )
+    return "see `journalctl -u %s` on the host" % name
 
 
 class Waiting:
@@ -79,9 +124,11 @@ class Waiting:
         health: Optional[str],
         timeout: float,
         stable: float,
+        restored: bool = False,
     ) -> None:
+        """With restored it runs with its old files, and may speak TLS otherwise than it should."""
         self.show, self.listen, self.health = show, listen, health
-        self.timeout, self.stable = timeout, stable
+        self.timeout, self.stable, self.restored = timeout, stable, restored
         self.waited = 0.0
 
     def wait(self) -> str:
@@ -127,6 +174,8 @@ class Waiting:
         if self.health:
             try:
                 status, _ = call(self.health, timeout=5)
+            except Untrusted as error:
+                return ("" if self.restored else error.message.rstrip(".")), False
             except ServiceError as error:
                 return error.message.rstrip("."), False
             if not 200 <= status < 300:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import json
 import os
@@ -11,9 +12,13 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 _INDEX = "index.json"
+#: How the names of files begin that are not whole yet.
+_PART = ".provision-"
+_CHECKS = "/run/provision"
+_CHECK = "check-"
 
 
 class SwapError(Exception):
@@ -81,30 +86,81 @@ class Entry:
 
     def make_directory(self) -> None:
         """Make the directory, or give it its owner and mode."""
-        if os.path.lexists(self.path) and not os.path.isdir(self.path):
+        if os.path.islink(self.path) or os.path.isfile(self.path):
             os.unlink(self.path)
         os.makedirs(self.path, mode=0o755, exist_ok=True)
         self.own()
 
+    def rooted(self, root: str, paths: Sequence[str]) -> "Entry":
+        """The same file, with what it says of paths being below root."""
+        content = self.content or b""
+        for path in paths:
+            content = content.replace(path.encode(), (root + path).encode())
+        return Entry(self.path, self.owner, self.group, self.mode, content)
+
     def write(self, root: str = "") -> None:
         """Write the file as a whole under root: readers see the old one or the new one."""
+        self.swap_in(self.stage(root), root)
+
+    def stage(self, root: str = "") -> str:
+        """Write the file beside its place under root, and give where."""
         path = root + self.path
         directory = os.path.dirname(path)
-        os.makedirs(directory, mode=0o755, exist_ok=True)
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".provision-")
+        temporary = None
         try:
+            os.makedirs(directory, mode=0o755, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=_PART)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(self.content or b"")
                 os.fchown(file.fileno(), *self.account())
                 os.fchmod(file.fileno(), self.mode)
                 file.flush()
                 os.fsync(file.fileno())
-            os.rename(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
+        except BaseException as error:
+            if temporary:
+                os.unlink(temporary)
+            if isinstance(error, OSError):
+                # The temporary name would tell nobody which file it is about.
+                error.filename = path
             raise
+        return temporary
+
+    def swap_in(self, staged: str, root: str = "") -> None:
+        """Put what was staged into its place."""
+        path = root + self.path
+        try:
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            os.rename(staged, path)
+        except BaseException:
+            os.unlink(staged)
+            raise
+
+
+def write_all(entries: Sequence[Entry], ready: Callable[[], None] = lambda: None) -> None:
+    """Write files all or none, where it is room that is lacking: all are staged before the first
+    takes its place. ready is called between the two.
+    """
+    staged: List[Tuple[Entry, str]] = []
+    try:
+        for entry in entries:
+            staged.append((entry, entry.stage()))  # noqa: PERF401 - those before a failure count
+        ready()
+        while staged:
+            entry, temporary = staged.pop(0)
+            entry.swap_in(temporary)
+    finally:
+        for _, temporary in staged:
+            os.unlink(temporary)
+
+
+def sweep(paths: Sequence[str]) -> None:
+    """Delete what a killed swap has left half written beside paths: it may hold secrets."""
+    for directory in sorted({os.path.dirname(path) for path in paths}):
+        for name in os.listdir(directory) if os.path.isdir(directory) else ():
+            if name.startswith(_PART):
+                path = os.path.join(directory, name)
+                (shutil.rmtree if os.path.isdir(path) else os.unlink)(path)
 
 
 def strays(directory: str, explained: Sequence[str]) -> List[str]:
@@ -130,7 +186,19 @@ def keep(unfinished: str, paths: Sequence[str]) -> None:
 
     With no paths the folder alone is made: the swap is not finished, and there is no way back.
     """
+    fresh = not os.path.isdir(unfinished)
     os.makedirs(unfinished, mode=0o700, exist_ok=True)
+    try:
+        _keep(unfinished, paths)
+    except OSError as error:
+        # Nothing was changed so far: that it began must not be remembered.
+        if fresh:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        error.filename = error.filename or unfinished
+        raise
+
+
+def _keep(unfinished: str, paths: Sequence[str]) -> None:
     index = _index(unfinished)
     for path in paths:
         if path in index:
@@ -175,6 +243,7 @@ def restore(unfinished: str) -> List[str]:
     index = _index(unfinished)
     if not index:
         return []
+    sweep(list(index))
     for path, kept in index.items():
         if kept["copy"] is None:
             if os.path.lexists(path):
@@ -182,22 +251,60 @@ def restore(unfinished: str) -> List[str]:
         elif "link" in kept:
             _restore_link(path, kept)
         elif kept["copy"] != "lost":
-            copy = os.path.join(unfinished, kept["copy"])
-            descriptor, temporary = tempfile.mkstemp(
-                dir=os.path.dirname(path), prefix=".provision-"
-            )
-            with os.fdopen(descriptor, "wb") as file, open(copy, "rb") as old:
-                shutil.copyfileobj(old, file)
-                os.fchown(file.fileno(), kept["uid"], kept["gid"])
-                os.fchmod(file.fileno(), kept["mode"])
-            os.rename(temporary, path)
-    shutil.rmtree(unfinished, ignore_errors=True)
+            _restore_file(path, kept, os.path.join(unfinished, kept["copy"]))
+    drop(unfinished)
     return sorted(index)
+
+
+def drop(unfinished: str) -> None:
+    """Forget the kept files: the index first, for without all of them it is worth nothing."""
+    if os.path.lexists(os.path.join(unfinished, _INDEX)):
+        os.unlink(os.path.join(unfinished, _INDEX))
+    shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _restore_file(path: str, kept: Dict[str, Any], copy: str) -> None:
+    with open(copy, "rb") as file:
+        old = file.read()
+    if os.path.isfile(path) and not os.path.islink(path):
+        with open(path, "rb") as file:
+            if file.read() == old:
+                # It was never changed, perhaps because it can't be.
+                return
+    directory, temporary = os.path.dirname(path), None
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=_PART)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(old)
+            os.fchown(file.fileno(), kept["uid"], kept["gid"])
+            os.fchmod(file.fileno(), kept["mode"])
+        os.rename(temporary, path)
+    except OSError as error:
+        if temporary:
+            os.unlink(temporary)
+        error.filename = path
+        if error.errno != errno.ENOSPC or not os.path.isfile(path):
+            raise
+        _overwrite(path, kept, old, error)
+
+
+def _overwrite(path: str, kept: Dict[str, Any], old: bytes, error: OSError) -> None:
+    """Put the old content into the room that the new one has; the error if that is too little."""
+    with open(path, "r+b") as file:
+        try:
+            # Takes all the room before a byte is changed.
+            os.posix_fallocate(file.fileno(), 0, max(1, len(old)))
+        except OSError:
+            raise error from None
+        file.write(old)
+        file.truncate()
+        os.fchown(file.fileno(), kept["uid"], kept["gid"])
+        os.fchmod(file.fileno(), kept["mode"])
 
 
 def _restore_link(path: str, kept: Dict[str, Any]) -> None:
     """Make a link that was kept, in one step as any other file."""
-    directory = tempfile.mkdtemp(dir=os.path.dirname(path), prefix=".provision-")
+    directory = tempfile.mkdtemp(dir=os.path.dirname(path), prefix=_PART)
     try:
         temporary = os.path.join(directory, "link")
         os.symlink(kept["link"], temporary)
@@ -226,13 +333,16 @@ def environment(text: str) -> Dict[str, str]:
 def check(wanted: Dict[str, Any], files: Sequence[Entry], doomed: Sequence[str]) -> None:
     """Run the check on a private copy with the new files laid over it; SwapError if it fails."""
     account = pwd.getpwnam(wanted["user"])
-    os.makedirs("/run/provision", mode=0o755, exist_ok=True)
-    root = tempfile.mkdtemp(dir="/run/provision", prefix="check-")
+    os.makedirs(_CHECKS, mode=0o755, exist_ok=True)
+    for name in os.listdir(_CHECKS):
+        if name.startswith(_CHECK):  # of a check that was killed; no other is at work by now
+            shutil.rmtree(os.path.join(_CHECKS, name), ignore_errors=True)
+    root = tempfile.mkdtemp(dir=_CHECKS, prefix=_CHECK)
     try:
         for path in wanted["copies"]:
             _copy(path, root)
         for entry in files:
-            entry.write(root)
+            entry.rooted(root, wanted.get("rooted") or ()).write(root)
         for path in doomed:
             if os.path.isdir(root + path):
                 shutil.rmtree(root + path)
@@ -243,6 +353,10 @@ def check(wanted: Dict[str, Any], files: Sequence[Entry], doomed: Sequence[str])
         if wanted.get("environment") and os.path.isfile(root + wanted["environment"]):
             with open(root + wanted["environment"]) as file:
                 variables = environment(file.read())
+        variables.update(
+            (name, value.replace("{root}", root))
+            for name, value in wanted.get("variables", {}).items()
+        )
         _run([word.replace("{root}", root) for word in wanted["command"]], account, variables, root)
     finally:
         shutil.rmtree(root, ignore_errors=True)

@@ -19,7 +19,8 @@ PLUGINS = (
     *("inputs.cpu", "inputs.disk", "inputs.diskio", "inputs.http", "inputs.internal"),
     *("inputs.kernel", "inputs.mem", "inputs.net", "inputs.processes", "inputs.statsd"),
     *("inputs.swap", "inputs.system", "outputs.file", "outputs.influxdb", "outputs.influxdb_v2"),
-    *("parsers.influx", "parsers.prometheus", "processors.starlark", "serializers.influx"),
+    *("parsers.influx", "parsers.prometheus", "processors.starlark", "secretstores.docker"),
+    "serializers.influx",
 )
 _SCRIPTS = {
     "preinst": "pre-install.sh",

@@ -28,5 +28,5 @@ def test_the_package_is_laid_out_as_upstreams(tmp_path: Path) -> None:
 
 def test_every_plugin_has_its_kind() -> None:
     kinds = {name.partition(".")[0] for name in telegraf.PLUGINS}
-    assert kinds == {"inputs", "outputs", "parsers", "processors", "serializers"}
+    assert kinds == {"inputs", "outputs", "parsers", "processors", "secretstores", "serializers"}
     assert len(set(telegraf.PLUGINS)) == len(telegraf.PLUGINS)

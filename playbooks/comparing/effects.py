@@ -1,0 +1,72 @@
+"""What follows from the differences: the services that the roles restart for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+import yaml
+
+from comparing.differences import Difference
+from comparing.manifest import Manifest
+
+_ROLES = Path(__file__).resolve().parent.parent / "roles"
+#: What these begin with is all that place_files takes for a change of content; owners and modes
+#: are set without a restart.
+_NEW_CONTENT = ("its content", "it is missing", "it is no ordinary", "its secret")
+#: How many files a reason names.
+_TOLD = 3
+
+
+def polled(roles: Iterable[str], variables: Mapping[str, object]) -> dict[str, str]:
+    """By role: the files that its service reads anew by itself, as a regular expression.
+
+    They are the roles' own defaults (service_polled of roles/service), or variables of the host.
+    """
+    found = {}
+    for role in roles:
+        path = _ROLES / role / "defaults" / "main.yml"
+        defaults = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else None
+        expression = variables.get(f"{role}_polled", (defaults or {}).get(f"{role}_polled"))
+        if expression:
+            found[role] = str(expression)
+    return found
+
+
+def restarts(
+    manifest: Manifest, found: Sequence[Difference], polled: Mapping[str, str]
+) -> list[Difference]:
+    """The running services that will be restarted since their files differ.
+
+    That is what roles/service decides (_service_restart in its vars) from what place_files has
+    done; a restart that is a difference itself, or a start, is in found already.
+    """
+    told = []
+    for service in manifest.services:
+        mine = [each for each in found if each.role == service.role]
+        if any(each.kind == "service" and each.action in ("start", "restart") for each in mine):
+            continue
+        still = polled.get(service.role)
+        names = [
+            each.name
+            for each in mine
+            if _places(each) and not (still and re.search(still, each.name))
+        ]
+        if names:
+            why = f"its configuration changes: {_few(names)}"
+            told.append(Difference(service.role, "service", service.name, "restart", why))
+    return told
+
+
+def _places(difference: Difference) -> bool:
+    """Whether place_files will write or remove this."""
+    if difference.kind == "file":
+        return difference.why.startswith(_NEW_CONTENT)
+    return difference.kind == "absent"
+
+
+def _few(paths: Sequence[str]) -> str:
+    names = [PurePosixPath(path).name for path in paths]
+    more = len(names) - _TOLD
+    return ", ".join(names[:_TOLD]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,131 @@
+"""Who works on a host: one operator's run at a time, as a file tells that goes with the boot.
+
+The file is locked for as long as one of our modules is at work, and says whose run it was last.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from typing import Any, Dict, Optional
+
+PATH = "/run/provision/operator.json"
+#: A run that has changed nothing for so many seconds, and has no module at work, is over.
+STALE = 120.0
+#: For how many seconds what a dead run has left at work on the host is waited for.
+PATIENCE = 120.0
+_FIELDS = ("run", "who", "command", "since")
+
+
+class HeldError(Exception):
+    """Somebody else works on the host: message, and what an operator can do."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+def now() -> float:
+    """Seconds since the host booted, which no one sets: clocks may be far off."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def parse(text: str) -> Optional[Dict[str, Any]]:
+    """The lease in a text; None where there is none (released, or just being written)."""
+    try:
+        found = json.loads(text)
+        return dict(found, renewed=float(found["renewed"]), **{f: str(found[f]) for f in _FIELDS})
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def fresh(held: Dict[str, Any], uptime: float) -> bool:
+    """Whether a lease counts at a time (seconds since boot)."""
+    return 0 <= uptime - held["renewed"] < STALE
+
+
+def told(held: Dict[str, Any]) -> HeldError:
+    """What to say to whoever comes while another works."""
+    return HeldError(
+        "%s works on this host since %s (%s)." % (held["who"], held["since"], held["command"]),
+        "ask, or wait until that is done; what was killed counts for %d s at most" % STALE,
+    )
+
+
+def take(mine: Optional[Dict[str, Any]], path: str = PATH, patience: float = PATIENCE) -> None:
+    """Note that a run works here, until it is released; the lock lasts as long as this process.
+
+    mine is {"run", "who", "command", "since", "over"}; over names a run that is known to be dead.
+    Raises HeldError where another is at work; does nothing where no run is named.
+    """
+    if not mine:
+        return
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + patience
+    while True:
+        locked = _lock(descriptor)
+        held = parse(_read(descriptor))
+        others = held is not None and held["run"] not in (mine["run"], mine.get("over"))
+        if held is not None and others and (fresh(held, now()) or not locked):
+            os.close(descriptor)
+            raise told(held)
+        if locked:
+            break
+        if time.monotonic() > deadline:
+            os.close(descriptor)
+            raise HeldError(
+                "Something that a killed run has left is still at work on this host.",
+                "see what it is (fuser %s), wait for it or end it, then run again" % path,
+            )
+        time.sleep(0.2)
+    _write(descriptor, json.dumps(dict({f: mine[f] for f in _FIELDS}, renewed=now())))
+
+
+def release(mine: Dict[str, Any], path: str = PATH) -> None:
+    """Let others in, if the lease is this run's."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        return
+    try:
+        held = parse(_read(descriptor))
+        if _lock(descriptor) and held is not None and held["run"] == mine["run"]:
+            _write(descriptor, "")
+    finally:
+        os.close(descriptor)
+
+
+def take_for(module: Any) -> None:
+    """Take the lease that an Ansible module was given as `operator`, or let the module fail."""
+    if module.check_mode:
+        return
+    try:
+        take(module.params["operator"])
+    except HeldError as error:
+        module.fail_json(
+            msg="%s Remedy: %s." % (error.message, error.remedy),
+            problem=error.message,
+            remedy=error.remedy,
+        )
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(descriptor: int) -> str:
+    return os.pread(descriptor, 65536, 0).decode("utf-8", "replace")
+
+
+def _write(descriptor: int, text: str) -> None:
+    content = text.encode("utf-8")
+    os.pwrite(descriptor, content, 0)
+    os.ftruncate(descriptor, len(content))

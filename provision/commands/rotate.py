@@ -1,0 +1,102 @@
+"""`provision rotate`: new tokens and passwords, the old ones valid until nobody uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from provision.asking import assert_answerable, password_of_sudo
+from provision.commands.provide import ask_and_do
+from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
+from provision.fleet import Fleet, read_fleet
+from provision.inventory import MONITOR_GROUP, WORKERS_GROUP
+from provision.output import out, shown
+from provision.plan_view import show_plan
+from provision.runs import Run
+from provision.secrets import load_secrets
+
+ADMIN, OPERATOR = "influxdb_admin_password", "influxdb_operator_token"
+GRAFANA_ADMIN = "grafana_admin_password"
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """A secret that is made anew: its name, and whose it is.
+
+    here: it is made here, and a service is told of it; others are made with InfluxDB.
+    """
+
+    secret: str
+    what: str
+    here: bool = False
+
+
+def rotate(
+    *, hosts: Sequence[str], options: Sequence[str], check: bool, yes: bool, verbosity: int
+) -> int:
+    """Renew the credentials of some workers, or with no hosts everything; gives the exit status.
+
+    What would be done is shown, and asked for, first; with check it is shown alone, with yes it is
+    done at once. Raises ProvisionError, and UsageError where nobody can be asked, before anything
+    is touched.
+    """
+    if not check:
+        assert_answerable(yes=yes)
+    fleet = read_fleet(options)
+    renewals = renewals_of(fleet, hosts)
+    word = "would be renewed" if check else "to be renewed"
+    for each in renewals:
+        out.print(shown(f"{each.what}: {each.secret} {word}"))
+    run = Run(
+        fleet,
+        f"{MONITOR_GROUP}:{WORKERS_GROUP}",
+        (fleet.site.monitor.name, *hosts) if hosts else (),
+        verbosity,
+        command="provision rotate",
+        variables={"provision_renew": ",".join(r.secret for r in renewals if not r.here)},
+        regenerate=[each.secret for each in renewals if each.here],
+    )
+    if check or yes:
+        plan, ok, seconds = run(check=check)
+        show_plan(plan, check=check, diff=False, seconds=seconds)
+        return EXIT_OK if ok else EXIT_ERROR
+    password = password_of_sudo(options)
+    return ask_and_do(replace(run, fleet=replace(fleet, become_password=password)), diff=False)
+
+
+def renewals_of(fleet: Fleet, hosts: Sequence[str]) -> list[Renewal]:
+    """What is renewed: the credentials of hosts, or those of all and of the services themselves."""
+    site, limited = fleet.site, fleet.inventory.limited
+    settings = site.monitor.settings
+    if site.monitor.name not in limited:
+        raise ProvisionError(
+            f"{site.monitor.name}: what is new is made there, and --limit leaves it out",
+            remedy="name the workers instead: provision rotate HOST...",
+        )
+    known = load_secrets(fleet.secrets_file, fleet.inventory.read_yaml)
+    if absent := [name for name in site.database_secrets if name not in known]:
+        raise ProvisionError(
+            f"{fleet.secrets_file}: no {absent[0]}: there is nothing to renew",
+            remedy="run `provision up` first, or put the secrets file back",
+        )
+    workers = {host.name: host for host in site.workers}
+    for name in hosts:
+        if name not in workers:
+            raise ProvisionError(
+                f"{name}: not in workers of {', '.join(fleet.inventory.sources)}",
+                remedy=f"the workers are {', '.join(sorted(workers))}",
+            )
+    chosen = [host for name, host in workers.items() if name in (hosts or limited)]
+    found = [Renewal(site.write_secret(host), f"{host.name}: Telegraf writes") for host in chosen]
+    if hosts:
+        return found
+    version_2 = settings.influxdb_engine == 2
+    found.append(Renewal(site.read_secret, f"{site.monitor.name}: Grafana reads"))
+    found.append(Renewal(ADMIN, f"{site.monitor.name}: InfluxDB's administrator", here=version_2))
+    if version_2:
+        found.append(Renewal(OPERATOR, f"{site.monitor.name}: InfluxDB's operator"))
+    if settings.grafana_enabled:
+        found.append(
+            Renewal(GRAFANA_ADMIN, f"{site.monitor.name}: Grafana's administrator", here=True)
+        )
+    return found

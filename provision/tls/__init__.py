@@ -1,0 +1,1 @@
+"""TLS between workers, InfluxDB, Grafana and browsers: certificates, and where they are kept."""

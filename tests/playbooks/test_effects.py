@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trees
+import yaml
+from comparing import effects, manifest, settling
+from comparing.differences import Difference
+
+ROLES = Path(effects.__file__).parents[1] / "roles"
+DASHBOARD = "/etc/grafana/dashboards/one.json"
+SOURCES = "/etc/grafana/provisioning/datasources/provision.yaml"
+
+
+@pytest.fixture
+def monitor(tmp_path: Path) -> manifest.Manifest:
+    repository = trees.repository("u", "k", "F")
+    trees.monitor(tmp_path, "m", repository=repository)
+    trees.add_grafana(tmp_path, "m")
+    return manifest.load(tmp_path, "m")
+
+
+def file(name: str, why: str = "its content differs", **more: Any) -> Difference:
+    return Difference(**{"role": "grafana", "kind": "file", "name": name, "action": "change",
+                         "why": why, **more})  # fmt: skip
+
+
+def restarted(of: manifest.Manifest, *found: Difference) -> list[tuple[str, str]]:
+    still = effects.polled({each.role for each in found}, {})
+    return [(each.name, each.why) for each in effects.restarts(of, found, still)]
+
+
+def test_new_content_restarts_the_service_that_reads_it(monitor: manifest.Manifest) -> None:
+    why = "its configuration changes: provision.yaml"
+    for told in ("its content differs", "it is missing", "it is no ordinary file",
+                 "its secret influxdb_read_token is not known yet"):  # fmt: skip
+        assert restarted(monitor, file(SOURCES, told)) == [("grafana-server", why)]
+    gone = file("/etc/grafana/x.ini", "it must not be there", kind="absent", action="remove")
+    assert restarted(monitor, gone) == [("grafana-server", "its configuration changes: x.ini")]
+
+
+def test_owners_and_what_is_read_anew_restart_nothing(monitor: manifest.Manifest) -> None:
+    assert restarted(monitor, file(SOURCES, "its mode is 0666, not 0640")) == []
+    assert restarted(monitor, file(SOURCES, "it is of root:root, not root:grafana")) == []
+    assert restarted(monitor, file(DASHBOARD)) == []
+    assert restarted(monitor, file(DASHBOARD), file(SOURCES)) != []
+    folder = file("/etc/grafana/dashboards", "it is missing", kind="directory")
+    assert restarted(monitor, folder) == []
+    user = file("user admin", "its password is another", kind="state")
+    assert restarted(monitor, user) == []
+
+
+def test_a_start_and_a_restart_that_are_told_already_are_not_told_twice(
+    monitor: manifest.Manifest,
+) -> None:
+    for action in ("start", "restart"):
+        known = file("grafana-server", "it is failed", kind="service", action=action)
+        assert restarted(monitor, file(SOURCES), known) == []
+    enabled = file("grafana-server", "not with the host", kind="service", action="enable")
+    assert len(restarted(monitor, file(SOURCES), enabled)) == 1
+
+
+def test_apts_sources_restart_nothing(monitor: manifest.Manifest) -> None:
+    assert restarted(monitor, file("/etc/apt/sources.list.d/x.sources", role="packages")) == []
+
+
+def test_many_files_are_told_briefly(monitor: manifest.Manifest) -> None:
+    many = [file(f"/etc/grafana/{letter}") for letter in "abcde"]
+    assert restarted(monitor, *many) == [
+        ("grafana-server", "its configuration changes: a, b, c and 2 more")
+    ]
+
+
+def test_what_is_polled_is_what_the_role_itself_goes_by() -> None:
+    """The role's own words, so that what is announced is what is done."""
+    role = yaml.safe_load((ROLES / "grafana/tasks/main.yml").read_text())
+    assert role[0]["vars"]["service_polled"] == "{{ grafana_polled }}"
+    found = effects.polled({"grafana", "telegraf", "packages"}, {})
+    assert sorted(found) == ["grafana", "telegraf"]
+    assert re.search(found["telegraf"], "/etc/telegraf/credentials/influxdb")
+    assert settling.READ_ANEW.match("/etc/telegraf/credentials/influxdb")
+    assert re.search(found["grafana"], DASHBOARD)
+    decided = (ROLES / "service/vars/main.yml").read_text()
+    assert "_service_placed.paths | reject('search', service_polled)" in decided
+    assert effects.polled({"grafana"}, {"grafana_polled": "x"}) == {"grafana": "x"}
+    assert json.dumps(found)
