@@ -66,8 +66,8 @@ def compare_script(
     exclusive = [directory.path for directory in manifest.directories if directory.exclusive]
     commands = [
         *_say("clock", "date +%s"),
-        *_say("uptime", "cat /proc/uptime"),
         *_say("operator", f"cat {lease.PATH}"),
+        *_say("uptime", "cat /proc/uptime"),  # after the lease, which would be of the future
         *_say("paths", _paths(paths, "-maxdepth 0")),
     ]
     if files:

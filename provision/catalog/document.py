@@ -15,6 +15,7 @@ from provision.errors import Problem
 
 # The largest catalog anyone wrote by hand is a hundredth of this; more is a mistake or an attack.
 MOST_BYTES = 1_000_000
+TOO_DEEP = "nested too deeply"
 MOST_DEPTH = 20
 
 # libyaml is ten times as fast, and every command reads all catalogs.
@@ -188,7 +189,7 @@ def _refused(text: str) -> Iterator[Fault]:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEPTH:
-            yield Fault(line, (), "nested too deeply")
+            yield Fault(line, (), TOO_DEEP)
             return
 
 
@@ -198,6 +199,8 @@ def _not_yaml(error: yaml.MarkedYAMLError, text: str) -> Fault:
     what = str(error.problem or error.context)
     hint = None
     line = mark.line + 1 if mark else None
+    if "maximum nesting depth" in what:  # libyaml has a bound of its own, and reads ahead
+        return Fault(line, (), TOO_DEEP)
     lines = text.splitlines()
     around = lines[max(mark.line - 1, 0) : mark.line + 1] if mark else []
     if any(re.match(r" *\t", each) for each in around):

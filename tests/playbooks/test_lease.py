@@ -90,6 +90,7 @@ def test_a_boot_ends_it() -> None:
     assert lease.fresh({"renewed": 100.0}, 219.0)
     assert not lease.fresh({"renewed": 100.0}, 221.0)
     assert not lease.fresh({"renewed": 100.0}, 5.0), "the clock began anew"
+    assert lease.fresh({"renewed": 100.009}, 100.0), "/proc/uptime has hundredths"
 
 
 def test_the_comparison_sees_who_works_on_a_host(

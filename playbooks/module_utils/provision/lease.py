@@ -16,6 +16,8 @@ PATH = "/run/provision/operator.json"
 STALE = 120.0
 #: For how many seconds what a dead run has left at work on the host is waited for.
 PATIENCE = 120.0
+#: What /proc/uptime leaves out of a time.
+_RESOLUTION = 0.01
 _FIELDS = ("run", "who", "command", "since")
 
 
@@ -43,8 +45,8 @@ def parse(text: str) -> Optional[Dict[str, Any]]:
 
 
 def fresh(held: Dict[str, Any], uptime: float) -> bool:
-    """Whether a lease counts at a time (seconds since boot)."""
-    return 0 <= uptime - held["renewed"] < STALE
+    """Whether a lease counts at a time (seconds since boot, as /proc/uptime says them)."""
+    return -_RESOLUTION <= uptime - held["renewed"] < STALE
 
 
 def told(held: Dict[str, Any]) -> HeldError:
