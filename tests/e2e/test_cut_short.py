@@ -115,13 +115,13 @@ def test_each_host_is_cut_short_alone_and_the_next_run_mends_it(site: Site) -> N
     site.on(SWAP, f"cat > /root/killer.py <<'E'\n{KILLER}\nE\n")
     site.on(SWAP, "systemd-run --quiet --unit=killer python3 /root/killer.py")
     started = time.monotonic()
-    # The cable goes while a connection stands, not between two: Telegraf is watched for a while.
-    words = ("-e", "telegraf_interval=3s", "-e", "telegraf_stable_seconds=15")
+    # Both go while a connection stands, not between two: Telegraf is watched for a while.
+    words = ("-e", "telegraf_interval=3s", "-e", "telegraf_stable_seconds=20")
     with running(*site.command("up", *words)) as run:
-        run.until(f"{BOOT}: service : Place the files: changed")
+        for host in (BOOT, CUT):
+            run.until(f"{host}: service : Start: changed")
+            site.on(host, "until pgrep ^python3; do sleep 0.05; done")
         rehearsal.execute(BOOT, "systemctl", "reboot", check=False)
-        run.until(f"{CUT}: service : Start: changed")
-        site.on(CUT, "until pgrep ^python3; do sleep 0.05; done")
         processes.run("ip", "link", "set", rehearsal.port(CUT), "down")
         rehearsal.boot_again(BOOT)
         assert run.wait(300) == 1, run.text

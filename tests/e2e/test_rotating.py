@@ -172,7 +172,7 @@ def test_a_host_that_left_is_revoked_and_may_come_back(site: Site) -> None:
     back = site.provision("worker", second)
     assert back.status == 0, back.text
     assert write(site, writes(site, second)) == 204
-    assert described(site.metrics(second)) == []
+    assert described(site.metrics()) == []
 
 
 def test_a_site_whose_workers_shared_one_is_taken_over(site: Site) -> None:
