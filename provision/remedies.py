@@ -31,6 +31,8 @@ _FORGETS = "ssh-keygen -R …"
 _NO_RESULT = re.compile(
     r"Module result deserialization failed: No start of json char found\.?|^MODULE FAILURE.*", re.S
 )
+# The frames of a Python program that a host which goes down has ended; its last line tells enough.
+_FRAMES = re.compile(r"Traceback \(most recent call last\):\s*\n(?:[ \t]+.*\n?)*")
 _WHY = re.compile(
     r"(?:Failed to connect to the host via ssh|SSH Error|Data could not be sent[^:]*):"
 )
@@ -56,7 +58,7 @@ def plain(said: str) -> str:
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in said:
         key = re.search(r"\S+ key sent by the remote host is\s+(\S+?)\.?\s", said)
         return f"Its host key has changed{f', to {key.group(1)}' if key else ''}."
-    text = _WHY.sub(" ", said.removeprefix("Task failed: "))
+    text = _FRAMES.sub("", _WHY.sub(" ", said.removeprefix("Task failed: ")))
     lines = [" ".join(line.split()) for line in text.splitlines()]
     kept = [
         line

@@ -51,3 +51,16 @@ def test_a_module_that_was_killed_is_told_in_words() -> None:
     assert "memory" in (remedy("w1", of_failure(said), unreachable=False) or "")
     assert of_failure("Task failed: apt is busy") == "apt is busy"
     assert remedy("w1", "apt is busy", unreachable=False) is None
+
+
+def test_the_frames_of_a_module_that_went_down_with_its_host_are_left_out() -> None:
+    said = (
+        "Failed to connect to the host via ssh: Traceback (most recent call last):\n"
+        '  File "<stdin>", line 107, in <module>\n'
+        "    main()\n"
+        "BrokenPipeError: [Errno 32] Broken pipe\n"
+        "Connection to b closed by remote host.\n"
+    )
+    assert plain(said) == (
+        "BrokenPipeError: [Errno 32] Broken pipe Connection to b closed by remote host."
+    )
