@@ -8,9 +8,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from provision import clocks
-from provision.alone import alone
-from provision.ansible import RunResult, not_ended, run_playbook
 from provision.applications import variables as variables_of
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
@@ -19,6 +16,10 @@ from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_in
 from provision.paths import CATALOGS_DIRECTORY
 from provision.paths import INVENTORY_FILE as INVENTORY_FILE
 from provision.render.tree import write_tree
+from provision.run import clocks
+from provision.run.alone import alone
+from provision.run.ansible import RunResult, not_ended, run_playbook
+from provision.run.view import RunView
 from provision.secrets import (
     FILE_NAME,
     KEY,
@@ -32,7 +33,6 @@ from provision.settings import WANTED
 from provision.site import Site, build_site
 from provision.tls.keeping import keep_certificates, prepare
 from provision.tls.model import OWN_CA
-from provision.view import RunView
 
 SITE_PLAYBOOK = "site.yml"
 

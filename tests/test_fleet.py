@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from provision.ansible import RunResult
 from provision.errors import InvalidInput, ProvisionError
 from provision.fleet import (
     Fleet,
@@ -16,8 +15,9 @@ from provision.fleet import (
     read_fleet,
     with_inventory,
 )
+from provision.run.ansible import RunResult
+from provision.run.view import RunView
 from provision.secrets import load_secrets, write_secrets
-from provision.view import RunView
 from tests.conftest import INVENTORY
 
 Make = Callable[..., Fleet]

@@ -13,16 +13,16 @@ from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import apply
 from provision.output import out, shown
 from provision.paths import cache
-from provision.plan import plan_of
-from provision.plan_view import show_plan
 from provision.rehearsal.everyday import an_interval
 from provision.rehearsal.progress import Progress, progress
 from provision.rehearsal.send import send_traffic
 from provision.rehearsal.stage import Engine, Stage, required, set_stage
+from provision.run.plan import plan_of
+from provision.run.plan_view import show_plan
+from provision.run.view import RunView
 from provision.services import ADMIN, admin_password
 from provision.traffic import documented_traffic
 from provision.values import seconds
-from provision.view import RunView
 
 NAME = "preview"
 # How often applications send; Telegraf gathers every 10 s.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from provision.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_OK
 from provision.fleet import read_fleet
-from provision.plan_view import as_json, show_plan
-from provision.runs import Run
+from provision.run.plan_view import as_json, show_plan
+from provision.run.twice import Run
 
 
 def plan(

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from provision.adhoc import adhoc_inventory, adhoc_path, remember_settings, unless_wrong
-from provision.asking import agreed, assert_answerable, password_of_sudo
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import Fleet, assert_ready, names_inventory, read_fleet
 from provision.output import out
-from provision.plan import surprises
-from provision.plan_view import show_outcome, show_plan
-from provision.runs import Run
+from provision.run.asking import agreed, assert_answerable, password_of_sudo
+from provision.run.plan import surprises
+from provision.run.plan_view import show_outcome, show_plan
+from provision.run.twice import Run
 
 
 def provide(

@@ -13,19 +13,19 @@ from provision.fleet import apply
 from provision.influx import InfluxDB
 from provision.output import err, out, show_table, shown, table
 from provision.paths import cache
-from provision.plan import plan_of
-from provision.plan_view import show_plan
 from provision.rehearsal.hosts import DEFAULT_NAME, down
 from provision.rehearsal.progress import Progress, progress
 from provision.rehearsal.send import send_traffic
 from provision.rehearsal.stage import Engine, Stage, required, set_stage
+from provision.run.plan import plan_of
+from provision.run.plan_view import show_plan
+from provision.run.view import RunView
 from provision.services import reader, viewer
 from provision.traffic import documented_traffic
 from provision.verify.arrival import MetricOutcome, Sent, check_metrics
 from provision.verify.panels import PanelOutcome, check_panels, check_panels_in_grafana
 from provision.verify.seen import Stranger, undocumented
 from provision.verify.waiting import until
-from provision.view import RunView
 
 # Telegraf gathers and writes every 10 s, with a second's jitter; a slow machine gets thrice that.
 MOST_SECONDS = 60

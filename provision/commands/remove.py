@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from provision.alone import alone
-from provision.ansible import RunResult, not_ended, run_playbook
-from provision.asking import agreed, assert_answerable, password_of_sudo
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import with_inventory
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
 from provision.output import note, out
-from provision.removing import show_removal
+from provision.run.alone import alone
+from provision.run.ansible import RunResult, not_ended, run_playbook
+from provision.run.asking import agreed, assert_answerable, password_of_sudo
+from provision.run.removing import show_removal
+from provision.run.view import RunView
 from provision.secrets import FILE_NAME
-from provision.view import RunView
 
 # Ansible's own words for what is asked first and then done.
 _CHECK = frozenset({"-C", "--check"})

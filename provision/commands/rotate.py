@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from provision.asking import assert_answerable, password_of_sudo
 from provision.commands.provide import ask_and_do
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import Fleet, read_fleet
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP
 from provision.output import out, shown
-from provision.plan_view import show_plan
-from provision.runs import Run
+from provision.run.asking import assert_answerable, password_of_sudo
+from provision.run.plan_view import show_plan
+from provision.run.twice import Run
 from provision.secrets import load_secrets
 
 ADMIN, OPERATOR = "influxdb_admin_password", "influxdb_operator_token"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from provision.errors import EXIT_ERROR, EXIT_OK
 from provision.fleet import apply, read_fleet
-from provision.standing import as_json, show, standings
-from provision.view import RunView
+from provision.run.standing import as_json, show, standings
+from provision.run.view import RunView
 
 
 def status(*, hosts: Sequence[str], options: Sequence[str], form: str, verbosity: int) -> int:

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from provision.ansible import RunResult
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import Fleet, apply, assert_provisioned, read_fleet
 from provision.influx import InfluxDB
+from provision.run.ansible import RunResult
+from provision.run.view import RunView
 from provision.services import reader, viewer
 from provision.site import Site
 from provision.values import seconds
@@ -19,7 +20,6 @@ from provision.verify.panels import PanelOutcome, check_panels, check_panels_in_
 from provision.verify.probe import Probe, probe_variables, probes, probes_seen
 from provision.verify.seen import losses, metrics_seen, strangers_seen, values_seen
 from provision.verify.waiting import until
-from provision.view import RunView
 
 # What is always sent comes every interval; a few may be late.
 INTERVALS = 6

@@ -9,13 +9,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from provision.ansible import Difference, HostResult, RunResult
 from provision.cli import run
 from provision.commands import verify as command
 from provision.errors import ProvisionError
 from provision.fleet import Fleet
 from provision.grafana import Grafana
 from provision.influx import Answer, InfluxDB
+from provision.run.ansible import Difference, HostResult, RunResult
 from provision.secrets import write_secrets
 from provision.verify import waiting
 from provision.verify.findings import Area, Finding, Status

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from provision.remedies import of_failure, plain, remedy
+from provision.run.remedies import of_failure, plain, remedy
 
 # As OpenSSH 9.2 and ansible-core 2.19 say it.
 CHANGED = """Task failed: Failed to connect to the host via ssh: @@@@@@@@@@@@@@@@@@@@@@@@

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from provision.asking import password_of_sudo
 from provision.cli import run
+from provision.run.asking import password_of_sudo
 from tests.conftest import INVENTORY
 from tests.e2e.programs import at_terminal
 
 QUESTION = """
 import sys
-from provision.asking import agreed, assert_answerable
+from provision.run.asking import agreed, assert_answerable
 assert_answerable(yes=False)
 sys.exit(0 if agreed("Apply?", yes=False) else 5)
 """
@@ -58,7 +58,7 @@ def test_a_password_is_asked_for_only_where_ansible_would_ask_for_it_alone() -> 
     assert password_of_sudo(["-i", "x"]) is None
     assert password_of_sudo(["-K", "-k"]) is None
     program = (
-        "from provision.asking import password_of_sudo\n"
+        "from provision.run.asking import password_of_sudo\n"
         "assert password_of_sudo(['--ask-become-pass']) == 'word'"
     )
     done, seen = at_terminal(

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from provision.fleet import Fleet, apply
-from provision.plan import Plan, plan_of
-from provision.view import RunView
+from provision.run.plan import Plan, plan_of
+from provision.run.view import RunView
 
 
 @dataclass(frozen=True)

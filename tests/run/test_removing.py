@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from provision.ansible import Difference, HostResult, RunResult, Stay
-from provision.removing import groups, show_removal
+from provision.run.ansible import Difference, HostResult, RunResult, Stay
+from provision.run.removing import groups, show_removal
 
 GOES = Difference("telegraf", "package", "telegraf", "remove", "it was not installed before")
 DATA = Stay("data", "/var/lib/influxdb", "1 GiB; --data deletes it")

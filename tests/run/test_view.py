@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from provision import view
-from provision.view import MOST_LINES, RunView
+from provision.run import view
+from provision.run.view import MOST_LINES, RunView
 
 
 def event(host: str, **values: Any) -> Mapping[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from provision.ansible import HostResult, RunResult
 from provision.output import out, shown
+from provision.run.ansible import HostResult, RunResult
 
 
 def show_removal(result: RunResult, *, check: bool, seconds: float) -> None:

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-from provision.ansible import Diff
 from provision.output import out, shown
-from provision.plan import Area, Group, HostPlan, Plan, Step, Surprise, groups
+from provision.run.ansible import Diff
+from provision.run.plan import Area, Group, HostPlan, Plan, Step, Surprise, groups
 
 # So many steps of one kind for one reason are one line.
 MOST_LINES = 3

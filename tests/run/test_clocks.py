@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from provision.clocks import off
+from provision.run.clocks import off
 from tests.playbooks.conftest import PLAYBOOKS
 
 HOUR = 3600

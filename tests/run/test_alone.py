@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from provision.alone import FILE_NAME, alone
 from provision.errors import ProvisionError
+from provision.run.alone import FILE_NAME, alone
 
 HOLD = """
 import sys
 from pathlib import Path
-from provision.alone import alone
+from provision.run.alone import alone
 with alone(Path(sys.argv[1]), "provision up"):
     print("held", flush=True)
     input()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from provision.ansible import (
+from provision.paths import PLAYBOOKS
+from provision.run.ansible import (
     Difference,
     RunResult,
     not_ended,
@@ -19,7 +20,6 @@ from provision.ansible import (
     run_playbook,
     take,
 )
-from provision.paths import PLAYBOOKS
 
 
 def result(*events: dict[str, object]) -> RunResult:
@@ -156,7 +156,7 @@ def test_a_run_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
 import sys
 import time
 from pathlib import Path
-from provision import ansible
+from provision.run import ansible
 ansible.run_playbook({str(playbook)!r}, ["-i", {str(inventory)!r}], {{}},
     secrets=Path({str(tmp_path / "secrets.yml")!r}),
     on_event=lambda event: print(event["event"], flush=True))

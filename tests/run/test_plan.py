@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from provision.ansible import Diff, Difference, HostResult, RunResult, SecretFile
-from provision.plan import Area, HostPlan, Plan, groups, plan_of, surprises
+from provision.run.ansible import Diff, Difference, HostResult, RunResult, SecretFile
+from provision.run.plan import Area, HostPlan, Plan, groups, plan_of, surprises
 
 CONF = "/etc/telegraf/telegraf.conf"
 ENVIRONMENT = "/etc/default/telegraf"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from provision.ansible import ASKS_FOR_BECOME, ASKS_FOR_CONNECTION
+from provision.run.ansible import ASKS_FOR_BECOME, ASKS_FOR_CONNECTION
 
 
 def somebody() -> bool:

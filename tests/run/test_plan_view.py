@@ -5,10 +5,10 @@ import json
 import pytest
 from rich.console import Console
 
-from provision import plan_view
-from provision.ansible import Diff, Difference, HostResult, RunResult
-from provision.plan import plan_of, surprises
-from provision.plan_view import as_json, show_diff, show_outcome, show_plan
+from provision.run import plan_view
+from provision.run.ansible import Diff, Difference, HostResult, RunResult
+from provision.run.plan import plan_of, surprises
+from provision.run.plan_view import as_json, show_diff, show_outcome, show_plan
 
 FILE = Difference("telegraf", "file", "/etc/[x]", "change", "by hand")
 PACKAGE = Difference("telegraf", "package", "telegraf", "install", "")

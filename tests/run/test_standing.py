@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from provision.ansible import Difference, HostResult
-from provision.standing import as_json, duration, show, size, standings
+from provision.run.ansible import Difference, HostResult
+from provision.run.standing import as_json, duration, show, size, standings
 
 CHANGED = {
     "telegraf": {"changed": 1_700_000_000, "by": "ann@laptop", "version": "0.1.0"},

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from provision.ansible import HostResult
 from provision.output import out, show_table, shown, table
+from provision.run.ansible import HostResult
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 

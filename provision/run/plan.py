@@ -1,6 +1,6 @@
 """What a run would do, or has done, on each host: as steps, and equal hosts together.
 
-Pure: everything is out of the events of one run (provision.ansible.RunResult).
+Pure: everything is out of the events of one run (provision.run.ansible.RunResult).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from provision.ansible import Diff, Difference, HostResult, RunResult
 from provision.credentials import host_key
+from provision.run.ansible import Diff, Difference, HostResult, RunResult
 
 #: What stands for the name of a host where hosts are compared with one another.
 ANY = "\N{BULLET}host\N{BULLET}"

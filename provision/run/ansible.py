@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.paths import PLAYBOOKS
-from provision.remedies import of_failure, plain, remedy
+from provision.run.remedies import of_failure, plain, remedy
 
 # What was asked once is not asked again.
 ASKS_FOR_VAULT = frozenset({"-J", "--ask-vault-pass", "--ask-vault-password"})
