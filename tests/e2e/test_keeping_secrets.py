@@ -79,6 +79,33 @@ def test_what_someone_changed_in_the_secrets_file_is_made_again(site: Site) -> N
     assert described(site.metrics()) == []
 
 
+def test_without_a_copy_influxdb_lets_in_again_as_the_message_has_it(site: Site) -> None:
+    """A new operator's token is made on the host by hand; everything else follows from it."""
+    if engine(site) == 1:
+        pytest.skip("engine 1 has no operator's token")
+    old = [writes(site, worker) for worker in site.workers]
+    site.secrets_file.unlink()
+    done = site.provision("up")
+    assert done.status == 1
+    said = done.about(site.monitor)
+    command = re.search(r"`(influxd recovery auth create-operator [^`]+)`", said)
+    assert command and "as influxdb_operator_token" in said, said
+    shown = site.on(
+        site.monitor,
+        f"systemctl stop influxdb && runuser -u influxdb -- {command[1]};"
+        " systemctl start --no-block influxdb",
+    )
+    (token,) = re.findall(r"[\w-]{86}==", shown)
+    content = yaml.safe_load(site.secrets_file.read_text())
+    content["provision_secrets"]["influxdb_operator_token"] = token
+    site.secrets_file.write_text(yaml.safe_dump(content))
+    done = site.provision("up")
+    assert done.status == 0, done.text
+    assert [write(site, header) for header in old] == [401, 401]
+    assert "3 hosts, 0 changed, 0 failed" in site.provision("up").out
+    assert described(site.metrics()) == []
+
+
 def test_a_vaulted_secrets_file_works_and_stays_vaulted(site: Site, tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("correct horse\n")
@@ -127,30 +154,3 @@ def test_secrets_that_are_vaulted_one_by_one_work_and_stay_so(site: Site, tmp_pa
     assert not any(value in kept for value in content.values())
     again = site.provision("up", "--vault-id", vault_id)
     assert "3 hosts, 0 changed, 0 failed" in again.out, again.text
-
-
-def test_without_a_copy_influxdb_lets_in_again_as_the_message_has_it(site: Site) -> None:
-    """A new operator's token is made on the host by hand; everything else follows from it."""
-    if engine(site) == 1:
-        pytest.skip("engine 1 has no operator's token")
-    old = [writes(site, worker) for worker in site.workers]
-    site.secrets_file.unlink()
-    done = site.provision("up")
-    assert done.status == 1
-    said = done.about(site.monitor)
-    command = re.search(r"`(influxd recovery auth create-operator [^`]+)`", said)
-    assert command and "as influxdb_operator_token" in said, said
-    shown = site.on(
-        site.monitor,
-        f"systemctl stop influxdb && runuser -u influxdb -- {command[1]};"
-        " systemctl start --no-block influxdb",
-    )
-    (token,) = re.findall(r"[\w-]{86}==", shown)
-    content = yaml.safe_load(site.secrets_file.read_text())
-    content["provision_secrets"]["influxdb_operator_token"] = token
-    site.secrets_file.write_text(yaml.safe_dump(content))
-    done = site.provision("up")
-    assert done.status == 0, done.text
-    assert [write(site, header) for header in old] == [401, 401]
-    assert "3 hosts, 0 changed, 0 failed" in site.provision("up").out
-    assert described(site.metrics()) == []

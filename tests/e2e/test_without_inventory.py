@@ -87,7 +87,7 @@ def test_the_monitor_first(operator: Operator) -> None:
 def test_two_workers_then(operator: Operator, site: Site) -> None:
     done = operator("worker", FIRST, SECOND, "--monitor", MONITOR, "--app", "realm")
     assert done.status == 0, done.text
-    assert "2 hosts, 2 changed, 0 failed" in done.out
+    assert "3 hosts, 3 changed, 0 failed" in done.out
     kept = ("-i", str(operator.inventory))
     fleet = read_fleet(kept)
     # The hosts know the monitor by its name, this machine does not.
@@ -102,7 +102,7 @@ def test_one_more_and_nothing_is_forgotten(operator: Operator, site: Site) -> No
     pid = site.pid(FIRST, "telegraf")
     done = operator("worker", LATER, "--monitor", MONITOR, "--app", "realm")
     assert done.status == 0, done.text
-    assert "1 host, 1 changed, 0 failed" in done.out
+    assert "2 hosts, 2 changed, 0 failed" in done.out
     known = yaml.safe_load(operator.inventory.read_text())
     assert known["workers"]["hosts"].keys() == {FIRST, SECOND, LATER}
     again = operator("up", "-i", str(operator.inventory))

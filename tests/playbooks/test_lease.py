@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -125,3 +127,16 @@ def test_a_run_of_this_machine_is_over_when_its_process_is() -> None:
     mine = operators.mine("provision up")
     assert not operators.is_over(mine["run"])
     assert f"process {os.getppid()}" in mine["command"]
+
+
+@pytest.mark.parametrize("pair", [os.pipe, lambda: tuple(s.detach() for s in socket.socketpair())])
+def test_a_module_sees_that_nobody_listens_to_it_any_more(
+    pair: Callable[[], tuple[int, int]],
+) -> None:
+    read, write = pair()
+    assert not lease.abandoned(write)
+    os.close(read)
+    assert lease.abandoned(write)
+    os.close(write)
+    with Path(os.devnull).open("w") as file:
+        assert not lease.abandoned(file.fileno())

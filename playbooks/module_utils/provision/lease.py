@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
 import time
 from typing import Any, Dict, Optional
 
@@ -101,10 +102,25 @@ def release(mine: Dict[str, Any], path: str = PATH) -> None:
         os.close(descriptor)
 
 
+def abandoned(output: int = 1) -> bool:
+    """Whether nobody reads any more what is written to a pipe or a socket (file descriptor).
+
+    A run that was killed is seen so by its modules: sshd closes what they print to (poll(2)).
+    """
+    poll = select.poll()
+    poll.register(output, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
 def take_for(module: Any) -> None:
-    """Take the lease that an Ansible module was given as `operator`, or let the module fail."""
+    """Take the lease that an Ansible module was given as `operator`, or let the module fail.
+
+    A module of a run that is over does not begin: the next run may be at work by then.
+    """
     if module.check_mode:
         return
+    if module.params["operator"] and abandoned():
+        module.fail_json(msg="The run that this is a part of is over; nothing was done.")
     try:
         take(module.params["operator"])
     except HeldError as error:
