@@ -24,12 +24,13 @@ unit: $(VENV)/ready
 	$(PYTHON) -m pytest -q -n 2 --ignore tests/integration --ignore tests/e2e $(OPTIONS)
 
 test: lint
-	$(ONCE) $(PYTHON) -m pytest -p tests.passed -n 2 --dist loadfile --ignore tests/e2e $(OPTIONS)
+	$(ONCE) $(PYTHON) -m pytest -p tests.passed -n 2 --ignore tests/e2e $(OPTIONS)
 	$(ONCE) $(PYTHON) -m pytest -p tests.passed tests/e2e -m "not long" $(OPTIONS)
 
-# Whole files of tests that have just passed, on the very same files, are not run again.
+# Whole files of tests that have just passed, on the very same files, are not run again. Tests on hosts
+# often wait for something.
 test-all: lint
-	$(ONCE) PROVISION_TEST_ALL=1 $(PYTHON) -m pytest -p tests.passed -n 2 --dist loadfile $(OPTIONS)
+	$(ONCE) PROVISION_TEST_ALL=1 $(PYTHON) -m pytest -p tests.passed -n 3 $(OPTIONS)
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check .

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
@@ -27,6 +30,21 @@ hypothesis.settings.register_profile("provision", deadline=None)
 hypothesis.settings.load_profile("provision")
 
 CASES = Path(__file__).parent / "cases"
+
+
+class ByFileAndEngine(LoadScopeScheduling):  # type: ignore[misc]
+    """The tests of a file tell a story in order, once for each engine of InfluxDB."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path, _, test = nodeid.partition("::")
+        engine = re.search(r"[\[-](?:influxdb|engine-)([12])[\]-]", test)
+        return f"{path} {engine[1]}" if engine else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndEngine:
+    """Who runs what where tests run side by side (pytest -n)."""
+    return ByFileAndEngine(config, log)
+
 
 INVENTORY = """\
 monitor:
