@@ -27,6 +27,7 @@ TELEGRAF_CA_PATH = "/etc/telegraf/provision-ca.crt"
 # Where Telegraf keeps what waits; systemd makes it (StateDirectory in the drop-in below).
 BUFFER_PATH = "/var/lib/telegraf/buffer"
 
+STATSD_PATH = "/etc/telegraf/telegraf.d/statsd.conf"
 # What lets Telegraf in to InfluxDB; it reads it anew each time that it writes.
 CREDENTIALS_PATH = "/etc/telegraf/credentials"
 # What Telegraf writes to as long as it is at work, in its RuntimeDirectory.
@@ -271,9 +272,7 @@ TARGETS: tuple[Target, ...] = (
         "root",
         "0644",
     ),
-    Target(
-        "telegraf", "/etc/telegraf/telegraf.d/statsd.conf", "root", "telegraf", "0640", when=_statsd
-    ),
+    Target("telegraf", STATSD_PATH, "root", "telegraf", "0640", when=_statsd),
     Target(
         "telegraf",
         "/etc/telegraf/telegraf.d/prometheus.conf",

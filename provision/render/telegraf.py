@@ -18,9 +18,12 @@ from provision.catalog.model import (
     MetricType,
 )
 from provision.render.manifest import listeners, pushgateway_url
+from provision.render.targets import STATSD_PATH
 from provision.site import Host
 from provision.values import bracketed, seconds
 
+# The part of statsd.conf that says which bucket is stored where.
+DOCUMENTED_TEMPLATE = "telegraf/etc/telegraf/telegraf.d/documented.star.j2"
 # What `provision verify` sends, and where it is stored.
 PROBE_BUCKET, PROBE_MEASUREMENT = "provision.probe", "provision_probe"
 # A scraped value is a float, a counter of statsd is not: one measurement cannot hold both.
@@ -57,7 +60,7 @@ class IgnoredNames:
 
 def telegraf_values(path: str, host: Host) -> dict[str, Any]:
     """What the template of a file in telegraf.d/ takes beside what all templates do."""
-    if path.endswith("/statsd.conf"):
+    if path == STATSD_PATH:
         catalogs = host.catalogs_of(Input.STATSD)
         return {
             "apps": [catalog.app for catalog in catalogs],
@@ -66,7 +69,6 @@ def telegraf_values(path: str, host: Host) -> dict[str, Any]:
                 for transport, address, port in listeners(host)
             ],
             "percentiles": percentiles(catalogs),
-            "documented": documented_buckets(catalogs),
             "undocumented": UNDOCUMENTED,
             "reserved": RESERVED,
             "nobody": NOBODY,

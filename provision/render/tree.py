@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from provision.alerts.contacts import contact_points
+from provision.catalog.model import Catalog, Input
 from provision.credentials import READER, writer
 from provision.dashboards.render import DATASOURCE_UID, FOLDER, provisioned_dashboards
 from provision.errors import ProvisionError
 from provision.listening import PUSHGATEWAY, TELEGRAF, guarded
 from provision.render.alerts import alert_values
-from provision.render.environment import environment
+from provision.render.environment import Literal, environment
 from provision.render.manifest import manifest, wanted_packages, wanted_repositories
 from provision.render.manifest import wanted_roles as roles_of
 from provision.render.targets import (
@@ -29,12 +30,13 @@ from provision.render.targets import (
     GRAFANA_KEY_PATH,
     INFLUXDB_CERTIFICATE_PATH,
     INFLUXDB_KEY_PATH,
+    STATSD_PATH,
     TARGETS,
     TELEGRAF_CA_PATH,
     RenderedFile,
     Target,
 )
-from provision.render.telegraf import telegraf_values
+from provision.render.telegraf import DOCUMENTED_TEMPLATE, documented_buckets, telegraf_values
 from provision.site import Host, Site
 from provision.tls.model import SERVER_KEY, normal_name, scheme
 from provision.values import bracketed, local_url
@@ -49,6 +51,7 @@ class Renderer:
         """Prepare the templates, and the texts that all hosts share."""
         self._site = site
         self._jinja = environment()
+        self._tables: dict[object, Literal] = {}
 
     def files(self, host: Host) -> Iterator[RenderedFile]:
         """The files of one host, in the order of the table."""
@@ -92,9 +95,20 @@ class Renderer:
             return str(values["dashboard"])
         template = self._jinja.get_template(target.source)
         values |= telegraf_values(target.path, host)
+        if target.path == STATSD_PATH:
+            values["documented"] = self._table(host.catalogs_of(Input.STATSD))
         if target.path == ALERT_RULES_PATH:
             values |= alert_values(self._site)
         return template.render(**self._values(target.role, host), **values)
+
+    def _table(self, catalogs: Sequence[Catalog]) -> Literal:
+        """What is documented, as statsd.conf has it: most hosts have the same applications."""
+        key = tuple((catalog.app, catalog.setting_values) for catalog in catalogs)
+        if key not in self._tables:
+            template = self._jinja.get_template(DOCUMENTED_TEMPLATE)
+            text = template.render(documented=documented_buckets(catalogs))
+            self._tables[key] = Literal(text.rstrip("\n"))
+        return self._tables[key]
 
     @cached_property
     def _dashboards(self) -> dict[str, str]:

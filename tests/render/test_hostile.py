@@ -23,10 +23,10 @@ from provision.applications import Target, read_application
 from provision.catalog.model import Catalog
 from provision.errors import InvalidInput
 from provision.fleet import Fleet, read_fleet
-from provision.render.environment import environment
+from provision.render.environment import Literal, environment
 from provision.render.manifest import manifest
 from provision.render.targets import RenderedFile
-from provision.render.telegraf import Documented, telegraf_values
+from provision.render.telegraf import DOCUMENTED_TEMPLATE, Documented, telegraf_values
 from provision.render.tree import Renderer
 from provision.site import Host, Site
 from tests.conftest import CASES
@@ -190,7 +190,8 @@ def test_what_a_catalog_says_of_buckets_stays_data_in_the_processor(site: Site, 
 
     def rendered(word: str) -> str:
         row = Documented(word, (word, f"={word}"), {word: word}, (word,))
-        changes = {"documented": [(word, [row])], "undocumented": word, "apps": [word, word]}
+        table = jinja.get_template(DOCUMENTED_TEMPLATE).render(documented=[(word, [row])])
+        changes = {"documented": Literal(table), "undocumented": word, "apps": [word, word]}
         template = jinja.get_template(path)
         return template.render(host=host, settings=host.settings, **(given | changes))
 

@@ -235,7 +235,8 @@ def test_statsd_is_told_of_statsds_applications_alone(fleet_of: Make) -> None:
     assert values["apps"] == ["realm", "tinybird-jobs"]
     assert values["listeners"] == [("udp", "[::1]:8125"), ("tcp", "127.0.0.1:8125")]
     assert values["percentiles"] == [50.0, 95.0, 99.0]
-    stored = {row.measurement for _, found in values["documented"] for row in found}
+    documented = documented_buckets(host.catalogs_of(Input.STATSD))
+    stored = {row.measurement for _, found in documented for row in found}
     assert {name.split("_")[0] for name in stored} == {"realm", "tinybird", "provision"}
 
 
