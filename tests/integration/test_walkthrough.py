@@ -162,9 +162,9 @@ def outcome(port: int, database: InfluxDB, realm: Catalog) -> tuple[str, str, st
     """The cells of a column of README's table."""
 
     def settle() -> None:
-        """Until nothing new has come for two flushes and a half."""
+        """Until nothing new has come for longer than gathering and flushing, with jitter, take."""
         before, since = everything(database), time.monotonic()
-        while time.monotonic() - since < 2.5:
+        while time.monotonic() - since < 4:
             time.sleep(0.25)
             now = everything(database)
             if now != before:
