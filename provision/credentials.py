@@ -44,6 +44,11 @@ def read_secret(engine: int) -> str:
     return f"influxdb_read_{kind(engine)}"
 
 
+def external_secret(engine: int, access: str) -> str:
+    """The name of the secret with which an InfluxDB of others lets us write or read."""
+    return f"influxdb_external_{access}_{kind(engine)}"
+
+
 READER = "grafana"
 
 

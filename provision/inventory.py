@@ -132,6 +132,7 @@ def read_inventory(options: Sequence[str], wanted: Callable[[Path], frozenset[st
     try:
         command = PlaybookCLI(["ansible-playbook", *options, "site.yml"])
         command.parse()
+        _find_plugins()
         _assert_sources(context.CLIARGS["inventory"])
         loader, inventory, variables = command._play_prereqs()
         sources = tuple(str(source) for source in inventory._sources)
@@ -184,6 +185,19 @@ def _start_over() -> None:
         if hasattr(cached, name):
             delattr(cached, name)
     GlobalCLIArgs._Singleton__instance = None
+
+
+def _find_plugins() -> None:
+    """Let Ansible find plugins by their full names, as a cloud's inventory names its own.
+
+    ansible-playbook does this as it begins to run (ansible.cli.CLI.run), once in a process.
+    """
+    from ansible import context
+    from ansible.plugins.loader import init_plugin_loader
+    from ansible.utils.collection_loader import AnsibleCollectionConfig
+
+    if AnsibleCollectionConfig.collection_finder is None:
+        init_plugin_loader(context.CLIARGS.get("collections_path") or [])
 
 
 def _assert_sources(sources: Sequence[str]) -> None:

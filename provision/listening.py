@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from provision.catalog.model import Transport
@@ -28,7 +29,7 @@ class Listener:
     @property
     def public(self) -> bool:
         """Whether anybody but the host itself reaches it."""
-        return not self.address or not ipaddress.ip_address(self.address).is_loopback
+        return not self.address or not _is_loopback(self.address)
 
     @property
     def families(self) -> tuple[int, ...]:
@@ -48,6 +49,11 @@ class Listener:
         """Whether somebody is kept out of it."""
         everybody = {4: ["0.0.0.0/0"], 6: ["::/0"]}
         return self.public and any(self.networks(each) != everybody[each] for each in self.families)
+
+
+@lru_cache
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address).is_loopback
 
 
 def _collapsed(networks: list[Any]) -> list[str]:

@@ -33,6 +33,24 @@ RUN_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("-D", "--diff"), {"is_flag": True, "help": "Show the differences of files."}),
     (("-v", "--verbose"), {"count": True, "help": "Show Ansible's own output; -vvv for more."}),
 )
+BATCH_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (
+        ("--serial",),
+        {
+            "type": click.IntRange(1),
+            "metavar": "N",
+            "help": "Workers at a time, after the monitoring host by itself.",
+        },
+    ),
+    (
+        ("--max-failures",),
+        {
+            "type": click.IntRange(0),
+            "metavar": "N",
+            "help": "With --serial: how many hosts may fail before it stops [default: 0].",
+        },
+    ),
+)
 
 YES = click.option("-y", "--yes", is_flag=True, help="Go ahead without asking.")
 CATALOGS = click.option(

@@ -57,8 +57,9 @@ def listeners(
     if pushgateway:
         found.append(web(settings, "pushgateway", "prometheus-pushgateway"))
     if monitor:
-        found.append(web(settings, "influxdb", "influxdb"))
-        if settings.influxdb_engine == 1:
+        if not settings.external:
+            found.append(web(settings, "influxdb", "influxdb"))
+        if settings.influxdb_engine == 1 and not settings.external:
             # For backups of its own; templates/influxdb has it.
             found.append(Listener("influxdb", "tcp", "127.0.0.1", 8088, None))
         if settings.grafana_enabled:

@@ -25,7 +25,7 @@ KEY = "provision_secrets"
 PLAIN = re.compile(r"[A-Za-z0-9._~+/=:@-]+")
 # Secrets of others, which the operator was given and cannot choose: what stays itself in double
 # quotes in an environment file (systemd.exec(5)), and in Grafana, to which $ and %( are variables.
-GIVEN = re.compile(r"grafana_(contact_.*|smtp_password)")
+GIVEN = re.compile(r"grafana_(contact_.*|smtp_password)|influxdb_external_.*")
 QUOTABLE = re.compile(r"(?!.*%\()[A-Za-z0-9._~+/=:@!#%&*(),;<>?\[\]^|-]+")
 
 _HEADER = """\

@@ -20,13 +20,16 @@ def reader(fleet: Fleet) -> InfluxDB:
     """The database, asked with the rights that Grafana has: it may only read."""
     site = fleet.site
     settings = site.monitor.settings
-    secret, ca = _secret(fleet, site.read_secret), ca_file(site.tls, fleet.secrets_file)
+    secret, ca = (
+        _secret(fleet, site.read_secret),
+        None if site.external else ca_file(site.tls, fleet.secrets_file),
+    )
     if settings.influxdb_engine == 2:
         return InfluxDB(site.influxdb_url, settings.influxdb_database, token=secret, ca_file=ca)
     return InfluxDB(
         site.influxdb_url,
         settings.influxdb_database,
-        username=f"{READER}-{fingerprint(secret)}",
+        username=(site.external and site.external.reader) or f"{READER}-{fingerprint(secret)}",
         password=secret,
         ca_file=ca,
     )

@@ -21,6 +21,7 @@ from provision.values import (
     at_least,
     check_address,
     check_fingerprint,
+    check_http_url,
     check_network,
     check_page_url,
     check_url,
@@ -36,6 +37,7 @@ _Interval = Annotated[str, BeforeValidator(at_least("1s"))]
 # InfluxDB keeps a point an hour at least (docs, influxql/manage-database and api/v2/buckets).
 _Retention = Annotated[str, BeforeValidator(at_least("1h", or_none=True))]
 _Url = Annotated[str, BeforeValidator(check_url)]
+_OverHttp = Annotated[str, BeforeValidator(check_http_url)]
 _Fingerprint = Annotated[str, BeforeValidator(check_fingerprint)]
 _Version = Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.+:~-]*$")]
 _Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]*$")]
@@ -46,11 +48,34 @@ _Networks = Annotated[
 _SmtpHost = Annotated[
     str, StringConstraints(pattern=r"^([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}$")
 ]
-_SmtpUser = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+=/-]*$")]
+_User = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+=/-]*$")]
 _Label = Annotated[str, StringConstraints(pattern=r"^([A-Za-z_][A-Za-z0-9_]*|\.\.\.)$")]
 _Runbooks = Annotated[str, BeforeValidator(check_page_url)]
 _Port = Annotated[int, Field(ge=1, le=65535)]
 _File = Annotated[str, StringConstraints(min_length=1)]
+
+
+class External(BaseModel):
+    """An InfluxDB that others run: its address and, of engine 1, the users that it has for us."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: _OverHttp
+    writer: _User | None = None
+    reader: _User | None = None
+
+
+def _address_alone(value: object) -> object:
+    """The short form, which is the address alone."""
+    return {"url": value} if isinstance(value, str) else value
+
+
+class Influxdb(BaseModel):
+    """What the variable influxdb says: that InfluxDB is elsewhere."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    external: Annotated[External, BeforeValidator(_address_alone)] | None = None
 
 
 class Settings(BaseModel):
@@ -73,6 +98,8 @@ class Settings(BaseModel):
     tls_ca: _File | None = None
     tls: Annotated[Literal["off", "own-ca", "files"], BeforeValidator(off_as_word)] = "off"
 
+    # With external, InfluxDB is run by others: nothing of it is installed or made.
+    influxdb: Influxdb = Influxdb()
     influxdb_engine: Annotated[Literal[1, 2], BeforeValidator(whole_number)] = 2
     influxdb_version: _Version | None = None
     influxdb_organization: _Name = "provision"
@@ -93,7 +120,7 @@ class Settings(BaseModel):
     # With a user, the secret grafana_smtp_password is wanted.
     grafana_smtp_host: _SmtpHost | None = None
     grafana_smtp_from: EmailAddress | None = None
-    grafana_smtp_user: _SmtpUser | None = None
+    grafana_smtp_user: _User | None = None
     # Who is told of alerts, by name: see provision.alerts.contacts.
     grafana_contacts: Contacts = Field(default_factory=dict)
     grafana_alert_group_by: Annotated[tuple[_Label, ...], BeforeValidator(listed)] = ("alertname",)
@@ -103,6 +130,8 @@ class Settings(BaseModel):
 
     telegraf_version: _Version | None = None
     telegraf_interval: _Interval = "10s"
+    # A Telegraf that takes what this host writes, and passes it on to InfluxDB (docs/fleets.md).
+    telegraf_gateway_url: _OverHttp | None = None
     # Where metrics wait while InfluxDB takes none, and how many may before the oldest are dropped.
     telegraf_buffer: Literal["disk", "memory"] = "disk"
     telegraf_buffer_megabytes: Annotated[int, Field(ge=64, le=100_000)] = 2000
@@ -137,6 +166,11 @@ class Settings(BaseModel):
     grafana_repository_component: _Word = "main"
     grafana_repository_key_url: _Url = "https://apt.grafana.com/gpg-full.key"
     grafana_repository_key_fingerprint: _Fingerprint = "B53AE77BADB630A683046005963FA27710458545"
+
+    @property
+    def external(self) -> External | None:
+        """The InfluxDB that others run, where it is one."""
+        return self.influxdb.external
 
     @field_validator("tls")
     @classmethod

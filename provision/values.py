@@ -96,6 +96,13 @@ def check_url(value: Any) -> str:
     return text
 
 
+def check_http_url(value: Any) -> str:
+    """The URL of an InfluxDB or what answers as one, without a slash at its end, or ValueError."""
+    if not str(value).startswith(("http://", "https://")):
+        raise ValueError("an InfluxDB is reached at http:// or https://")
+    return check_url(value).rstrip("/")
+
+
 def check_page_url(value: Any) -> str:
     """The URL of a page for each application, with {app} in it, or ValueError."""
     text = str(value)

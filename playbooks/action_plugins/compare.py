@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,15 @@ from ansible.module_utils.provision import lease, state  # isort: skip
 
 
 SOURCES = "/etc/apt/sources.list.d/"
+#: The variable that says how many MiB must be free where anything is written. It is looked at here:
+#: as an argument of the task, it would be evaluated on each host that has no work.
+ROOM = "provision_minimum_free_mib"
 
 
 class ActionModule(actions.ProvisionAction):
     """Compares, and refuses a host on which the work could not be done; changes nothing.
 
-    Arguments: minimum_free_mib; group: that into which a host with work is put; standing: also give
+    Arguments: group: that into which a host with work is put; standing: also give
     what comparing.standing reads, and look no further.
     Result: clock (by how many seconds the host's is ahead of this machine's at least, negative
     where it is behind), changed, roles, differences, files (paths to place), awaiting (secrets not
@@ -46,7 +50,7 @@ class ActionModule(actions.ProvisionAction):
     """
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"minimum_free_mib", "group", "standing"})
+    _VALID_ARGS = frozenset({"group", "standing"})
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""
@@ -102,13 +106,12 @@ class ActionModule(actions.ProvisionAction):
                 "packages": [asdict(each) for each in manifest.packages],
                 "repositories": [asdict(each) for each in manifest.repositories],
                 "unfinished": script.UNFINISHED,
-                "author": actions.author(),
                 "sources": [each.path for each in manifest.files if SOURCES in each.path],
             }
             still = effects.polled({each.role for each in found}, task_vars)
             restarted = effects.restarts(manifest, found, still)
             result["plan"]["restarts"] = [each.as_dict() for each in restarted]
-            self._before_change(manifest, files, seen, found, result)
+            self._before_change(manifest, files, seen, found, result, task_vars)
             if self._task.args.get("group") and not self._task.check_mode:
                 # What group_by returns; a task of its own would cost every host that has no work.
                 result.update(add_group=self._task.args["group"], parent_groups=["all"])
@@ -121,6 +124,7 @@ class ActionModule(actions.ProvisionAction):
         seen: report.Report,
         found: list[comparison.Difference],
         result: dict[str, Any],
+        task_vars: dict[str, Any],
     ) -> None:
         """Look at what speaks against the work, and at the old texts if they are to be shown."""
         secret = {file.path for file in manifest.files if file.secret}
@@ -154,12 +158,12 @@ class ActionModule(actions.ProvisionAction):
             seen,
             before,
             found,
-            minimum_free_mib=int(self._task.args.get("minimum_free_mib", 1024)),
+            minimum_free_mib=int(self._templar.template(task_vars.get(ROOM, 1024))),
         )
         if against:
             result.update(actions.failure(against.problem, against.remedy), changed=False)
 
-    def _operator(self, seen: report.Report, task_vars: dict[str, Any]) -> dict[str, str]:
+    def _operator(self, seen: report.Report, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Whose run this is. Refuses where another operator's is at work on the host."""
         command = self._templar.template(task_vars.get("provision_command") or "ansible-playbook")
         mine = operators.mine(str(command))
@@ -168,10 +172,10 @@ class ActionModule(actions.ProvisionAction):
             if not operators.is_over(held["run"]):
                 error = lease.told(dict(held))
                 raise actions.Refusal(error.message, error.remedy)
-            mine["over"] = held["run"]
+            mine["over"].append(held["run"])
         return mine
 
-    def _check_secrets(self, manifest: Manifest, secrets: dict[str, str]) -> None:
+    def _check_secrets(self, manifest: Manifest, secrets: Mapping[str, str]) -> None:
         names = [
             name
             for entry in manifest.state
@@ -182,8 +186,8 @@ class ActionModule(actions.ProvisionAction):
             raise actions.Refusal(*wanted.unknown_secret(missing))
 
     def _ask(self, text: str) -> str:
-        """Run a script on the host, sent over its standard input; give what it prints."""
-        done = self._low_level_execute_command("/bin/sh", in_data=text.encode("utf-8"))
+        """What a script prints on the host. Refuses where it prints nothing of ours."""
+        done = self.shell(text)
         if done["rc"] != 0 or "@@ " not in done["stdout"]:
             said = (done["stderr"] or done["stdout"]).strip().splitlines()
             remedy = "see that the user may become root with sudo (-K asks for its password)"

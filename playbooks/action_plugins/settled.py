@@ -29,8 +29,7 @@ class ActionModule(actions.ProvisionAction):
             )
         except ManifestError as error:
             raise actions.Refusal(error.message, error.remedy) from None
-        text = settling.script(manifest)
-        done = self._low_level_execute_command("/bin/sh", in_data=text.encode("utf-8"))
+        done = self.shell(settling.script(manifest))
         since, why = settling.since(manifest, files, str(done["stdout"]))
         result.update(changed=False, since=since, why=why)
         return result

@@ -21,12 +21,12 @@ class ActionModule(actions.ProvisionAction):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""
         super().run(tmp, task_vars)
-        mine = {name: str(value) for name, value in operators.mine("provision remove").items()}
+        mine = operators.mine("provision remove")
         if not self._task.check_mode:
             seen = self._low_level_execute_command(f"cat {lease.PATH} 2>/dev/null || :")
             held = lease.parse(str(seen["stdout"]))
             if held and operators.is_over(held["run"]):
-                mine["over"] = held["run"]
+                mine["over"].append(held["run"])
         result: dict[str, Any] = self._execute_module(
             module_name="take_away",
             module_args={**self._task.args, "operator": mine},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import importlib.metadata
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,33 @@ def failure(problem: str, remedy: str) -> dict[str, Any]:
     return {"failed": True, "msg": message, "problem": problem, "remedy": remedy}
 
 
+class Secrets(Mapping[str, str]):
+    """The secrets of a site by name; each is evaluated when it is asked for.
+
+    A site has some of each of its hosts, and a host asks for its own: to evaluate all on every
+    host would take a fleet's time by the square of its size.
+    """
+
+    def __init__(
+        self, given: Any, evaluate: Callable[[Any], Any], made: Mapping[str, str] | None = None
+    ) -> None:
+        """Given are values that may be templates or encrypted; made take their place."""
+        self._given = given if isinstance(given, Mapping) else evaluate(given) or {}
+        self._evaluate = evaluate
+        self._known = {str(name): str(value) for name, value in (made or {}).items()}
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._known:
+            self._known[name] = str(self._evaluate(self._given[name]))
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({str(name) for name in self._given} | set(self._known))
+
+    def __len__(self) -> int:
+        return len(set(self._given) | set(self._known))
+
+
 class ProvisionAction(ActionBase):  # type: ignore[misc]
     """An action plugin that knows the rendered tree and the secrets, and ends with Ansible."""
 
@@ -75,18 +102,27 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
         except ManifestError as error:
             raise Refusal(error.message, error.remedy) from None
 
-    def operator(self, task_vars: Mapping[str, Any]) -> dict[str, str] | None:
+    def shell(self, text: str) -> dict[str, Any]:
+        """Run a script on the host, sent over its standard input; rc, stdout and stderr."""
+        done: dict[str, Any] = self._low_level_execute_command(
+            "/bin/sh", in_data=text.encode("utf-8")
+        )
+        return done
+
+    def operator(self, task_vars: Mapping[str, Any]) -> dict[str, Any] | None:
         """Whose run this is, as the comparison said; None where nothing was compared."""
         wanted = (task_vars.get("comparison") or {}).get("wanted") or {}
-        return {str(k): str(v) for k, v in wanted["operator"].items()} if wanted else None
+        if not wanted:
+            return None
+        texts = {str(name): str(value) for name, value in wanted["operator"].items()}
+        return {**texts, "over": [str(run) for run in wanted["operator"]["over"]]}
 
-    def secrets(self, task_vars: Mapping[str, Any]) -> dict[str, str]:
+    def secrets(self, task_vars: Mapping[str, Any]) -> Secrets:
         """The secrets by name, those included that this run had made and written to the file."""
-        given = self._templar.template(task_vars.get("provision_secrets") or {})
-        known = {str(name): str(value) for name, value in given.items()}
+        made = {}
         if (task_vars.get("groups") or {}).get(MADE_SECRETS):
-            known.update(secrets_file.read(self.secrets_path(task_vars), self._loader))
-        return known
+            made = secrets_file.read(self.secrets_path(task_vars), self._loader)
+        return Secrets(task_vars.get("provision_secrets") or {}, self._templar.template, made)
 
     def renewed(self, task_vars: Mapping[str, Any]) -> list[str]:
         """The names of the secrets that this run shall make anew (provision_renew, by commas)."""

@@ -200,7 +200,8 @@ def _strays(manifest: Manifest, report: Report) -> Iterator[Difference]:
 
 
 def _parents(path: str) -> set[str]:
-    return {str(parent) for parent in PurePosixPath(path).parents}
+    names = path.split("/")
+    return {"/".join(names[:count]) or "/" for count in range(1, len(names))}
 
 
 def _services(

@@ -39,8 +39,8 @@ def restarts(
 ) -> list[Difference]:
     """The running services that will be restarted since their files differ.
 
-    That is what roles/service decides (_service_restart in its vars) from what place_files has
-    done; a restart that is a difference itself, or a start, is in found already.
+    That is what library/place_files.py decides from what it has placed; a restart that is
+    a difference itself, or a start, is in found already.
     """
     told = []
     for service in manifest.services:

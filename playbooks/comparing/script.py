@@ -24,6 +24,10 @@ UNFINISHED = "/run/provision"
 #: Where every run needs a little room: packages, kept files, Ansible's own modules.
 SPACE = ("/", "/var", "/run", "/tmp")  # noqa: S108 - not written to by us
 
+#: Seconds since the host started. To start a program takes a millisecond, and a look at a host
+#: starts a dozen: what the shell can do itself, it does.
+_UPTIME = 'read -r seconds _ </proc/uptime; echo "$seconds"'
+
 _MODULE_UTILS = Path(__file__).resolve().parent.parent / "module_utils" / "provision"
 #: The modules that the state check needs on the host, in the order of their imports.
 _STATE_MODULES = (
@@ -66,8 +70,8 @@ def compare_script(
     exclusive = [directory.path for directory in manifest.directories if directory.exclusive]
     commands = [
         *_say("clock", "date +%s"),
-        *_say("operator", f"cat {lease.PATH}"),
-        *_say("uptime", "cat /proc/uptime"),  # after the lease, which would be of the future
+        *_say("operator", f"[ ! -e {lease.PATH} ] || cat {lease.PATH}"),
+        *_say("uptime", _UPTIME),  # after the lease, which would be of the future
         *_say("paths", _paths(paths, "-maxdepth 0")),
     ]
     if files:
@@ -87,7 +91,7 @@ def compare_script(
         commands += _say("services", f"systemctl show -p {properties} -- {units}")
     alive = [service.alive["path"] for service in manifest.services if service.alive]
     if alive:
-        commands += _say("clocks", "date +%s; cut -d ' ' -f 1 /proc/uptime")
+        commands += _say("clocks", f"date +%s; {_UPTIME}")
         commands += _say("alive", f"stat -c '%Y %n' -- {_quoted(alive)}")
     if state:
         commands += _say("state", state_check(state))

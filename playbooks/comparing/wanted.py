@@ -88,7 +88,8 @@ def _wanted(
     missing = tuple(name for name in names if not secrets.get(name))
     if missing:
         return Wanted(file, None, names, missing)
-    return Wanted(file, fill(text, secrets).encode("utf-8"), names)
+    filled = fill(text, {name: secrets[name] for name in names})
+    return Wanted(file, filled.encode("utf-8"), names)
 
 
 def unknown_secret(names: Iterable[str]) -> tuple[str, str]:

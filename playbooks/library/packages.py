@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Install packages, each from the repository that it shall come from, with errors that help."""
+"""Have apt's sources, keys and packages, each from where it shall come, with errors that help."""
 
 from __future__ import annotations
 
@@ -7,19 +7,31 @@ import os
 from typing import Any, Dict, List, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import apt, installing, lease, previous, record, trouble
+from ansible.module_utils.provision import (
+    apt,
+    installing,
+    keyrings,
+    lease,
+    placing,
+    previous,
+    record,
+    swap,
+    trouble,
+)
 
 DOCUMENTATION = """
 module: packages
 short_description: Installs Debian packages from the repositories they are pinned to
 description:
+  - Places O(files) (apt's sources and preferences) and the keys of O(keys) first. All of it is one
+    module, as each costs a start of Python on the host.
   - Mends a half-configured dpkg, reads the indexes of the given repositories alone (all of them
     only if that is not enough), asserts where each candidate comes from, and installs. A package
     without a repository is the distribution's own, apt's candidate.
   - Unlike M(ansible.builtin.apt) it waits for dpkg's lock by apt's own option, keeps package
     scripts from starting services that are not configured yet (only while it lives itself), and
     needs no python3-apt.
-  - What it replaces of services that keep no data of their own is kept, until M(service_ready) has
+  - What it replaces of services that keep no data of their own is kept, until M(place_files) has
     seen the new version to work.
 options:
   state:
@@ -27,6 +39,17 @@ options:
     choices: [installed, restored]
     default: installed
     type: str
+  files:
+    description: The files to place first; with them O(directories), O(absent) and O(record), all as
+      of M(place_files), are given by the action plugin, which reads the rendered tree.
+    type: list
+    elements: dict
+    default: []
+  keys:
+    description: Those of O(repositories) whose keyring is missing or has another key.
+    type: list
+    elements: dict
+    default: []
   packages:
     description: The packages, as in the manifest.
     type: list
@@ -70,7 +93,9 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
+            **placing.SPEC,
             "state": {"choices": ["installed", "restored"], "default": "installed"},
+            "keys": {"type": "list", "elements": "dict", "default": [], "no_log": False},
             "packages": {"type": "list", "elements": "dict", "default": []},
             "repositories": {"type": "list", "elements": "dict", "default": []},
             "sources": {"type": "list", "elements": "path", "default": []},
@@ -90,9 +115,14 @@ def main() -> None:
         if wanted["state"] == "restored":
             version = previous.restore(wanted["role"], wanted["lock_timeout"])
             module.exit_json(changed=version is not None, version=version)
+        placed = placing.place(dict(wanted, unfinished=None), module.check_mode)["changed"]
+        keyed = _keep_keys(wanted, module.check_mode)
         missing = apt.to_install(wanted["packages"])
         if module.check_mode or not missing:
-            module.exit_json(changed=bool(missing), installed=[each["name"] for each in missing])
+            module.exit_json(
+                changed=bool(placed or keyed or missing),
+                installed=[each["name"] for each in missing],
+            )
         with record.writing() as kept:
             kept.note_paths("packages", [each["keyring"] for each in wanted["repositories"]])
             installing.begin(kept, missing)
@@ -107,11 +137,30 @@ def main() -> None:
         waiting = error.message
         error.message += " It was waited for for %d s." % wanted["lock_timeout"]
         _fail(module, error, locked=True, waiting=waiting)
-    except (trouble.Trouble, record.RecordError) as error:
+    except (trouble.Trouble, record.RecordError, swap.SwapError) as error:
         _fail(module, error)
     except OSError as error:
         _fail(module, trouble.Trouble(*trouble.writing(error)))
     module.exit_json(changed=True, installed=installed)
+
+
+def _keep_keys(wanted: Dict[str, Any], check_mode: bool) -> bool:
+    """Write keyrings that hold one pinned key and nothing else. Gives whether there were any."""
+    missing = [k for k in wanted["keys"] if not keyrings.holds(k["keyring"], k["fingerprint"])]
+    for each in missing:
+        arguments = (each["name"], each["url"], each["key_url"], each["fingerprint"])
+        content = keyrings.fetch(*arguments)
+        if check_mode:
+            continue
+        with record.writing() as kept:
+            kept.note_paths("packages", [each["keyring"]])
+            kept.note_placing(each["keyring"], content)
+            kept.note_role("packages", wanted["author"] or {})
+        try:
+            keyrings.write(each["keyring"], content)
+        except OSError as error:
+            raise trouble.Trouble(*trouble.writing(error, each["keyring"])) from None
+    return bool(missing)
 
 
 def _install(missing: List[Dict[str, Any]], wanted: Dict[str, Any], patience: int) -> List[str]:

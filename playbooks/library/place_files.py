@@ -1,29 +1,28 @@
 #!/usr/bin/python
-"""Put a role's files into place together, checked before and kept until they are seen to work."""
+"""Swap a role's files together and have its services run with them."""
 
 from __future__ import annotations
 
-import base64
-import os
-import shutil
-import stat
-from typing import Any, Dict, List
+import re
+from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import installing, lease, logins, record, swap, trouble
+from ansible.module_utils.provision import lease, placing, record, services, swap, trouble
 
 DOCUMENTATION = """
 module: place_files
-short_description: Places, restores or confirms a set of files
+short_description: Places a role's files, and has its services run with them
 description:
-  - Writes each file atomically, makes directories, removes what must not be there.
+  - Writes each file atomically, makes directories, removes what must not be there. Then the
+    services are started, or restarted where it takes that, and waited for. All of it is one module,
+    as each costs a start of Python on the host.
   - Called by the action plugin of the same name, which reads the rendered tree.
 options:
   state:
     description:
-      - C(placed) writes the files; the old ones are kept in O(unfinished), which
-        M(service_ready) drops once the new ones are seen to work.
-      - C(restored) puts the old ones back.
+      - C(placed) writes the files; the old ones are kept in O(unfinished), which is dropped once
+        the services are seen to work with the new ones.
+      - C(restored) puts the old ones back, and says whether the services C(recovered) with them.
     choices: [placed, restored]
     default: placed
     type: str
@@ -32,6 +31,7 @@ options:
     type: path
   keep:
     description: Whether there are old files to keep (there are none before a service first ran).
+      Where there are none, former failures of the service are forgotten.
     type: bool
     default: true
   files:
@@ -63,7 +63,8 @@ options:
         C(packages) and C(services) by role; C(role) is the one that changes now, C(author) by whom.
     type: dict
   recheck:
-    description: Whether O(check) must pass though no file changes, as its program is a new one.
+    description: Whether O(check) must pass and the services are restarted though no file changes,
+      as their program is a new one, or a run was interrupted.
     type: bool
     default: false
   credentials:
@@ -76,32 +77,36 @@ options:
     type: list
     elements: dict
     default: []
+  services:
+    description: The services that run with the files, as in the manifest.
+    type: list
+    elements: dict
+    default: []
+  polled:
+    description: A regular expression of files after whose change nothing is restarted.
+    type: str
+    default: ^$
+  timeout:
+    description: Seconds until a service that does not work is a failure.
+    type: float
+    default: 60
+  stable_seconds:
+    description: For how long each must stay active without being started again.
+    type: float
+    default: 0
+  unproven:
+    description: Whether the old files are kept though the services work.
+    type: bool
+    default: false
+  downgraded:
+    description: Whether the old version of the package is back, which takes a restart, too.
+    type: bool
+    default: false
   operator:
     description: Whose run it is; nothing is changed while another's is at work (M(lease)).
     type: dict
 author: provision
 """
-
-_FILE = {
-    "path": {"type": "path", "required": True},
-    "owner": {"type": "str", "required": True},
-    "group": {"type": "str", "required": True},
-    "mode": {"type": "str", "required": True},
-}
-_CHECK = {
-    "command": {"type": "list", "elements": "str", "required": True},
-    "copies": {"type": "list", "elements": "path", "required": True},
-    "environment": {"type": "path"},
-    "variables": {"type": "dict", "default": {}},
-    "rooted": {"type": "list", "elements": "path"},
-    "user": {"type": "str", "required": True},
-}
-_LOGIN = {
-    "server": {"type": "str", "required": True},
-    "url": {"type": "str", "required": True},
-    "authorization": {"type": "str", "required": True, "no_log": True},
-    "ca": {"type": "str"},
-}
 
 
 def main() -> None:
@@ -109,27 +114,12 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "state": {"choices": ["placed", "restored"], "default": "placed"},
-            "unfinished": {"type": "path"},
-            "keep": {"type": "bool", "default": True},
-            "files": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": dict(_FILE, content={"type": "str", "required": True, "no_log": True}),
-            },
-            "directories": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": dict(_FILE, exclusive={"type": "bool", "default": False}),
-            },
-            "absent": {"type": "list", "elements": "path", "default": []},
-            "check": {"type": "dict", "options": _CHECK},
-            "record": {"type": "dict"},
-            "recheck": {"type": "bool", "default": False},
-            "credentials": {"type": "list", "elements": "path", "default": [], "no_log": False},
-            "logins": {"type": "list", "elements": "dict", "default": [], "options": _LOGIN},
+            "polled": {"type": "str", "default": "^$"},
+            "unproven": {"type": "bool", "default": False},
+            "downgraded": {"type": "bool", "default": False},
             "operator": {"type": "dict"},
+            **placing.SPEC,
+            **services.SPEC,
         },
         supports_check_mode=True,
     )
@@ -137,110 +127,55 @@ def main() -> None:
     wanted = module.params
     try:
         if wanted["state"] == "restored":
-            paths = swap.restore(wanted["unfinished"])
-            module.exit_json(changed=bool(paths), paths=paths)
-        _place(module)
-    except (swap.SwapError, record.RecordError) as error:
-        module.fail_json(
-            msg="%s Remedy: %s." % (error.message, error.remedy),
-            problem=error.message,
-            remedy=error.remedy,
-        )
-    except OSError as error:
-        problem, remedy = trouble.writing(error)
-        module.fail_json(msg="%s Remedy: %s." % (problem, remedy), problem=problem, remedy=remedy)
-
-
-def _place(module: AnsibleModule) -> None:
-    wanted = module.params
-    files = [
-        swap.Entry(each["path"], each["owner"], each["group"], int(each["mode"], 8),
-                   base64.b64decode(each["content"]))
-        for each in wanted["files"]
-    ]  # fmt: skip
-    directories = [
-        swap.Entry(each["path"], each["owner"], each["group"], int(each["mode"], 8), None)
-        for each in wanted["directories"]
-    ]
-    doomed = [path for path in wanted["absent"] if os.path.lexists(path)]
-    for each in wanted["directories"]:
-        if each["exclusive"]:
-            doomed += swap.strays(
-                each["path"], [entry.path for entry in files + directories] + doomed
-            )
-    changed = [entry for entry in files if entry.content_differs()]
-    owned = [entry for entry in files if entry not in changed and entry.ownership_differs()]
-    made = [entry for entry in directories if entry.ownership_differs()]
-    paths = [entry.path for entry in changed] + doomed
-    touched = [entry.path for entry in owned + made]
-    unproven = bool(wanted["unfinished"]) and os.path.isdir(wanted["unfinished"])
-    if not module.check_mode and unproven and not (paths or touched):
-        _try(wanted["logins"], "the new files do not work")
-    recheck = bool(wanted["check"] and wanted["recheck"])
-    if not module.check_mode and (paths or touched or recheck):
-        swap.sweep([entry.path for entry in files])
-        # By now the accounts must be there: better no file than one that its service can't read.
-        for entry in files + directories:
-            entry.account()
-        if wanted["check"] and (paths or recheck):
-            swap.check(wanted["check"], files, doomed)
-        if set(wanted["credentials"]) & {entry.path for entry in changed}:
-            _try(wanted["logins"], "the old files stay")
-        if wanted["record"]:
-            _note(wanted["record"], files, doomed)
-        for entry in sorted(made, key=lambda entry: entry.path):
-            entry.make_directory()
-
-        def swap_begins() -> None:
-            if wanted["unfinished"] and paths:
-                swap.keep(wanted["unfinished"], paths if wanted["keep"] else [])
-            _remove(doomed)
-
-        # Where there is no room for all of them, none is changed.
-        swap.write_all(changed, swap_begins)
-        for entry in owned:
-            entry.own()
-        if wanted["record"]:
-            with record.writing() as kept:
-                kept.note_role(wanted["record"]["role"], wanted["record"]["author"])
-    module.exit_json(changed=bool(paths or touched), paths=sorted(paths), owned=sorted(touched))
-
-
-def _note(wanted: Dict[str, Any], files: List[swap.Entry], doomed: List[str]) -> None:
-    """Have in the record what is there now, before it is changed."""
-    record.note(wanted)
-    with record.writing() as kept:
-        installing.note_there(kept, wanted["packages"])
-        for path in doomed:
-            inside = [os.path.join(at, name) for at, _, names in os.walk(path) for name in names]
-            kept.note_paths(wanted["role"], inside if os.path.isdir(path) else [path])
-        for entry in files:
-            kept.note_placing(entry.path, entry.content or b"")
-
-
-def _remove(doomed: List[str]) -> None:
-    for path in sorted(doomed, reverse=True):
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            shutil.rmtree(path)
+            paths = swap.restore(wanted["unfinished"]) if wanted["keep"] else []
+            result = {"paths": paths, "changed": bool(paths or wanted["downgraded"])}
         else:
-            os.unlink(path)
+            result = placing.place(wanted, module.check_mode)
+    except (swap.SwapError, record.RecordError) as error:
+        _fail(module, error.message, error.remedy)
+    except OSError as error:
+        _fail(module, *trouble.writing(error))
+    try:
+        if wanted["state"] == "restored":
+            result["recovered"] = bool(result["changed"]) and _recovered(wanted)
+        elif wanted["services"] and not module.check_mode:
+            result["changed"] |= _run_with(wanted, result["paths"])
+    except services.NotWorkingError as error:
+        module.fail_json(**error.result())
+    module.exit_json(**result)
 
 
-def _try(wanted: List[Dict[str, Any]], result: str) -> None:
-    strange = logins.strange(wanted)
-    if strange:
-        raise swap.SwapError(
-            "%s Telegraf could not write there, and %s." % (strange, result),
-            "run `provision monitor-server` first; where the certificate is not to be trusted, see"
-            " that this host's clock is right and that influxdb_url has a name of the certificate",
-        )
-    server = logins.refused(wanted)
-    if server:
-        raise swap.SwapError(
-            "InfluxDB at %s refuses the credentials of the secrets file, and %s."
-            % (server, result),
-            "run `provision monitor-server` first, or restore the secrets file",
-        )
+def _run_with(wanted: Dict[str, Any], placed: "list[str]") -> bool:
+    """Have the services run with what is placed. Gives whether any was started."""
+    restart = wanted["recheck"] or any(not re.search(wanted["polled"], path) for path in placed)
+    # A run that was killed may have placed a unit's file, and not have told systemd.
+    units = any(path.startswith("/etc/systemd/") for path in placed)
+    services.start(
+        wanted["services"],
+        restart=restart,
+        reload=wanted["recheck"] or not wanted["keep"] or units,
+        forget=not wanted["keep"],
+    )
+    services.await_working(wanted)
+    if wanted["unfinished"] and not wanted["unproven"]:
+        services.proven(wanted["unfinished"])
+    return restart or not wanted["keep"]
+
+
+def _recovered(wanted: Dict[str, Any]) -> bool:
+    """Have the services run with their old files. Gives whether they do."""
+    try:
+        services.start(wanted["services"], restart=True, reload=True, forget=True)
+        services.await_working(wanted, restored=True)
+    except services.NotWorkingError:
+        return False
+    if wanted["downgraded"] and not wanted["unproven"]:
+        services.proven(wanted["unfinished"])
+    return True
+
+
+def _fail(module: AnsibleModule, problem: str, remedy: str) -> None:
+    module.fail_json(msg="%s Remedy: %s." % (problem, remedy), problem=problem, remedy=remedy)
 
 
 if __name__ == "__main__":

@@ -63,7 +63,8 @@ def wanted_roles(host: Host) -> tuple[str, ...]:
     """The roles of playbooks/roles that a host needs."""
     roles = ["packages"]
     if host.monitor:
-        roles += ["influxdb", *(["grafana"] if host.settings.grafana_enabled else [])]
+        roles += [] if host.settings.external else ["influxdb"]
+        roles += [*(["grafana"] if host.settings.grafana_enabled else [])]
     if host.worker:
         roles += [*(["pushgateway"] if host.pushgateway else []), "telegraf"]
     return tuple(roles)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from provision.catalog.model import Transport
 from provision.listening import PUSHGATEWAY, TELEGRAF, guarded
 from provision.site import Host
 from provision.tls.model import Tls
@@ -93,6 +94,10 @@ class RenderedFile:
 
 def _statsd(host: Host) -> bool:
     return bool(host.transports)
+
+
+def _statsd_over_udp(host: Host) -> bool:
+    return Transport.UDP in host.transports
 
 
 def _prometheus(host: Host) -> bool:
@@ -271,6 +276,14 @@ TARGETS: tuple[Target, ...] = (
         "root",
         "root",
         "0644",
+    ),
+    Target(
+        "telegraf",
+        "/etc/systemd/system/telegraf.service.d/20-provision-packets.conf",
+        "root",
+        "root",
+        "0644",
+        when=_statsd_over_udp,
     ),
     Target("telegraf", STATSD_PATH, "root", "telegraf", "0640", when=_statsd),
     Target(

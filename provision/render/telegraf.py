@@ -29,6 +29,9 @@ PROBE_BUCKET, PROBE_MEASUREMENT = "provision.probe", "provision_probe"
 # A scraped value is a float, a counter of statsd is not: one measurement cannot hold both.
 PROBE_NAME = PROBE_PUSHED = "provision_probe_pushed"
 MOST_SCRAPE_SECONDS = 5
+# How many bytes of statsd packets the kernel keeps while Telegraf is busy: bench/statsd.py says
+# what comes of less. It counts 768 for a small packet, so these are 10,000 of them.
+RECEIVE_BUFFER = 8 << 20
 # Tags that a client cannot give: the first are Telegraf's and the processors' own, the others
 # InfluxDB's (Line protocol reference, Naming restrictions).
 RESERVED = (
@@ -69,6 +72,7 @@ def telegraf_values(path: str, host: Host) -> dict[str, Any]:
                 for transport, address, port in listeners(host)
             ],
             "percentiles": percentiles(catalogs),
+            "receive_buffer": RECEIVE_BUFFER,
             "undocumented": UNDOCUMENTED,
             "reserved": RESERVED,
             "nobody": NOBODY,
@@ -85,6 +89,8 @@ def telegraf_values(path: str, host: Host) -> dict[str, Any]:
             "reserved": RESERVED,
             "nobody": NOBODY,
         }
+    if path.endswith("-packets.conf"):
+        return {"receive_buffer": RECEIVE_BUFFER}
     return {}
 
 

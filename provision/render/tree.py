@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from provision.render.targets import (
 )
 from provision.render.telegraf import DOCUMENTED_TEMPLATE, documented_buckets, telegraf_values
 from provision.site import Host, Site
-from provision.tls.model import SERVER_KEY, normal_name, scheme
+from provision.tls.model import SERVER_KEY, Tls, normal_name, scheme
 from provision.values import bracketed, local_url
 
 MANIFEST = ".manifest.json"
@@ -58,6 +58,8 @@ class Renderer:
         roles = roles_of(host)
         for target in TARGETS:
             if target.role not in roles or not target.when(host):
+                continue
+            if target.path == TELEGRAF_CA_PATH and self._site.external:
                 continue
             if not target.when_tls(self._site.tls):
                 continue
@@ -123,14 +125,19 @@ class Renderer:
             "settings": settings,
             "monitor": monitor,
             "engine": monitor.influxdb_engine,
-            "influxdb_url": self._site.influxdb_url,
+            "influxdb_url": settings.telegraf_gateway_url or self._site.influxdb_url,
             "secret": secret,
             "alive": ALIVE_PATH,
             "variable": "TELEGRAF_CREDENTIALS" if writes else secret.upper(),
             "user": writer(host.name) if writes else READER,
             "tls": self._site.tls,
+            # One of others is known by the system's authorities.
+            "influxdb_tls": Tls() if self._site.external else self._site.tls,
+            "external": self._site.external is not None,
             "server_key": SERVER_KEY,
         }
+        if external := self._site.external:
+            values["user"] = (external.writer if writes else external.reader) or ""
         if writes:
             values |= {"credentials": CREDENTIALS_PATH, "buffer_directory": BUFFER_PATH}
         if unit := {"telegraf": TELEGRAF, "pushgateway": PUSHGATEWAY}.get(role):
@@ -148,7 +155,9 @@ class Renderer:
                 "datasource_uid": DATASOURCE_UID,
                 "folder": FOLDER,
                 "path": DASHBOARDS_PATH,
-                "url": local_url(
+                "url": self._site.influxdb_url
+                if self._site.external
+                else local_url(
                     settings.influxdb_address,
                     settings.influxdb_port,
                     scheme(self._site.tls.mode),
@@ -211,9 +220,20 @@ def write_tree(
             if host.name in only_database:
                 state = [entry for entry in wanted["state"] if entry["role"] == "influxdb"]
                 wanted = {"host": host.name, "state": state}
-            text = json.dumps(wanted, indent=2) + "\n"
-            (root / MANIFEST).write_text(text, encoding="utf-8")
+            (root / MANIFEST).write_text(_lines(wanted), encoding="utf-8")
             written.append(root)
     except OSError as error:
         raise ProvisionError(f"{error.filename or directory}: {error.strerror or error}") from error
     return written
+
+
+def _lines(manifest: Mapping[str, Any]) -> str:
+    """A manifest as JSON with a line for each entry; with indent, json takes ten times as long."""
+    parts = []
+    for name, value in manifest.items():
+        entries = isinstance(value, list) and value
+        text = ",\n".join(map(json.dumps, value)) if entries else json.dumps(value)
+        parts.append(
+            f"{json.dumps(name)}: [\n{text}\n]" if entries else f"{json.dumps(name)}: {text}"
+        )
+    return "{\n" + ",\n".join(parts) + "\n}\n"

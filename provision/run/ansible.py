@@ -10,15 +10,13 @@ import json
 import os
 import select
 import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from provision.paths import PLAYBOOKS
+from provision.run import engine as engines
 from provision.run.remedies import of_failure, plain, remedy
 
 # What was asked once is not asked again.
@@ -117,40 +115,12 @@ class RunResult:
         return self.status == 0 and not any(host.failed for host in self.hosts.values())
 
 
-def playbook_command(
+def playbook_words(
     playbook: str, options: Sequence[str], variables: Mapping[str, str], secrets: Path
 ) -> list[str]:
-    """The command that runs one of playbooks/; the secrets are named by their file alone."""
-    python = [sys.executable, "-m", "ansible", "playbook"]
+    """The words that run one of playbooks/; the secrets are named by their file alone."""
     extra = ["--extra-vars", f"@{secrets}", "--extra-vars", json.dumps(variables)]
-    return [*python, *options, *extra, str(PLAYBOOKS / playbook)]
-
-
-def playbook_environment(base: Mapping[str, str], *, events: str, verbose: bool) -> dict[str, str]:
-    """The environment of a run; what the caller set stands, and an ansible.cfg of theirs."""
-    environment = dict(base)
-    if not any(map(os.path.exists, _own_configurations(base))):
-        environment["ANSIBLE_CONFIG"] = str(PLAYBOOKS / "ansible.cfg")
-    environment["PROVISION_EVENTS"] = events
-    environment["PROVISION_PARENT"] = str(os.getpid())
-    enabled = environment.get("ANSIBLE_CALLBACKS_ENABLED")
-    environment["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(filter(None, [enabled, "events"]))
-    environment["PYTHONUNBUFFERED"] = "1"
-    if not verbose:
-        environment["ANSIBLE_NOCOLOR"] = "1"
-    return environment
-
-
-def _own_configurations(base: Mapping[str, str]) -> list[str]:
-    """Where an operator's ansible.cfg would be (Ansible documentation, configuration settings)."""
-    named = base.get("ANSIBLE_CONFIG")
-    home = base.get("HOME", "/")
-    return [
-        *([named] if named else []),
-        "ansible.cfg",
-        f"{home}/.ansible.cfg",
-        "/etc/ansible/ansible.cfg",
-    ]
+    return [*options, *extra, str(PLAYBOOKS / playbook)]
 
 
 def run_playbook(
@@ -171,47 +141,40 @@ def run_playbook(
     sudo, if it was asked for already, as its standard input. With verbose, Ansible's own output
     goes to the terminal as it comes.
     """
-    held, vault = [], []
-    become = None
+    held: dict[int, int] = {}
+    more: list[str] = []
     if become_password:
-        become = _in_memory("become", become_password.encode())
-        os.lseek(become, 0, os.SEEK_SET)
-        held.append(become)
-        vault += ["--become-password-file", "-"]
-    for name, password in vault_secrets:
-        held.append(_in_memory("vault", password))
-        vault += ["--vault-id", f"{name}@/proc/self/fd/{held[-1]}"]
-    asked = {*(ASKS_FOR_VAULT if vault_secrets else ()), *(ASKS_FOR_BECOME if become else ())}
+        held[0] = _in_memory("become", become_password.encode())
+        os.lseek(held[0], 0, os.SEEK_SET)
+        more += ["--become-password-file", "-"]
+    for number, (name, password) in enumerate(vault_secrets, engines.FIRST + 1):
+        held[number] = _in_memory("vault", password)
+        more += ["--vault-id", f"{name}@/proc/self/fd/{number}"]
+    asked = {
+        *(ASKS_FOR_VAULT if vault_secrets else ()),
+        *(ASKS_FOR_BECOME if become_password else ()),
+    }
     options = [option for option in options if option not in asked]
-    read_end, write_end = os.pipe()
+    read_end, held[engines.FIRST] = os.pipe()
     result = RunResult({}, 0, "")
+    engine = engines.engine(shown=verbose)
     try:
-        with tempfile.TemporaryFile("w+") as output:
-            process = subprocess.Popen(
-                playbook_command(playbook, [*options, *vault], variables, secrets),
-                env=playbook_environment(
-                    os.environ, events=f"/proc/self/fd/{write_end}", verbose=verbose
-                ),
-                pass_fds=(*held, write_end),
-                stdin=become,
-                stdout=None if verbose else output,
-                stderr=None if verbose else subprocess.STDOUT,
-            )
-            os.close(write_end)
-            try:
-                for event in _events(read_end):
-                    take(result, event)
-                    on_event(event)
-                result.status = process.wait()
-            except BaseException:
-                process.terminate()
-                process.wait()
-                raise
-            output.seek(0)
-            result.output = output.read()
+        engine.run(
+            playbook_words(playbook, [*options, *more], variables, secrets),
+            {"PROVISION_EVENTS": f"/proc/self/fd/{engines.FIRST}"},
+            held,
+        )
+        while held:
+            os.close(held.popitem()[1])
+        for event in _events(read_end):
+            take(result, event)
+            on_event(event)
+        result.status = engine.process.wait()
+        result.output = engine.printed()
     finally:
-        for descriptor in held:
+        for descriptor in held.values():
             os.close(descriptor)
+        engine.close()
     return result
 
 

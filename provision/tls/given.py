@@ -41,7 +41,7 @@ def read_given(
     if chain:
         leaf = chain[0]
         problems += _key_problems(given.key, leaf, read_bytes)
-        problems += _names(file, leaf, [tls.influxdb, *([tls.grafana] if tls.grafana else [])])
+        problems += _names(file, leaf, [name for name in (tls.influxdb, tls.grafana) if name])
         for each in chain:
             problems += _times(file, each, now)
         if authorities:

@@ -84,7 +84,7 @@ def test_what_is_polled_is_what_the_role_itself_goes_by() -> None:
     assert re.search(found["telegraf"], "/etc/telegraf/credentials/influxdb")
     assert settling.READ_ANEW.match("/etc/telegraf/credentials/influxdb")
     assert re.search(found["grafana"], DASHBOARD)
-    decided = (ROLES / "service/vars/main.yml").read_text()
-    assert "_service_placed.paths | reject('search', service_polled)" in decided
+    (swap,) = yaml.safe_load((ROLES / "service/tasks/main.yml").read_text())
+    assert swap["block"][0]["place_files"]["polled"] == "{{ service_polled }}"
     assert effects.polled({"grafana"}, {"grafana_polled": "x"}) == {"grafana": "x"}
     assert json.dumps(found)

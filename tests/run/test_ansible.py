@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
 import sys
 import time
@@ -10,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from provision.paths import PLAYBOOKS
 from provision.run.ansible import (
     Difference,
     RunResult,
     not_ended,
-    playbook_command,
-    playbook_environment,
+    playbook_words,
     run_playbook,
     take,
 )
@@ -37,7 +33,7 @@ MISSING = {"role": "telegraf", "kind": "file", "name": "/x", "action": "create",
 
 
 def test_secrets_are_named_by_their_file_alone() -> None:
-    command = playbook_command("site.yml", ["-l", "w1"], {"targets": "a"}, Path("/s/secrets.yml"))
+    command = playbook_words("site.yml", ["-l", "w1"], {"targets": "a"}, Path("/s/secrets.yml"))
     assert command[-1].endswith("playbooks/site.yml")
     assert "@/s/secrets.yml" in command
     assert json.loads(command[-2]) == {"targets": "a"}
@@ -80,22 +76,6 @@ def test_what_ansible_says_itself_has_a_remedy() -> None:
     assert "-K" in (refused.remedy or "")
     gone = result({**told, "status": "unreachable", "msg": "no route"}).hosts["w1"]
     assert "--limit '!w1'" in (gone.remedy or "")
-
-
-def test_an_operators_configuration_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "ansible.cfg").write_text("[defaults]\nforks = 7\ncallbacks_enabled = timer\n")
-    monkeypatch.chdir(tmp_path)
-    base = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    made = playbook_environment(base, events="/dev/fd/9", verbose=False)
-    argv = [sys.executable, "-m", "ansible", "config", "dump", "--only-changed"]
-    dump = subprocess.run(argv, env=made, capture_output=True, text=True, check=True).stdout
-    assert re.search(r"DEFAULT_FORKS\(.*ansible.cfg\) = 7", dump)
-
-
-def test_without_one_ours_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    made = playbook_environment({"HOME": str(tmp_path)}, events="/dev/fd/9", verbose=False)
-    assert made["ANSIBLE_CONFIG"] == str(PLAYBOOKS / "ansible.cfg")
 
 
 @pytest.mark.parametrize("own", ["", "[defaults]\nforks = 7\n"])

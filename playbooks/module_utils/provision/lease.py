@@ -61,7 +61,7 @@ def told(held: Dict[str, Any]) -> HeldError:
 def take(mine: Optional[Dict[str, Any]], path: str = PATH, patience: float = PATIENCE) -> None:
     """Note that a run works here, until it is released; the lock lasts as long as this process.
 
-    mine is {"run", "who", "command", "since", "over"}; over names a run that is known to be dead.
+    mine is {"run", "who", "command", "since", "over"}; over lists runs that are known to be dead.
     Raises HeldError where another is at work; does nothing where no run is named.
     """
     if not mine:
@@ -72,7 +72,7 @@ def take(mine: Optional[Dict[str, Any]], path: str = PATH, patience: float = PAT
     while True:
         locked = _lock(descriptor)
         held = parse(_read(descriptor))
-        others = held is not None and held["run"] not in (mine["run"], mine.get("over"))
+        others = held is not None and held["run"] not in (mine["run"], *mine.get("over", ()))
         if held is not None and others and (fresh(held, now()) or not locked):
             os.close(descriptor)
             raise told(held)
@@ -86,20 +86,6 @@ def take(mine: Optional[Dict[str, Any]], path: str = PATH, patience: float = PAT
             )
         time.sleep(0.2)
     _write(descriptor, json.dumps(dict({f: mine[f] for f in _FIELDS}, renewed=now())))
-
-
-def release(mine: Dict[str, Any], path: str = PATH) -> None:
-    """Let others in, if the lease is this run's."""
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except OSError:
-        return
-    try:
-        held = parse(_read(descriptor))
-        if _lock(descriptor) and held is not None and held["run"] == mine["run"]:
-            _write(descriptor, "")
-    finally:
-        os.close(descriptor)
 
 
 def abandoned(output: int = 1) -> bool:

@@ -1,0 +1,131 @@
+"""Starting services, and seeing that they really work, or why one does not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any, Dict, List, Sequence
+
+from ansible.module_utils.provision import previous, readiness, swap
+from ansible.module_utils.provision.http import know
+from ansible.module_utils.provision.trouble import Trouble
+
+#: Options of the modules that start services, or only wait for them.
+SPEC: Dict[str, Any] = {
+    "services": {"type": "list", "elements": "dict", "default": []},
+    "timeout": {"type": "float", "default": 60},
+    "stable_seconds": {"type": "float", "default": 0},
+}
+
+
+class NotWorkingError(Trouble):
+    """A service does not work: message, remedy, and the last lines of its journal."""
+
+    def __init__(self, message: str, remedy: str, journal: Sequence[str] = ()) -> None:
+        super().__init__(message, remedy)
+        self.journal = list(journal)
+
+    def result(self) -> Dict[str, Any]:
+        """What a module fails with."""
+        text = "%s Remedy: %s." % (self.message, self.remedy)
+        return {
+            "msg": text,
+            "problem": self.message,
+            "remedy": self.remedy,
+            "journal": self.journal,
+        }
+
+
+def start(services: Sequence[Dict[str, Any]], restart: bool, reload: bool, forget: bool) -> None:
+    """Start services, now and with the host, without waiting: InfluxDB's wrapper waits for ever.
+
+    With reload systemd reads its units anew before. With forget former failures count no more: a
+    unit that has failed often in a short time would not be started, whatever was mended since.
+    """
+    units = [service["name"] + ".service" for service in services]
+    if reload:
+        _systemctl("daemon-reload")
+    if forget:
+        _run(["systemctl", "reset-failed", *units])
+    for unit in units:
+        state = _run(["systemctl", "show", "-p", "UnitFileState", "--value", unit]).strip()
+        if state != "enabled":
+            _systemctl("enable", unit)
+        _systemctl("restart" if restart else "start", "--no-block", unit)
+
+
+def await_working(wanted: Dict[str, Any], restored: bool = False) -> float:
+    """Wait until the services of a module's options (SPEC) work; gives for how many seconds.
+
+    With restored they run with their old files, and may do without TLS where it is wanted.
+    NotWorkingError if one does not.
+    """
+    waited = 0.0
+    for service in wanted["services"]:
+        unit = service["name"] + ".service"
+        if service.get("health"):
+            know(service["health"], service.get("tls"))
+        waiting = readiness.Waiting(
+            show=lambda unit=unit: _run(["systemctl", "show", "-p", readiness.PROPERTIES, unit]),
+            listen=service.get("listen") or [],
+            health=service.get("health"),
+            timeout=wanted["timeout"],
+            stable=wanted["stable_seconds"],
+            restored=restored,
+        )
+        why = waiting.wait()
+        waited += waiting.waited
+        if why:
+            raise _not_working(service, unit, why)
+    return round(waited, 1)
+
+
+def proven(unfinished: str) -> None:
+    """Drop the folder of a role's old files, and the old version of its package: the new work."""
+    previous.drop(os.path.basename(unfinished))
+    swap.drop(unfinished)
+
+
+def _not_working(service: Dict[str, Any], unit: str, why: str) -> NotWorkingError:
+    name = service["name"]
+    lines: List[str] = []
+    # What the service says itself, and only if it says nothing what systemd says about it.
+    for which in ("_SYSTEMD_UNIT=" + unit, "--unit=" + unit):
+        lines = lines or readiness.telling(
+            _run(["journalctl", which, "-n", "500", "--no-pager", "-o", "cat"])
+        )
+    problem = "%s does not work: %s." % (name, why)
+    if lines:
+        problem += " Its journal ends: " + " / ".join(lines[-4:])[-800:].rstrip(".") + "."
+    status = readiness.properties(_run(["systemctl", "show", "-p", "ExecMainStatus", unit]))
+    remedy = readiness.remedy(name, status.get("ExecMainStatus", ""))
+    taken = readiness.strangers(_run(["ss", "-Hlntup"]), service.get("listen") or [], unit)
+    if taken:
+        problem += " %s." % " and ".join(taken)
+        remedy = "stop it, or give %s another port" % name
+    changed = readiness.drop_ins(_run(["systemctl", "show", "--value", "-p", "DropInPaths", unit]))
+    if changed:
+        problem += " Its unit is changed by %s." % " and ".join(changed)
+        remedy += "; see whether it works without those drop-ins"
+    return NotWorkingError(problem, remedy, lines)
+
+
+def _systemctl(*words: str) -> None:
+    done = subprocess.run(
+        ["systemctl", "--quiet", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+    )
+    if done.returncode:
+        raise NotWorkingError(
+            "systemctl %s failed: %s." % (" ".join(words), done.stderr.strip().rstrip(".")),
+            "see `systemctl status %s` on the host" % words[-1],
+        )
+
+
+def _run(command: "list[str]") -> str:
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True
+    )
+    return done.stdout
