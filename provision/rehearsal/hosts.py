@@ -24,6 +24,8 @@ from provision.rehearsal.state import Process, State
 from provision.rehearsal.threads import concurrently
 
 DEFAULT_NAME = "rehearsal"
+# More that boot at once keep each other waiting until some are given up.
+BOOT_AT_ONCE = 8
 _PROGRAMS = (
     *("systemd-nspawn", "ip", "iptables", "mount", "umount", "ssh", "ssh-keygen"),
     *("rm", "sh"),
@@ -90,6 +92,16 @@ class Rehearsal:
             self.host(host).address,
         ]
 
+    @property
+    def control_path(self) -> str:
+        """Where ssh keeps the sockets of connections that are shared (ssh_config(5), ControlPath).
+
+        "none" where the path would be too long for a socket (unix(7): 108 bytes), of which ssh
+        takes up 17 while it makes one.
+        """
+        longest = f"{self.directory}/root@255.255.255.255:22"
+        return "none" if len(longest) + 17 >= 108 else f"{self.directory}/%r@%h:%p"
+
     def execute(
         self,
         host: str,
@@ -144,6 +156,7 @@ class Rehearsal:
             if time.monotonic() > deadline:
                 raise ProvisionError(f"{host} does not end")
             time.sleep(0.05)
+        _close_connections(self.directory, f"*@{self.host(host).address}:*")
         cgroups.kill(group)
         assert self._state.number is not None
         root, log = self.host(host).root, self.directory / f"{name}.log"
@@ -158,6 +171,10 @@ class Rehearsal:
     def port(self, host: str) -> str:
         """The interface of this machine at which a host's cable ends."""
         return f"vb-{self._state.machine(host)}"
+
+    def close_connections(self) -> None:
+        """End the ssh connections that stand, so that the next ones begin anew."""
+        _close_connections(self.directory, "*@*:*")
 
     def down(self) -> None:
         """Delete the hosts and everything that was made for them. It may be called again."""
@@ -282,7 +299,11 @@ def _boot_all(directory: Path, state: State, base: Path) -> None:
             state.write(directory)
         machine.wait_for_ssh(name, address, started, log, stopped.is_set)
 
-    concurrently(*(partial(boot, *host) for host in state.hosts.items()), interrupt=stopped.set)
+    concurrently(
+        *(partial(boot, *host) for host in state.hosts.items()),
+        interrupt=stopped.set,
+        at_once=BOOT_AT_ONCE,
+    )
     lines = [f"{name},{state.hosts[name]} {key}\n" for name, key in known.items()]
     (directory / "known_hosts").write_text("".join(lines), encoding="utf-8")
 
@@ -307,6 +328,15 @@ def _no_interrupt() -> Iterator[None]:
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
+def _close_connections(directory: Path, pattern: str) -> None:
+    """End the ssh that holds a connection for others, which would wait for its host in vain."""
+    for socket in directory.glob(pattern):
+        processes.run(
+            *("ssh", "-F", "none", "-o", f"ControlPath={socket}", "-O", "exit", "host"),
+            check=False,
+        )
+
+
 def _take_down(directory: Path) -> None:
     """Take down what the record in a directory tells of, then delete the directory."""
     with _no_interrupt(), locks.exclusive(locks.MACHINE):
@@ -317,6 +347,7 @@ def _take_down(directory: Path) -> None:
                     os.kill(process.pid, signal.SIGKILL)
             cgroups.kill(state.group)
             machine.end_booting(directory / "hosts")
+            _close_connections(directory, "*@*:*")
             network.tear_down(state.number)
             for host in state.hosts:
                 machine.forget(state.machine(host), directory / "hosts" / host / "root")

@@ -10,13 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from provision.errors import ProvisionError
-from provision.rehearsal import processes
+from provision.rehearsal import kernel, processes
 
 RANGE = IPv4Network("10.213.0.0/16")
 BRIDGE_PREFIX = "provision"  # provision255: 12 of the 15 characters that an interface name may have
-
-_FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
-_WAS_OFF = Path("/run/provision-forwarding-was-off")
 
 
 def bridge_name(number: int) -> str:
@@ -98,9 +95,7 @@ def set_up(number: int) -> None:
         no_ipv6.write_text("1")
     processes.run("ip", "address", "add", f"{gateway(number)}/24", "dev", bridge)
     processes.run("ip", "link", "set", bridge, "up")
-    if _FORWARDING.read_text().strip() == "0":
-        _WAS_OFF.touch()
-        _FORWARDING.write_text("1")
+    kernel.raise_all()
     for table, chain, *specification in rules(number):
         processes.run("iptables", "-w", "-t", table, "-I", chain, *specification)
 
@@ -117,9 +112,8 @@ def tear_down(number: int) -> None:
     if bridge in interfaces():
         processes.run("ip", "link", "delete", bridge)
     others = [name for name in interfaces() if name.startswith(BRIDGE_PREFIX)]
-    if not others and _WAS_OFF.exists():
-        _FORWARDING.write_text("0")
-        _WAS_OFF.unlink()
+    if not others:
+        kernel.put_back()
 
 
 def ports(bridge: str) -> list[str]:

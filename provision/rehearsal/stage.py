@@ -205,7 +205,7 @@ def connection_variables(rehearsal: Rehearsal) -> dict[str, Any]:
         "GlobalKnownHostsFile": "none",
         "StrictHostKeyChecking": "yes",
         "IdentitiesOnly": "yes",
-        "ControlPath": "none",
+        "ControlPath": shlex.quote(rehearsal.control_path),
     }
     return {
         "ansible_user": "root",

@@ -13,9 +13,11 @@ Result = TypeVar("Result")
 
 
 def concurrently(
-    *calls: Callable[[], Result], interrupt: Callable[[], None] = lambda: None
+    *calls: Callable[[], Result],
+    interrupt: Callable[[], None] = lambda: None,
+    at_once: int | None = None,
 ) -> list[Result]:
-    """Call all at once, each in a thread, and give their results in order.
+    """Call all at once (or so many), each in a thread, and give their results in order.
 
     The first exception, or Ctrl-C, ends the programs that the others run
     (see provision.rehearsal.processes.build), calls interrupt, and is raised.
@@ -27,7 +29,7 @@ def concurrently(
         return call()
 
     try:
-        with ThreadPoolExecutor(max_workers=max(1, len(calls))) as pool:
+        with ThreadPoolExecutor(max_workers=max(1, min(len(calls), at_once or len(calls)))) as pool:
             futures = [pool.submit(call_in_thread, call) for call in calls]
             try:
                 done, _ = wait(futures, return_when=FIRST_EXCEPTION)

@@ -86,6 +86,18 @@ def test_results_come_in_the_order_of_the_calls() -> None:
     assert concurrently() == []
 
 
+def test_no_more_at_once_than_asked() -> None:
+    running = threading.Semaphore(2)
+
+    def call() -> bool:
+        free = running.acquire(blocking=False)
+        time.sleep(0.02)
+        running.release()
+        return free
+
+    assert all(concurrently(*[call] * 6, at_once=2))
+
+
 def test_only_the_process_meant_is_ended() -> None:
     own = processes.start_time(os.getpid())
     assert own is not None

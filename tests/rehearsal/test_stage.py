@@ -92,6 +92,7 @@ def test_a_rehearsal_of_a_site_tells_nobody_of_alerts(
         directory=tmp_path / "rehearsal",
         ssh_key=tmp_path / "key",
         known_hosts=tmp_path / "known",
+        control_path="none",
     )
     rehearsal.directory.mkdir()
     overlay = stage.write_overlay(rehearsal, stage.Source(2, True, {}), "m", {}, {})

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import configparser
 import json
+import re
+import subprocess
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -239,3 +241,38 @@ def test_what_waits_is_in_memory_where_the_site_says_so(fleet_of: Make, tmp_path
     absent = {each["path"] for each in manifest["absent"]}
     assert "/etc/systemd/system/telegraf.service.d/30-provision-buffer.conf" in absent
     assert "/usr/local/lib/provision/telegraf-buffer" in absent
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("212992\n", "8388608\n"), ("16777216\n", "16777216\n"), (None, None)]
+)
+def test_the_kernels_limit_is_raised_and_never_lowered(
+    fleet_of: Make, tmp_path: Path, before: str | None, after: str | None
+) -> None:
+    limit = tmp_path / "rmem_max"
+    if before:
+        limit.write_text(before)
+    folder = "w1.example.com/etc/systemd/system/telegraf.service.d"
+    text = tree(fleet_of(), tmp_path / "tree")[f"{folder}/20-provision-packets.conf"]
+    command = re.search(r"^ExecStartPre=\+-/bin/sh -c '(.*)'$", text, re.MULTILINE)
+    assert command
+    script = command[1].replace("$$", "$").replace("/proc/sys/net/core/rmem_max", str(limit))
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert (limit.read_text() if limit.exists() else None) == after
+
+
+def test_a_worker_writes_to_the_gateway_that_it_names(fleet_of: Make, tmp_path: Path) -> None:
+    text = """
+monitor: {hosts: {m: }}
+workers:
+  hosts:
+    far: {telegraf_gateway_url: "http://gateway.example.com:8086/"}
+    near:
+  vars: {apps: [realm]}
+"""
+    files = rendered(fleet_of(text).site, tmp_path)
+    assert 'urls = ["http://gateway.example.com:8086"]' in files["far/etc/telegraf/telegraf.conf"]
+    assert 'urls = ["http://m:8086"]' in files["near/etc/telegraf/telegraf.conf"]
+    with pytest.raises(ProvisionError, match="telegraf_gateway_url"):
+        fleet_of(text.replace("http://gateway", "file://gateway"))

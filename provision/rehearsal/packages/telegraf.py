@@ -17,8 +17,9 @@ RECIPE = 1
 # What is rendered, or of use beside it, and builds in a minute; all plugins take ten times as long.
 PLUGINS = (
     *("inputs.cpu", "inputs.disk", "inputs.diskio", "inputs.http", "inputs.internal"),
-    *("inputs.kernel", "inputs.mem", "inputs.net", "inputs.processes", "inputs.statsd"),
-    *("inputs.swap", "inputs.system", "outputs.file", "outputs.influxdb", "outputs.influxdb_v2"),
+    *("inputs.influxdb_listener", "inputs.influxdb_v2_listener", "inputs.kernel", "inputs.mem"),
+    *("inputs.net", "inputs.processes", "inputs.statsd", "inputs.swap", "inputs.system"),
+    *("outputs.file", "outputs.influxdb", "outputs.influxdb_v2"),
     *("parsers.influx", "parsers.prometheus", "processors.starlark", "secretstores.docker"),
     "serializers.influx",
 )

@@ -1,0 +1,74 @@
+"""What a site costs its InfluxDB: series, points, bytes and queries, from the catalogs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from provision.catalog.matching import series
+from provision.catalog.model import Catalog
+from provision.dashboards.fleet import all_dashboards
+from provision.site import Site
+from provision.values import seconds
+
+DAY = 86_400
+# What a number takes on disk, its index included: measured with InfluxDB 1 on an hour of numbers
+# that vary at random, which compress badly (bench/storage.py). Steady ones take about 3 (InfluxDB
+# 1.8 documentation, Hardware sizing guidelines, Storage).
+BYTES_A_POINT = 8.0
+# A browser that shows a dashboard asks all its queries once in so many seconds (dashboards/).
+REFRESH = 30
+
+
+@dataclass(frozen=True)
+class Load:
+    """What an application makes of some hosts.
+
+    points are values of a field that are written each second at most: what an application does not
+    send in an interval is not written. queries are asked each second while one person looks at its
+    dashboard, however many hosts there are.
+    """
+
+    app: str
+    hosts: int
+    series: int
+    points: float
+    queries: float
+
+    def for_hosts(self, hosts: int) -> Load:
+        """The same application on so many hosts, as on those that there are."""
+        times = hosts / self.hosts
+        return Load(self.app, hosts, round(self.series * times), self.points * times, self.queries)
+
+    def bytes_a_day(self, each: float) -> float:
+        """What a day of it takes on disk, of so many bytes a point."""
+        return self.points * DAY * each
+
+
+def loads(site: Site) -> list[Load]:
+    """One for each application of a site, by name."""
+    queries = _queries(site.catalogs)
+    hosts: dict[str, int] = {}
+    rows: dict[str, int] = {}
+    points: dict[str, float] = {}
+    for host in site.workers:
+        interval = seconds(host.settings.telegraf_interval)
+        for catalog in host.catalogs:
+            app = catalog.app
+            hosts[app] = hosts.get(app, 0) + 1
+            for metric in catalog.metrics:
+                number = series(catalog, metric)
+                rows[app] = rows.get(app, 0) + number
+                written = number * len(catalog.fields(metric)) / interval
+                points[app] = points.get(app, 0.0) + written
+    return [
+        Load(app, hosts[app], rows[app], points[app], queries.get(app, 0) / REFRESH)
+        for app in sorted(hosts)
+    ]
+
+
+def _queries(catalogs: Sequence[Catalog]) -> dict[str, int]:
+    return {
+        name: sum(len(panel.queries) for panel in dashboard.panels)
+        for name, dashboard in all_dashboards(catalogs).items()
+    }

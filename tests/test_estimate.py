@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from provision.cli import run
+from provision.estimate import loads
+from provision.fleet import Fleet
+
+SITE = """
+monitor: {hosts: {m: {influxdb_engine: 1}}}
+workers:
+  hosts:
+    w1: {apps: [realm]}
+    w2: {apps: [realm], telegraf_interval: 20s}
+"""
+
+
+def test_a_host_that_writes_half_as_often_makes_half_as_many_points(
+    fleet_of: Callable[..., Fleet],
+) -> None:
+    found = {load.app: load for load in loads(fleet_of(SITE).site)}
+    assert set(found) == {"realm", "host", "pipeline"}
+    realm = found["realm"]
+    assert realm.hosts == 2
+    # Each of the two has the same series, of one field each: every 10 s, and every 20 s.
+    assert realm.points == pytest.approx(realm.series / 2 / 10 + realm.series / 2 / 20)
+    assert realm.queries > 0
+
+
+def test_a_thousand_hosts_are_asked_no_more_queries(fleet_of: Callable[..., Fleet]) -> None:
+    for load in loads(fleet_of(SITE).site):
+        many = load.for_hosts(1000)
+        assert (many.hosts, many.series, many.queries) == (1000, load.series * 500, load.queries)
+        assert many.bytes_a_day(3) == pytest.approx(load.bytes_a_day(3) * 500)
+
+
+def test_it_is_told_to_people_and_to_programs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "inventory.yml"
+    path.write_text(SITE)
+    assert run(["estimate", "-i", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "this site" in text and "per 1,000 hosts" in text and "realm" in text
+    assert run(["estimate", "-i", str(path), "--format", "json", "--bytes-a-point", "6"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 6
+    for row in rows:
+        assert row["bytes_a_day"] == pytest.approx(row["points"] * 86_400 * 6, abs=1)
