@@ -252,12 +252,19 @@ class Grafana(Requests):
         return None
 
     def query(
-        self, datasource: str, queries: Sequence[str], *, start: int, end: int
+        self,
+        datasource: str,
+        queries: Sequence[str],
+        *,
+        start: int,
+        end: int,
+        intervals: int = 1000,
     ) -> list[tuple[int, int, str | None]]:
         """Ask InfluxQL queries through a datasource, between two times (ms since 1970).
 
-        Gives (series, points, error) for each. The template variables are already put in; the
-        macros for time are Grafana's to put in.
+        The time is divided into so many intervals, if they are no shorter than the datasource's
+        least. Gives (series, points, error) for each. The template variables are already put in;
+        the macros for time are Grafana's to put in.
         """
         targets = [
             {
@@ -266,8 +273,8 @@ class Grafana(Requests):
                 "rawQuery": True,
                 "query": query,
                 "resultFormat": "time_series",
-                "intervalMs": 10_000,
-                "maxDataPoints": 1000,
+                "intervalMs": max(10_000, (end - start) // intervals),
+                "maxDataPoints": intervals,
             }
             for number, query in enumerate(queries)
         ]

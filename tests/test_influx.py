@@ -96,9 +96,10 @@ def test_many_statements_go_in_few_requests_and_keep_their_order(number: int) ->
     with answering(echo) as url:
         answers = InfluxDB(url, "telegraf", token=TOKEN).ask(statements)
     assert [each.series[0].rows[0]["n"] for each in answers] == statements
-    assert [len(request) for request in requests] == [
+    # Two are under way at a time, in whatever order they come.
+    assert sorted(len(request) for request in requests) == sorted(
         min(STATEMENTS, number - first) for first in range(0, number, STATEMENTS)
-    ]
+    )
 
 
 @pytest.mark.parametrize(

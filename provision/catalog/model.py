@@ -42,6 +42,10 @@ RESERVED_TAGS = frozenset(
         *("instance", "job", FORMER_NAME),
     }
 )
+# Variables that dashboards have beside those of tags: the datasource, and the tags by which the
+# lines of graphs are divided.
+GROUP_BY = "group_by"
+RESERVED_VARIABLES = frozenset({"datasource", GROUP_BY})
 # What Prometheus and the Pushgateway tell processes of one application apart by.
 TARGET_LABELS = ("instance", "job")
 UNDOCUMENTED = "undocumented"

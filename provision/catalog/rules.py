@@ -14,6 +14,7 @@ from provision.catalog.buckets import DOTTED_VALUE, FIXED_SEGMENT
 from provision.catalog.model import (
     PROMETHEUS_NAME,
     RESERVED_TAGS,
+    RESERVED_VARIABLES,
     TELEGRAF_NAME,
     UNDOCUMENTED,
     Condition,
@@ -136,6 +137,8 @@ def _placeholder_reserved(subject: Subject) -> Found:
         if name in RESERVED_TAGS:
             what = f"{name!r} is a tag that Telegraf sets itself, or that targets have"
             yield ("placeholders", name), what
+        elif name in RESERVED_VARIABLES:
+            yield ("placeholders", name), f"{name!r} is a variable of every dashboard"
         elif name in fields:
             yield ("placeholders", name), f"{name!r} is a field of {fields[name]} as well"
 

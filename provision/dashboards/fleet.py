@@ -26,6 +26,7 @@ from provision.dashboards.panels import (
     dashboard_uid,
     function,
     number,
+    override,
     reference,
     silent,
     steps,
@@ -238,10 +239,7 @@ def _column(metric: Metric, index: int) -> Mapping[str, Any]:
 
 
 def _override(field: str, *properties: tuple[str, Any]) -> Mapping[str, Any]:
-    return {
-        "matcher": {"id": "byName", "options": field},
-        "properties": [{"id": name, "value": value} for name, value in properties],
-    }
+    return override("byName", field, *properties)
 
 
 def _host_link() -> Mapping[str, str]:

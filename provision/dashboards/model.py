@@ -136,7 +136,10 @@ class Variable:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A dashboard, laid out. deploys are the tags of the annotations that tell of deploys."""
+    """A dashboard, laid out. deploys are the tags of the annotations that tell of deploys.
+
+    groups are the tags by which the lines of its graphs may be divided.
+    """
 
     uid: str
     title: str
@@ -145,6 +148,7 @@ class Dashboard:
     deploys: tuple[str, ...]
     variables: tuple[Variable, ...]
     rows: tuple[Row, ...]
+    groups: tuple[str, ...] = ()
 
     @property
     def panels(self) -> tuple[Panel, ...]:

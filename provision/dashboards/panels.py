@@ -34,6 +34,7 @@ from provision.dashboards.model import (
 from provision.dashboards.queries import (
     WINDOW,
     asked_of,
+    grouped,
     highest,
     level,
     mean_is_kept,
@@ -65,18 +66,22 @@ def graph(catalog: Catalog, metrics: Sequence[Metric]) -> Panel:
         for metric in metrics
         for text, name in _asked(catalog, metric)
     ]
+    queries = _queries(texts)
     return Panel(
         id=graph_id(first),
         kind=Kind.GRAPH,
         size=GRAPH,
         title=title,
-        description="\n\n".join(describe(catalog, metric) for metric in metrics),
+        description="\n\n".join(
+            [*(describe(catalog, metric) for metric in metrics), *_line_is(catalog, first)]
+        ),
         unit=graph_unit(first),
-        queries=_queries(texts),
+        queries=queries,
         metrics=tuple(metrics),
         steps=steps(first, scale(first)),
         style=_style(catalog, first),
         nothing="none in this time" if sparse(catalog, first) else None,
+        overrides=tuple(map(_named_by_labels, queries)) if grouped(catalog) else (),
         links=(
             Link(
                 "Host ${__field.labels.host}",
@@ -101,7 +106,7 @@ def number(catalog: Catalog, metric: Metric, chosen: Sequence[str]) -> Panel:
         title=metric.title,
         description=f"{_number_is(catalog, metric)}\n\n{describe(catalog, metric)}",
         unit=grafana_unit(metric.unit),
-        queries=(Query("A", now(catalog, metric, function(metric), chosen), metric.title),),
+        queries=(Query("A", now(catalog, metric, _over(metric), chosen), metric.title),),
         metrics=(metric,),
         steps=steps(metric),
         # Where no event came, there were none.
@@ -167,6 +172,12 @@ def function(metric: Metric) -> str:
     return "max" if metric.unit in _MOST or metric.type is MetricType.TIMER else "sum"
 
 
+def _over(metric: Metric) -> str:
+    """What becomes of all series in a number: of times that nobody judges, the mean of all."""
+    timer = metric.type is MetricType.TIMER and mean_is_kept(metric)
+    return "mean" if timer and not metric.condition else function(metric)
+
+
 def steps(metric: Metric, scale: float = 1) -> tuple[Step, ...]:
     """The colours of a metric's condition: green is fine, the severity's own colour is not.
 
@@ -200,22 +211,60 @@ def _per_second(metric: Metric) -> float:
     return seconds_in(metric.unit) if metric.unit in TIMES else 1.0
 
 
+def _line_is(catalog: Catalog, metric: Metric) -> list[str]:
+    """What a line is where it may be of several series, and does not go without saying.
+
+    A rate is their sum, and what an alert judges is each by itself. A level is what its number is;
+    so is a timer of which neither percentiles nor the mean are kept.
+    """
+    if not grouped(catalog):
+        return []
+    if metric.type is MetricType.COUNTER:
+        of_each = "The dashed line is of each series: choose All in Group by to see them."
+        return [of_each] if metric.condition else []
+    if metric.type is MetricType.TIMER and (metric.percentiles or mean_is_kept(metric)):
+        return []
+    words = {"sum": "sum", "max": "highest", "min": "lowest"}
+    return [f"A line of several series is their {words[function(metric)]}."]
+
+
+def _named_by_labels(query: Query) -> Mapping[str, Any]:
+    """What the lines of a query are called: as it is, and the values of what they are grouped by.
+
+    Source: Grafana documentation, Configure standard options, Display name.
+    """
+    name = f"{query.alias} ${{__field.labels.__values}}".strip()
+    return override("byFrameRefID", query.ref, ("displayName", name))
+
+
+def override(by: str, option: str, *properties: tuple[str, Any]) -> Mapping[str, Any]:
+    """What is otherwise for the fields that one of Grafana's matchers finds, as it writes it."""
+    return {
+        "matcher": {"id": by, "options": option},
+        "properties": [{"id": name, "value": value} for name, value in properties],
+    }
+
+
 def _asked(catalog: Catalog, metric: Metric) -> list[tuple[str, str]]:
-    """What a graph asks of a metric, each with what its series are called."""
+    """What a graph asks of a metric, each with what its series are called.
+
+    Where they are grouped by what is chosen, their labels are named by _named_by_labels().
+    """
     asked = asked_of(catalog, metric)
     # A label that has one value tells nothing apart.
     tags = [tag for tag in catalog.tags(metric) if len(metric.labels.get(tag) or ()) != 1]
     former = [FORMER_NAME] if metric.formerly else []
-    name = " ".join(f"$tag_{tag}" for tag in ("host", *tags, *former))
+    by = () if asked.grouped else ("host", *tags, *former)
+    name = " ".join(f"$tag_{tag}" for tag in by)
     field = catalog.field(metric)
     if metric.type is MetricType.TIMER:
         texts = [(highest(asked, percentile(p)), f"p{p:g} {name}") for p in metric.percentiles]
         if mean_is_kept(metric):
             texts.append((mean_time(asked), f"mean {name}"))
         # Of its fields the catalog may keep only such as say little by themselves.
-        return texts or [(level(asked, field), f"{field} {name}")]
+        return texts or [(level(asked, field, function(metric)), f"{field} {name}")]
     if metric.type is not MetricType.COUNTER:
-        return [(level(asked, field), name)]
+        return [(level(asked, field, function(metric)), name)]
     if catalog.cumulative:
         share = _per_second(metric)
         return [(rate_of_counts(asked, field, "" if share == 1 else f" / {share:.0f}"), name)]
@@ -223,7 +272,7 @@ def _asked(catalog: Catalog, metric: Metric) -> list[tuple[str, str]]:
 
 
 def _queries(texts: Sequence[tuple[str, str]]) -> tuple[Query, ...]:
-    return tuple(Query(reference(i), *each) for i, each in enumerate(texts))
+    return tuple(Query(reference(i), text, name.strip()) for i, (text, name) in enumerate(texts))
 
 
 def reference(index: int) -> str:
@@ -272,7 +321,7 @@ def _number_is(catalog: Catalog, metric: Metric) -> str:
     elif metric.type is MetricType.TIMER and mean_is_kept(metric):
         what = "Mean of the last 5 minutes"
     over = {"max": "the highest of all series", "min": "the lowest of all series"}
-    return f"{what}, {over.get(function(metric), 'all series together')}."
+    return f"{what}, {over.get(_over(metric), 'all series together')}."
 
 
 def describe(catalog: Catalog, metric: Metric) -> str:

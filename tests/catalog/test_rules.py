@@ -104,6 +104,12 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
     ),
     (
         "placeholder-reserved",
+        catalog(prefix="shop.<group_by>", placeholders={"group_by": PLACE}),
+        "a variable of every dashboard",
+        catalog(prefix="shop.<group>", placeholders={"group": PLACE}),
+    ),
+    (
+        "placeholder-reserved",
         catalog(prefix="shop.<value>", placeholders={"value": PLACE}),
         "is a field of orders",
         catalog(TIMER, prefix="shop.<value>", placeholders={"value": PLACE}),

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 
 import pytest
@@ -10,6 +9,7 @@ from provision.catalog.model import Catalog, Condition, Former, Metric, Severity
 from provision.dashboards.build import build_dashboard
 from provision.dashboards.model import NEUTRAL, Kind, Panel, Step
 from provision.dashboards.panels import describe, graph, number, reference, steps
+from provision.dashboards.queries import group_tags
 from tests.hostile import HOSTILE
 
 Catalogs = Mapping[str, Catalog]
@@ -21,6 +21,15 @@ def metric_of(catalog: Catalog, title: str) -> Metric:
 
 def graph_of(catalog: Catalog, title: str) -> Panel:
     return graph(catalog, [metric_of(catalog, title)])
+
+
+def names(panel: Panel) -> dict[str, str]:
+    """What the lines of each query are called."""
+    return {
+        each["matcher"]["options"]: each["properties"][0]["value"]
+        for each in panel.overrides
+        if each["matcher"]["id"] == "byFrameRefID"
+    }
 
 
 def with_condition(metric: Metric, **condition: object) -> Metric:
@@ -59,8 +68,8 @@ def test_what_was_sent_as_timing_in_seconds_is_shown_in_seconds(catalogs: Catalo
 
 def test_a_timer_is_its_percentiles_and_the_mean_of_all_its_times(catalogs: Catalogs) -> None:
     panel = graph_of(catalogs["django-clickhouse"], "Step time")
-    tags = "$tag_host $tag_prefix $tag_model $tag_step"
-    assert [(query.ref, query.alias) for query in panel.queries] == [
+    tags = "${__field.labels.__values}"
+    assert list(names(panel).items()) == [
         ("A", f"p50 {tags}"),
         ("B", f"p95 {tags}"),
         ("C", f"p99 {tags}"),
@@ -79,8 +88,8 @@ def test_a_timer_is_its_percentiles_and_the_mean_of_all_its_times(catalogs: Cata
     [
         ((99.9,), (), ['max("99.9_percentile")']),
         ((), ("sum", "count"), ['sum("sum") / sum("count")']),
-        ((), ("mean", "upper"), ['last("mean")']),
-        ((), ("upper",), ['last("upper")']),
+        ((), ("mean", "upper"), ['max("mean")']),
+        ((), ("upper",), ['max("upper")']),
         ((50,), ("sum",), ['max("50_percentile")']),
     ],
 )
@@ -103,9 +112,9 @@ def test_what_is_read_together_says_which_is_which(realm: Catalog) -> None:
         realm, [metric_of(realm, "Sessions started"), metric_of(realm, "Sessions terminated")]
     )
     assert panel.title == "Sessions"
-    assert [query.alias for query in panel.queries] == [
-        "Sessions started $tag_host $tag_hostname",
-        "Sessions terminated $tag_host $tag_hostname",
+    assert list(names(panel).values()) == [
+        "Sessions started ${__field.labels.__values}",
+        "Sessions terminated ${__field.labels.__values}",
     ]
     for metric in panel.metrics:
         assert metric.description in panel.description
@@ -120,9 +129,12 @@ def test_a_label_with_one_value_tells_nothing_apart(catalogs: Catalogs) -> None:
 @pytest.mark.parametrize("title", HOSTILE)
 def test_no_title_names_a_variable_in_the_name_of_a_series(realm: Catalog, title: str) -> None:
     metric = realm.metrics[0].model_copy(update={"title": title})
-    for query in graph(realm, [metric, metric]).queries:
-        assert set(re.findall(r"\$\w+", query.alias)) == {"$tag_host", "$tag_hostname"}
-        assert "[[" not in query.alias and "${" not in query.alias
+    panel = graph(realm, [metric, metric])
+    for query in panel.queries:
+        own, _, labels = names(panel)[query.ref].rpartition("${")
+        assert labels == "__field.labels.__values}"
+        assert own.strip() == query.alias
+        assert "$" not in query.alias and "[[" not in query.alias
 
 
 def test_the_line_of_a_graph_is_where_its_alert_is(realm: Catalog) -> None:
@@ -167,10 +179,24 @@ def test_what_nobody_worries_about_has_no_colour(realm: Catalog) -> None:
 
 
 def test_shares_and_times_are_not_added_up(catalogs: Catalogs) -> None:
-    for app, title in (("host", "Swap in use"), ("tinybird-jobs", "Time from start to end")):
-        catalog = catalogs[app]
-        panel = number(catalog, metric_of(catalog, title), ())
-        assert panel.queries[0].text.startswith('SELECT max("value")')
+    host, jobs = catalogs["host"], catalogs["tinybird-jobs"]
+    (share,) = number(host, metric_of(host, "Swap in use"), ()).queries
+    assert share.text.startswith('SELECT max("value")')
+    timer = metric_of(jobs, "Time from start to end")
+    (mean,) = number(jobs, timer, ()).queries
+    assert mean.text.startswith('SELECT sum("sum") / sum("count") AS "value" FROM "tinybird_')
+    (worst,) = number(jobs, with_condition(timer, above=30), ()).queries
+    assert worst.text.startswith('SELECT max("value")')
+
+
+def test_what_comes_is_added_up_in_one_go(realm: Catalog) -> None:
+    metric = metric_of(realm, "Sessions started")
+    (query,) = number(realm, metric, ()).queries
+    assert query.text.startswith(
+        'SELECT sum("value") AS "value" FROM "realm_session_started" WHERE'
+    )
+    (worst,) = number(realm, with_condition(metric, above=3), ()).queries
+    assert worst.text.startswith('SELECT max("value")')
 
 
 def test_silent_hosts_are_counted(catalogs: Catalogs) -> None:
@@ -199,13 +225,44 @@ def test_a_number_is_one_whatever_the_metric_was_called(realm: Catalog) -> None:
         assert number(realm, kept, ()).calculation == "lastNotNull"
 
 
-def test_a_line_under_a_former_name_has_a_name_of_its_own(realm: Catalog) -> None:
+def test_a_line_under_a_former_name_has_a_name_of_its_own(
+    realm: Catalog, catalogs: Catalogs
+) -> None:
     metric = metric_of(realm, "Sessions online")
-    (query,) = graph(realm, [metric]).queries
-    assert query.alias == "$tag_host $tag_hostname"
-    renamed = metric.model_copy(update={"formerly": (Former(name="older"),)})
-    (query,) = graph(realm, [renamed]).queries
-    assert query.alias == "$tag_host $tag_hostname $tag_former_name"
+    former = {"formerly": (Former(name="older"),)}
+    for each, groups in (
+        (metric, ["${group_by:doublequote}"]),
+        (metric.model_copy(update=former), ["${group_by:doublequote}", '"former_name"']),
+    ):
+        (query,) = graph(realm, [each]).queries
+        by = query.text.rpartition("GROUP BY ")[2].removesuffix(" fill(null)")
+        assert by.split(", ") == ["time($__interval)", *groups]
+    host = catalogs["host"]
+    used = metric_of(host, "Memory in use")
+    (query,) = graph(host, [used]).queries
+    assert query.alias == "$tag_host"
+    (query,) = graph(host, [used.model_copy(update=former)]).queries
+    assert query.alias == "$tag_host $tag_former_name"
+
+
+def test_a_graph_is_grouped_by_what_is_chosen(catalogs: Catalogs) -> None:
+    django, host = catalogs["django-clickhouse"], catalogs["host"]
+    assert group_tags(django) == ("host", "prefix", "model", "step", "operation")
+    assert "instance" in group_tags(catalogs["dataclay"])
+    queue = graph_of(django, "Queue")
+    assert "A line of several series is their " in queue.description
+    assert "A line of several" not in graph_of(django, "Step time").description
+    timeouts = graph_of(django, "Lock timeouts").description
+    assert timeouts.endswith(
+        "The dashed line is of each series: choose All in Group by to see them."
+    )
+    assert "The dashed line" not in graph_of(django, "Rows inserted").description
+    assert "A line of several" not in graph_of(host, "Swap in use").description
+    assert group_tags(host) == ()
+    for panel in build_dashboard(django).panels:
+        if panel.kind is Kind.GRAPH:
+            assert all("${group_by:doublequote}" in query.text for query in panel.queries)
+    assert not [p for p in build_dashboard(host).panels if "group_by" in str(p.queries)]
 
 
 def test_of_a_timer_without_sum_and_count_the_last_value_is_shown(catalogs: Catalogs) -> None:

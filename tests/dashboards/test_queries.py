@@ -179,6 +179,7 @@ def test_a_metric_is_divided_by_all_its_tags_and_chosen_by_the_dashboards(
         ("dataclay_inmemory_objects",),
         ("host", "service", "instance"),
         ("host", "service", "instance", "job"),
+        grouped=True,
     )
     assert variable_tags(dataclay) == ("service", "instance")
     django = catalogs["django-clickhouse"]

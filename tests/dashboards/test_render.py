@@ -52,9 +52,19 @@ def test_everything_goes_through_the_datasource_that_is_chosen(
     assert (chosen["type"], chosen["query"]) == ("datasource", "influxdb")
     assert chosen["current"]["value"] == DATASOURCE_UID
     wanted = {"type": "influxdb", "uid": "${datasource}"}
+    groups = [each for each in others if each["type"] == "custom"]
     for variable in others:
-        assert variable["datasource"] == wanted
-        assert variable["multi"] and variable["includeAll"] and variable["refresh"] == 2
+        assert variable["multi"] and variable["includeAll"]
+        if variable not in groups:
+            assert variable["datasource"] == wanted and variable["refresh"] == 2
+    for variable in groups:
+        assert (variable["name"], variable["current"]["value"]) == ("group_by", ["host"])
+        possible = [option["value"] for option in variable["options"]]
+        assert variable["query"].split(",") == possible and len(possible) > 1
+        selected = [option["value"] for option in variable["options"] if option["selected"]]
+        assert selected == ["host"]
+    grouped = [t["query"] for panel in all_panels(dashboard) for t in panel.get("targets", [])]
+    assert any("group_by" in query for query in grouped) == bool(groups)
     for panel in all_panels(dashboard):
         if panel["type"] not in {"row", "alertlist"}:
             assert panel["datasource"] == wanted

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from provision.dashboards.render import DATASOURCE_UID, rendered_dashboards
 from provision.errors import ProvisionError
 from provision.grafana import Grafana
 from provision.influx import Answer, Series
-from provision.verify.panels import check_panels, check_panels_in_grafana
+from provision.verify.panels import INTERVALS, check_panels, check_panels_in_grafana
 from tests.verify.told import Told, answer, nothing
 
 Catalogs = Mapping[str, Catalog]
@@ -32,9 +33,10 @@ class Showing(Grafana):
         return found
 
     def query(
-        self, datasource: str, queries: Any, *, start: int, end: int
+        self, datasource: str, queries: Any, *, start: int, end: int, intervals: int
     ) -> list[tuple[int, int, str | None]]:
         assert (datasource, start, end) == (DATASOURCE_UID, 1000, 2000)
+        assert intervals == INTERVALS
         self.asked += queries
         return [self._result(query) for query in queries]
 
@@ -167,3 +169,17 @@ def test_a_dashboard_that_is_not_there_is_told(catalogs: Catalogs) -> None:
     grafana = Showing(loaded(catalogs["realm"]), {})
     with pytest.raises(ProvisionError, match="no dashboard provision-dataclay"):
         check_panels_in_grafana(grafana, [catalogs["realm"], catalogs["dataclay"]], 1000, 2000)
+
+
+def test_an_hour_is_asked_in_few_intervals(catalogs: Catalogs) -> None:
+    """A hundred hosts have thousands of series, and each interval is a number of each."""
+    asked: list[str] = []
+
+    def tell(statement: str) -> Answer:
+        asked.append(statement)
+        return answer()
+
+    check_panels(Told(tell), [catalogs["realm"]], 0, 3_600_000)
+    divided = {found for text in asked for found in re.findall(r"time\((\d+\w+)\)", text)}
+    assert divided <= {"360s", "360000ms"}, divided
+    assert divided

@@ -157,11 +157,44 @@ def test_an_error_of_the_database_is_a_fault_and_no_silence(site: Site) -> None:
 def test_all_hosts_are_asked_about_in_one_statement_a_metric(site: Site) -> None:
     database = Told(nothing)
     metrics_seen(database, site, FRESH, ago)
-    assert len(database.statements) == sum(len(c.metrics) for c in site.catalogs)
+    # Seen lately, in the hour before, and where something is missing, ever.
+    metrics = sum(len(c.metrics) for c in site.catalogs)
+    assert len(database.statements) == 3 * metrics
+    assert all(f"time >= {FRESH}ms" in each for each in database.statements[:metrics])
     assert 'SELECT last("mean") AS seen FROM "shop_visits", "shop_stays" GROUP BY "host"' in (
         database.statements
     )
     assert 'SELECT last("usage_active") AS seen FROM "cpu" GROUP BY "host"' in database.statements
+
+
+def test_what_all_hosts_sent_lately_is_asked_about_once(site: Site) -> None:
+    every = {host.name: FRESH + 1 for host in site.workers}
+    database = Told(last_seen("cpu", **every))
+    found = metrics_seen(database, site, FRESH, ago)
+    assert about(found, "cpu.usage_active (gauge)", next(iter(every)))[0] is Status.OK
+    assert sum('"usage_active"' in each for each in database.statements) == 1
+
+
+def test_what_came_in_the_hour_is_not_looked_for_in_all_that_is_stored(site: Site) -> None:
+    def in_the_hour(statement: str) -> Answer:
+        every = {host.name: FRESH - 60_000 for host in site.workers}
+        return (
+            Answer(())
+            if f"time >= {FRESH}ms" in statement
+            else last_seen("cpu", **every)(statement)
+        )
+
+    database = Told(in_the_hour)
+    found = metrics_seen(database, site, FRESH, ago)
+    status, detail = about(
+        found, "cpu.usage_active (gauge)", next(iter(sorted(h.name for h in site.workers)))
+    )[:2]
+    assert status is Status.FAILED and "though it is always sent" in detail
+    asked = [each for each in database.statements if '"usage_active"' in each]
+    assert [each.partition(" WHERE ")[2].split(" GROUP")[0] for each in asked] == [
+        f"time >= {FRESH}ms",
+        f"time >= {FRESH - 3_600_000}ms",
+    ]
 
 
 def test_every_worker_has_its_own_applications_and_no_others(
