@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from provision.errors import (
     ProvisionError,
 )
 from provision.options import (
+    BATCH_OPTIONS,
     ENGINE,
     FORMAT,
     INVENTORY_OPTIONS,
@@ -37,8 +38,20 @@ from provision.options import (
 )
 
 
+def _begin(options: Mapping[str, Any]) -> None:
+    """Load Ansible in the process that will run the playbook, while this one reads the site."""
+    from provision.run import engine
+
+    if not options["verbose"]:
+        engine.prepare()
+
+
 def _provide(targets: str, words: Sequence[str], options: dict[str, Any], **named: Any) -> int:
     """Dispatch to provide(); words are host names, then what followed `--`."""
+    serial, most = options.get("serial"), options.get("max_failures")
+    if most is not None and not serial:
+        raise click.UsageError("--max-failures goes with --serial")
+    _begin(options)
     from provision.commands.provide import provide
 
     hosts, rest = split_words(words)
@@ -52,6 +65,8 @@ def _provide(targets: str, words: Sequence[str], options: dict[str, Any], **name
         verbosity=options["verbose"] or int(lists),
         yes=options["yes"],
         command=f"provision {click.get_current_context().info_name}",
+        serial=serial,
+        max_failures=most or 0,
         **named,
     )
 
@@ -94,6 +109,7 @@ def render(output: Path, **options: Any) -> int:
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[HOST...] [-- OPTION...]")
 def plan(words: tuple[str, ...], form: str, detailed: bool, **options: Any) -> int:
     """Show what would change on the whole fleet, and why; nothing is changed."""
+    _begin(options)
     from provision.commands import plan as command
 
     hosts, rest = split_words(words)
@@ -110,6 +126,7 @@ def plan(words: tuple[str, ...], form: str, detailed: bool, **options: Any) -> i
 @cli.command()
 @with_options(INVENTORY_OPTIONS)
 @with_options(RUN_OPTIONS)
+@with_options(BATCH_OPTIONS)
 @YES
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTION...]")
 def up(words: tuple[str, ...], **options: Any) -> int:
@@ -139,6 +156,7 @@ def monitor_server(words: tuple[str, ...], **options: Any) -> int:
 @cli.command()
 @with_options(INVENTORY_OPTIONS)
 @with_options(RUN_OPTIONS)
+@with_options(BATCH_OPTIONS)
 @YES
 @click.option("--monitor", metavar="HOST", help="The monitoring host, where no inventory says it.")
 @click.option("--app", "apps", multiple=True, metavar="APP", help="An application on these hosts.")
@@ -161,6 +179,7 @@ def worker(
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[HOST...] [-- OPTION...]")
 def rotate(words: tuple[str, ...], yes: bool, **options: Any) -> int:
     """Renew tokens and passwords without a gap: those of some workers, or all."""
+    _begin(options)
     from provision.commands import rotate as command
 
     hosts, rest = split_words(words)
@@ -200,6 +219,7 @@ def verify(
     **options: Any,
 ) -> int:
     """See that every documented metric arrives and every panel answers; nothing is changed."""
+    _begin(options)
     from provision.commands import verify as command
 
     return command.verify(
@@ -223,6 +243,7 @@ def status(words: tuple[str, ...], form: str, **options: Any) -> int:
 
     Ends with 1 where something does not run, differs, or cannot be reached.
     """
+    _begin(options)
     from provision.commands import status as command
 
     hosts, rest = split_words(words)
@@ -245,6 +266,7 @@ def remove(words: tuple[str, ...], data: bool, yes: bool, **options: Any) -> int
 
     Data stays where it is, unless --data says otherwise.
     """
+    _begin(options)
     from provision.commands import remove as command
 
     hosts, rest = split_words(words)
@@ -255,6 +277,23 @@ def remove(words: tuple[str, ...], data: bool, yes: bool, **options: Any) -> int
         yes=yes,
         check=options["check"] or bool({"-C", "--check"} & set(rest)),
         verbosity=options["verbose"],
+    )
+
+
+@cli.command()
+@with_options(INVENTORY_OPTIONS)
+@FORMAT
+@click.option(
+    "--bytes-a-point",
+    type=click.FloatRange(min=0, min_open=True),
+    help="What a number takes on disk [default: 8]; steady ones take about 3.",
+)
+def estimate(form: str, bytes_a_point: float | None, **options: Any) -> int:
+    """What a site asks of InfluxDB: series, points, bytes, queries; nothing is contacted."""
+    from provision.commands import estimate as command
+
+    return command.estimate(
+        options=ansible_options(options), form=form, bytes_a_point=bytes_a_point
     )
 
 

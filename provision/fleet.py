@@ -12,8 +12,9 @@ from provision.applications import variables as variables_of
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
 from provision.errors import ProvisionError
+from provision.external import assert_usable
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
-from provision.paths import CATALOGS_DIRECTORY
+from provision.paths import CATALOGS_DIRECTORY, scratch
 from provision.paths import INVENTORY_FILE as INVENTORY_FILE
 from provision.render.tree import write_tree
 from provision.run import clocks
@@ -35,6 +36,8 @@ from provision.tls.keeping import keep_certificates, prepare
 from provision.tls.model import OWN_CA
 
 SITE_PLAYBOOK = "site.yml"
+# Bytes that a rendered tree takes: its dashboards, and each host.
+_TREE, _HOST = 16 << 20, 128 << 10
 
 
 @dataclass(frozen=True)
@@ -104,14 +107,17 @@ def apply(
     read or kept, where another run works on the site, and where Ansible fails as a whole: with what
     it said, since no host can say it.
     """
-    chosen = _chosen(fleet, targets, hosts)
+    selected = hosts_of(fleet, targets, hosts)
     strangers: frozenset[str] = frozenset()
     if playbook != "status.yml":  # which asks nobody but systemd
-        strangers = _assert_credentials(fleet, chosen, check=check)
+        strangers = _assert_credentials(fleet, selected, check=check)
+    if playbook == SITE_PLAYBOOK and fleet.site.external:
+        assert_usable(fleet.site, load_secrets(fleet.secrets_file, fleet.inventory.read_yaml))
     pattern = ",".join([",".join(hosts) or targets, *sorted(strangers)])
-    chosen |= strangers
+    selected |= strangers
     lock = nullcontext() if check else alone(fleet.secrets_file.resolve().parent, command)
-    with lock, tempfile.TemporaryDirectory(prefix="provision-") as directory:
+    place = scratch(_TREE + _HOST * len(selected))
+    with lock, tempfile.TemporaryDirectory(prefix="provision-", dir=place) as directory:
         tree = Path(directory) / "tree"
         if check:
             renews = playbook == SITE_PLAYBOOK
@@ -121,8 +127,8 @@ def apply(
         else:
             secrets_file = keep_secrets(fleet, view.note, regenerate)
             site = with_certificates(fleet)
-        write_tree(site, tree, hosts=chosen, only_database=strangers)
-        view.begin(sorted(chosen))
+        write_tree(site, tree, hosts=selected, only_database=strangers)
+        view.begin(sorted(selected))
         try:
             result = run_playbook(
                 playbook,
@@ -143,7 +149,7 @@ def apply(
         finally:
             view.end()
     if not result.ended and (result.hosts or result.status < 0):
-        not_ended(result, chosen)
+        not_ended(result, selected)
     if result.status != 0 and not any(host.failed for host in result.hosts.values()):
         said = result.output.strip()
         raise ProvisionError(f"ansible-playbook ended with {result.status}:\n{said}")
@@ -214,6 +220,13 @@ def assert_given(fleet: Fleet) -> None:
     wanted = fleet.site.given_secrets
     known = load_secrets(fleet.secrets_file, fleet.inventory.read_yaml) if wanted else {}
     if missing := [name for name in wanted if name not in known]:
+        database = [name for name in missing if name.startswith("influxdb_external_")]
+        if database:
+            raise ProvisionError(
+                f"{fleet.secrets_file}: no {' and no '.join(database)}, with which"
+                f" {fleet.site.influxdb_url} is written to and read",
+                remedy=f"write what you were given for it under {KEY}: in that file (0600)",
+            )
         raise ProvisionError(
             f"{fleet.secrets_file}: no {' and no '.join(missing)}, with which alerts are sent",
             remedy=f"write it under {KEY}: in that file (0600); docs/alerts.md says what it is",
@@ -223,7 +236,8 @@ def assert_given(fleet: Fleet) -> None:
 def assert_provisioned(fleet: Fleet) -> None:
     """Raise ProvisionError where no run has been: a site's secrets are made by its first."""
     known = load_secrets(fleet.secrets_file, fleet.inventory.read_yaml)
-    if not known.keys() & set(fleet.site.generated_secrets):
+    made = fleet.site.generated_secrets or fleet.site.given_secrets
+    if not known.keys() & set(made):
         raise ProvisionError(
             f"{fleet.secrets_file}: no secrets of this site, so nothing was provisioned yet",
             remedy="run `provision up` first, or put the secrets file back",
@@ -232,7 +246,7 @@ def assert_provisioned(fleet: Fleet) -> None:
 
 def assert_ready(fleet: Fleet, targets: str, hosts: Sequence[str]) -> None:
     """Raise ProvisionError, as apply() would, where something is missing that it needs."""
-    _assert_credentials(fleet, _chosen(fleet, targets, hosts), check=False)
+    _assert_credentials(fleet, hosts_of(fleet, targets, hosts), check=False)
 
 
 def _assert_credentials(fleet: Fleet, chosen: frozenset[str], *, check: bool) -> frozenset[str]:
@@ -241,7 +255,7 @@ def _assert_credentials(fleet: Fleet, chosen: frozenset[str], *, check: bool) ->
     Gives that host, where it is needed for this and is not among those chosen.
     """
     site, monitor = fleet.site, fleet.site.monitor.name
-    if monitor in chosen:
+    if monitor in chosen or site.external:
         assert_given(fleet)
         return frozenset()
     known = load_secrets(fleet.secrets_file, fleet.inventory.read_yaml)
@@ -258,7 +272,7 @@ def _assert_credentials(fleet: Fleet, chosen: frozenset[str], *, check: bool) ->
     return frozenset()
 
 
-def _chosen(fleet: Fleet, targets: str, hosts: Sequence[str]) -> frozenset[str]:
+def hosts_of(fleet: Fleet, targets: str, hosts: Sequence[str]) -> frozenset[str]:
     """The hosts that a run is about: of the groups, named, and within the limit."""
     groups = set(targets.split(":"))
     members = {

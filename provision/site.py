@@ -16,11 +16,11 @@ from provision.applications import EVERY_WORKER, Application, Target, read_appli
 from provision.catalog.lint import lint_together
 from provision.catalog.load import unknown_app
 from provision.catalog.model import Catalog, Input, Transport
-from provision.credentials import read_secret, write_secret
+from provision.credentials import external_secret, read_secret, write_secret
 from provision.errors import InvalidInput, Problem
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, InventoryHost
 from provision.ports import Listener, clashes, listeners
-from provision.settings import VARIABLES, Settings
+from provision.settings import VARIABLES, External, Settings
 from provision.tls.model import FILES, OFF, Given, Tls, host_of, normal_name, scheme
 from provision.values import bracketed, found_text, local_address, seconds
 from provision.watched_influxdb import with_influxdb, without_influxdb
@@ -105,6 +105,11 @@ class Site:
         return tuple(_merged(every[app]) for app in sorted(every))
 
     @property
+    def external(self) -> External | None:
+        """The InfluxDB that others run, where the site has none of its own."""
+        return self.monitor.settings.external
+
+    @property
     def interval(self) -> str:
         """How often all workers have written: the longest of their intervals."""
         writers = self.workers or (self.monitor,)
@@ -117,12 +122,16 @@ class Site:
 
     def write_secret(self, host: Host) -> str:
         """The name of the secret with which a host's Telegraf writes."""
-        return write_secret(host.name, self.monitor.settings.influxdb_engine)
+        engine = self.monitor.settings.influxdb_engine
+        return (
+            external_secret(engine, "write") if self.external else write_secret(host.name, engine)
+        )
 
     @property
     def read_secret(self) -> str:
         """The name of the secret with which Grafana reads."""
-        return read_secret(self.monitor.settings.influxdb_engine)
+        engine = self.monitor.settings.influxdb_engine
+        return external_secret(engine, "read") if self.external else read_secret(engine)
 
     @property
     def generated_secrets(self) -> tuple[str, ...]:
@@ -133,6 +142,8 @@ class Site:
     @property
     def database_secrets(self) -> tuple[str, ...]:
         """The secrets that are made here with which InfluxDB is set up and worked on."""
+        if self.external:
+            return ()
         operator = ("influxdb_operator_token",)
         engine = self.monitor.settings.influxdb_engine
         return ("influxdb_admin_password", *(operator if engine == 2 else ()))
@@ -141,10 +152,11 @@ class Site:
     def given_secrets(self) -> tuple[str, ...]:
         """The secrets that only the operator can know, and puts into the secrets file."""
         monitor = self.monitor.settings
+        database = (self.write_secret(self.monitor), self.read_secret) if self.external else ()
         if not monitor.grafana_enabled:
-            return ()
+            return database
         mail = ("grafana_smtp_password",) if monitor.grafana_smtp_user else ()
-        return (*mail, *contact_secrets(monitor.grafana_contacts))
+        return (*database, *mail, *contact_secrets(monitor.grafana_contacts))
 
 
 def _merged(catalogs: Sequence[Catalog]) -> Catalog:
@@ -216,6 +228,7 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
             )
     if len(monitors) != 1:
         problems.append(_one_monitor(file, monitors, ours))
+    problems += [found for entry in monitors for found in _not_ours(entry, hosts, file)]
     problems += [found for entry in monitors for found in _no_address(entry, file)]
     if problems:
         raise InvalidInput(problems)
@@ -241,6 +254,37 @@ def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settin
                 what = "no such key; secrets go into the secrets file"
             problems.append(Problem(file, f"{host.name}: {where}", what))
         return None
+
+
+def _not_ours(entry: InventoryHost, hosts: Sequence[Host], file: str) -> list[Problem]:
+    """What is said of an InfluxDB of others that contradicts it, or is missing."""
+    host = next((each for each in hosts if each.name == entry.name), None)
+    external = host.settings.external if host else None
+    if host is None or external is None:
+        return []
+    found = [
+        Problem(file, f"{host.name}: {name}", f"{what}, and influxdb.external is set", remedy)
+        for name, what, remedy in (
+            ("influxdb_url", "InfluxDB has one address", "leave one of the two out"),
+            (
+                "influxdb_retention",
+                "who runs InfluxDB sets how long it keeps points",
+                "leave it out, and have it set there",
+            ),
+        )
+        if name in host.settings.model_fields_set
+    ]
+    missing = [name for name in ("writer", "reader") if getattr(external, name) is None]
+    if host.settings.influxdb_engine == 1 and missing:
+        found.append(
+            Problem(
+                file,
+                f"{host.name}: influxdb.external",
+                f"no {' and no '.join(missing)}: InfluxDB 1 has users",
+                "name the users that exist there, or set influxdb_engine to 2",
+            )
+        )
+    return found
 
 
 def _open_to_all(host: Host, file: str) -> list[Problem]:
@@ -347,6 +391,8 @@ def _grafana_url(monitor: Host, entry: InventoryHost) -> str:
 
 def _influxdb_url(monitor: Host, entry: InventoryHost, hosts: Sequence[Host], file: str) -> str:
     """Where workers reach InfluxDB: the setting, or the monitoring host's address."""
+    if monitor.settings.external:
+        return monitor.settings.external.url
     if monitor.settings.influxdb_url:
         return monitor.settings.influxdb_url.rstrip("/")
     address = _address(entry)
@@ -373,6 +419,8 @@ def _plain_urls(monitor: Host, influxdb_url: str, grafana_url: str, file: str) -
     if monitor.settings.tls == OFF:
         return []
     urls = {"influxdb_url": influxdb_url, "grafana_url": grafana_url}
+    if monitor.settings.external:  # tls is of our own services
+        del urls["influxdb_url"]
     what = f"begins with http://, and tls is {monitor.settings.tls}"
     return [
         Problem(file, f"{monitor.name}: {name}", what, "let it begin with https://")
@@ -388,10 +436,11 @@ def _tls(
     settings = monitor.settings
     if settings.tls == OFF:
         return Tls()
-    influxdb, grafana = host_of(influxdb_url), host_of(grafana_url)
+    influxdb = "" if settings.external else host_of(influxdb_url)
+    grafana = host_of(grafana_url)
     local = [local_address(each) for each in (settings.influxdb_address, settings.grafana_address)]
     every = (monitor.name, _address(entry), influxdb, grafana, *local)
-    names = [normal_name(name) for name in (*every, "localhost", "127.0.0.1", "::1")]
+    names = [normal_name(name) for name in (*every, "localhost", "127.0.0.1", "::1") if name]
     given = None
     if settings.tls == FILES:
         assert settings.tls_certificate and settings.tls_key

@@ -42,6 +42,10 @@ def without_influxdb(
         what = f"{INFLUXDB}: this is not the monitoring host, and {TARGETS} is not set"
         hint = f"put {names} into group {WORKERS_GROUP}, with apps: [{INFLUXDB}]"
         return [Problem(file, where, what, hint)]
+    if settings.external:
+        what = f"{INFLUXDB}: influxdb.external is set, so there is none here to watch"
+        hint = f"set {TARGETS} to where its metrics are, or leave {INFLUXDB} out of its apps"
+        return [Problem(file, where, what, hint)]
     if settings.influxdb_engine == 1:
         what = f"{INFLUXDB}: InfluxDB 1 shows no such metrics (influxdb_engine is 1)"
         hint = f"leave {INFLUXDB} out of its apps, or set influxdb_engine to 2"

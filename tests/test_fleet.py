@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -249,3 +251,20 @@ def test_a_site_is_read_as_ansible_reads_it(tmp_path: Path) -> None:
     assert worker.settings.telegraf_interval == "1m"
     (worker,) = read_fleet([*options, "-e", "telegraf_interval=5s"]).site.workers
     assert worker.settings.telegraf_interval == "5s"
+
+
+def test_an_inventory_may_name_its_plugin_in_full(tmp_path: Path) -> None:
+    """In a process of its own, in which nothing else has let Ansible find its plugins."""
+    (tmp_path / "1-hosts.yml").write_text(
+        "all: {hosts: {m: {kind: m}, w1: {kind: w, apps: [realm]}}}\n"
+    )
+    (tmp_path / "2-groups.yml").write_text(
+        "plugin: ansible.builtin.constructed\nstrict: true\n"
+        "groups: {monitor: kind == 'm', workers: kind == 'w'}\n"
+    )
+    program = "import sys; from provision.fleet import read_fleet; "
+    program += "print([host.name for host in read_fleet(['-i', sys.argv[1]]).site.workers])"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.stdout == "['w1']\n", done.stderr

@@ -10,6 +10,7 @@ from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import Fleet, assert_ready, names_inventory, read_fleet
 from provision.output import out
 from provision.run.asking import agreed, assert_answerable, password_of_sudo
+from provision.run.batches import Batches
 from provision.run.plan import surprises
 from provision.run.plan_view import show_outcome, show_plan
 from provision.run.twice import Run
@@ -27,9 +28,12 @@ def provide(
     verbosity: int,
     yes: bool,
     command: str = "provision",
+    serial: int | None = None,
+    max_failures: int = 0,
 ) -> int:
     """Show what would be done on the hosts of a pattern, ask, do it, and show what came of it.
 
+    With serial it is done on so many workers at a time, until more than max_failures hosts failed.
     With check it is shown alone; with yes it is done without being shown or asked before.
     monitor names the monitoring host of a site that has no inventory (its own is then kept, see
     provision.adhoc). Returns the exit status. Raises ProvisionError, and UsageError where nobody
@@ -38,17 +42,20 @@ def provide(
     if not check:
         assert_answerable(yes=yes)
     fleet = _fleet(hosts, monitor, apps, options)
+    asks = not (check or yes)
+    if asks:
+        assert_ready(fleet, targets, hosts)
+        fleet = replace(fleet, become_password=password_of_sudo(options))
     run = Run(fleet, targets, tuple(hosts), verbosity, command)
-    if check or yes:
-        plan, ok, seconds = run(check=check)
-        show_plan(plan, check=check, diff=diff, seconds=seconds)
-        return EXIT_OK if ok else EXIT_ERROR
-    assert_ready(fleet, targets, hosts)
-    run = replace(run, fleet=replace(fleet, become_password=password_of_sudo(options)))
-    return ask_and_do(run, diff=diff)
+    does = Batches(run, serial, max_failures) if serial else run
+    if asks:
+        return ask_and_do(does, diff=diff)
+    plan, ok, seconds = does(check=check)
+    show_plan(plan, check=check, diff=diff, seconds=seconds)
+    return EXIT_OK if ok else EXIT_ERROR
 
 
-def ask_and_do(run: Run, *, diff: bool) -> int:
+def ask_and_do(run: Run | Batches, *, diff: bool) -> int:
     """Show what a run would do, ask, do it and show what came of it; gives the exit status."""
     shown, ok, seconds = run.look()
     show_plan(shown, check=True, diff=diff, seconds=seconds)

@@ -68,6 +68,11 @@ def renewals_of(fleet: Fleet, hosts: Sequence[str]) -> list[Renewal]:
     """What is renewed: the credentials of hosts, or those of all and of the services themselves."""
     site, limited = fleet.site, fleet.inventory.limited
     settings = site.monitor.settings
+    if site.external and (hosts or not settings.grafana_enabled):
+        raise ProvisionError(
+            f"{site.influxdb_url} is run by others, so what lets in there is not ours to renew",
+            remedy=f"have it renewed there, write it into {fleet.secrets_file}, run `provision up`",
+        )
     if site.monitor.name not in limited:
         raise ProvisionError(
             f"{site.monitor.name}: what is new is made there, and --limit leaves it out",
@@ -88,12 +93,16 @@ def renewals_of(fleet: Fleet, hosts: Sequence[str]) -> list[Renewal]:
             )
     chosen = [host for name, host in workers.items() if name in (hosts or limited)]
     found = [Renewal(site.write_secret(host), f"{host.name}: Telegraf writes") for host in chosen]
+    if site.external:
+        found = []
     if hosts:
         return found
     version_2 = settings.influxdb_engine == 2
-    found.append(Renewal(site.read_secret, f"{site.monitor.name}: Grafana reads"))
-    found.append(Renewal(ADMIN, f"{site.monitor.name}: InfluxDB's administrator", here=version_2))
-    if version_2:
+    if not site.external:
+        found.append(Renewal(site.read_secret, f"{site.monitor.name}: Grafana reads"))
+        administrator = f"{site.monitor.name}: InfluxDB's administrator"
+        found.append(Renewal(ADMIN, administrator, here=version_2))
+    if version_2 and not site.external:
         found.append(Renewal(OPERATOR, f"{site.monitor.name}: InfluxDB's operator"))
     if settings.grafana_enabled:
         found.append(

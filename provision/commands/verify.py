@@ -18,7 +18,7 @@ from provision.verify import report
 from provision.verify.findings import Area, Finding, Status, failed
 from provision.verify.panels import PanelOutcome, check_panels, check_panels_in_grafana
 from provision.verify.probe import Probe, probe_variables, probes, probes_seen
-from provision.verify.seen import losses, metrics_seen, strangers_seen, values_seen
+from provision.verify.seen import HOUR, losses, metrics_seen, strangers_seen, values_seen
 from provision.verify.waiting import until
 
 # What is always sent comes every interval; a few may be late.
@@ -79,7 +79,7 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
         database = reader(fleet)
         try:
             found += _probed(database, site, sent, start, patience, silent)
-            found += _stored(database, site, patience, window)
+            found += stored(database, site, patience, window)
         finally:
             database.close()
     except ProvisionError as error:
@@ -108,7 +108,7 @@ def _probed(
     return _until(lambda: probes_seen(database, sent, start), deadline, silent)
 
 
-def _stored(database: InfluxDB, site: Site, patience: float, window: int) -> list[Finding]:
+def stored(database: InfluxDB, site: Site, patience: float, window: int) -> list[Finding]:
     """What InfluxDB has of what is documented, and of what is not."""
     interval = _interval(site)
 
@@ -122,7 +122,7 @@ def _stored(database: InfluxDB, site: Site, patience: float, window: int) -> lis
     found += [*values_seen(database, site, since), *strangers_seen(database, since)]
     found += losses(database, site, since)
     end = int(time.time() * 1000)
-    panels = check_panels(database, site.catalogs, end - 3_600_000, end)
+    panels = check_panels(database, site.catalogs, end - HOUR, end)
     return [*found, *(_panel(outcome, "InfluxDB") for outcome in panels)]
 
 
@@ -176,7 +176,7 @@ def _through_grafana(fleet: Fleet) -> list[Finding]:
     end = int(time.time() * 1000)
     try:
         grafana = viewer(fleet)
-        panels = check_panels_in_grafana(grafana, fleet.site.catalogs, end - 3_600_000, end)
+        panels = check_panels_in_grafana(grafana, fleet.site.catalogs, end - HOUR, end)
     except ProvisionError as error:
         return [Finding(Status.FAILED, Area.DATASOURCE, "", "Grafana", error.message)]
     answered = Finding(Status.OK, Area.DATASOURCE, "", "Grafana", "asked through its datasource")

@@ -271,7 +271,7 @@ def test_one_looks_back_as_far_as_one_is_asked_to(
     assert since('SELECT count("value") FROM') == {7_200_000}
     # Clocks of hosts differ a little.
     assert since('"provision_probe"') == {1000}
-    assert since("GROUP BY time(10000ms)") == {3_600_000}
+    assert since("GROUP BY time(360000ms)") == {3_600_000}
     ends = {s.split("time <= ")[1].split("ms")[0] for s in world.asked if "time <= " in s}
     assert any(f"time > {NOW}ms - 300s" in statement for statement in world.asked)
     assert ends == {str(NOW)}
@@ -321,7 +321,9 @@ def test_panels_that_grafana_answers_are_told_apart(
         def dashboard(self, uid: str) -> Mapping[str, Any]:
             return {"panels": []}
 
-        def query(self, *_: Any, start: int, end: int) -> list[tuple[int, int, str | None]]:
+        def query(
+            self, *_: Any, start: int, end: int, intervals: int
+        ) -> list[tuple[int, int, str | None]]:
             assert (start, end) == (NOW - 3_600_000, NOW)
             return []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -92,6 +93,15 @@ def answered(command: Sequence[str | Path]) -> list[str | Path]:
     return [*PROVISION, name, *(["--yes"] if asks else []), *rest]
 
 
+def provision(inventory: Path, *words: str, before: tuple[str, ...] = ()) -> Outcome:
+    """`provision COMMAND` on an inventory; before are words that start it."""
+    return execute(*before, *answered([*PROVISION, words[0], "-i", inventory, *words[1:]]))
+
+
+#: Those of docs/fleets.md, which are tried as they stand there.
+EXAMPLES = Path(__file__).parents[2] / "docs/examples"
+
+
 @dataclass(frozen=True)
 class Site:
     """A stage and the inventory that an operator would have of it."""
@@ -139,6 +149,16 @@ class Site:
             host, "bash", "-c", script, check=check, user=user, timeout=120
         )
         return done.stdout
+
+    def put(self, host: str, source: Path, target: str, mode: str = "0644") -> None:
+        """Put a file on a host, as scp does."""
+        words = [*self.stage.rehearsal.ssh(host), f"install -D -m {mode} /dev/stdin {target}"]
+        subprocess.run(words, input=source.read_bytes(), check=True)
+
+    def await_placed(self, host: str, text: str) -> None:
+        """Wait until a run that is under way has placed a configuration of Telegraf with a text."""
+        words = shlex.quote(text)
+        self.on(host, f"until grep -qF {words} /etc/telegraf/telegraf.conf; do sleep 0.05; done")
 
     def metrics(self, *hosts: str) -> list[MetricOutcome]:
         """Send everything that is documented, to all workers or some; what came of it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import os
 import re
 import urllib.parse
 from collections.abc import Mapping
@@ -87,9 +88,31 @@ _SERVICES = (("grafana", "grafana"),)
 def on_this_machine(site: Site, secrets: Mapping[str, str], *places: Path) -> list[str]:
     """The files below places that have a secret, the site's secrets file left out."""
     known = [form.encode() for form in patterns(secrets)]
+    return [
+        str(path)
+        for path in every_file(*places)
+        if path != site.secrets_file and any(form in content(path) for form in known)
+    ]
+
+
+def every_file(*places: Path) -> list[Path]:
+    """The files below places; what another run of Ansible removes meanwhile is not among them."""
+
+    def failed(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
     found = []
-    for path in (path for place in places for path in place.rglob("*")):
-        if path.is_file() and not path.is_symlink() and path != site.secrets_file:
-            content = path.read_bytes()
-            found += [str(path)] if any(form in content for form in known) else []
+    for place in places:
+        for directory, _, names in os.walk(place, onerror=failed):
+            paths = (Path(directory) / name for name in names)
+            found += [path for path in paths if path.is_file() and not path.is_symlink()]
     return found
+
+
+def content(path: Path) -> bytes:
+    """What a file has, or nothing if it is gone by now."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""

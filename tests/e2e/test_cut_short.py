@@ -16,7 +16,13 @@ import yaml
 
 from provision.rehearsal import processes
 from tests.e2e.conftest import StageSetter
-from tests.e2e.operating import PROVISION, Outcome, Site, answered, described, execute, pids
+from tests.e2e.operating import (
+    Outcome,
+    Site,
+    described,
+    pids,
+    provision,
+)
 from tests.e2e.programs import Run, running
 from tests.e2e.watching import content
 
@@ -69,10 +75,6 @@ def elsewhere(site: Site, tmp_path: Path) -> Path:
     return tmp_path / "inventory.yml"
 
 
-def provision(inventory: Path, *words: str, before: tuple[str, ...] = ()) -> Outcome:
-    return execute(*before, *answered([*PROVISION, words[0], "-i", inventory, *words[1:]]))
-
-
 def assert_mended(site: Site, *words: str) -> None:
     done = site.provision("up", *words)
     assert done.status == 0, done.text
@@ -119,8 +121,8 @@ def test_each_host_is_cut_short_alone_and_the_next_run_mends_it(site: Site) -> N
     words = ("-e", "telegraf_interval=3s", "-e", "telegraf_stable_seconds=20")
     with running(*site.command("up", *words)) as run:
         for host in (BOOT, CUT):
-            run.until(f"{host}: service : Start: changed")
-            site.on(host, "until pgrep ^python3; do sleep 0.05; done")
+            site.await_placed(host, 'interval = "3s"')
+        time.sleep(2)
         rehearsal.execute(BOOT, "systemctl", "reboot", check=False)
         processes.run("ip", "link", "set", rehearsal.port(CUT), "down")
         rehearsal.boot_again(BOOT)
@@ -152,14 +154,14 @@ def test_each_host_is_cut_short_alone_and_the_next_run_mends_it(site: Site) -> N
 
 def test_no_half_of_a_run_goes_on_without_the_other(site: Site) -> None:
     with running(*site.command("up", "-e", "telegraf_interval=4s")) as run:
-        run.until("Place the files: changed")
+        site.await_placed(CUT, 'interval = "4s"')
         ansible = child_of(run)
         run.process.kill()
         run.process.wait()
         gone = Path(f"/proc/{ansible}")
         wait_for(lambda: not gone.exists() or content(gone / "cmdline") == b"", "it goes on unseen")
     with running(*site.command("up", "-e", "telegraf_interval=5s")) as run:
-        run.until("Place the files: changed")
+        site.await_placed(CUT, 'interval = "5s"')
         os.kill(child_of(run), signal.SIGKILL)
         assert run.wait() == 1
     done = Outcome(1, run.text, "", 0)
@@ -183,7 +185,7 @@ def test_one_operator_at_a_time(site: Site, elsewhere: Path) -> None:
         "telegraf_start_timeout=120",
     )
     with running(*site.command("worker", SWAP, *slowly)) as run:
-        run.until("Place the files: changed")
+        site.await_placed(SWAP, 'interval = "6s"')
         second = site.provision("up", "-e", "telegraf_interval=7s")
         assert (second.status, second.out) == (1, "")
         assert "another run works on this site" in second.err and "remedy:" in second.err
@@ -242,6 +244,7 @@ def test_who_is_not_let_in_is_told_why(site: Site, elsewhere: Path) -> None:
     change(SLOW, ansible_port=23)
     site.on(BOOT, "mv /usr/bin/sudo /usr/bin/sudo.away")
     before = pids(site)
+    site.stage.rehearsal.close_connections()  # one that stands is not let in again
     done = provision(elsewhere, "up")
     site.on(BOOT, "mv /usr/bin/sudo.away /usr/bin/sudo")
     assert done.status == 1

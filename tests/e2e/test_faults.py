@@ -148,7 +148,8 @@ def test_a_buffer_that_is_too_large_is_made_smaller(site: Site) -> None:
     log = f"{BUFFER}/{'a' * 64}"
     segment = f"{log}/{1:020d}"
     site.on(GOOD, f"install -d -o telegraf {log} && head -c 40M /dev/zero > {segment}")
-    site.on(GOOD, f"chown telegraf {segment}")
+    # What was written to last is the log that Telegraf uses.
+    site.on(GOOD, f"chown telegraf {segment}; touch -d '1 hour ago' {segment}")
     said = site.on(GOOD, f"/usr/local/lib/provision/telegraf-buffer watch {BUFFER} 32 2>&1")
     assert "is restarted to drop the oldest" in said
     assert site.pid(GOOD, "telegraf") != before

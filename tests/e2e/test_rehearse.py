@@ -152,24 +152,24 @@ def impatient(run: Run) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("end", "moment"),
+    ("end", "moment", "seconds"),
     [
-        pytest.param(pressed, "3 hosts ...", id="ctrl-c-while-hosts-boot"),
-        pytest.param(killed, "3 hosts ...", id="kill-while-hosts-boot"),
-        pytest.param(killed, "Keep the keys of the repositories: changed", id="kill-at-install"),
-        pytest.param(impatient, "Keep the keys of the repositories: changed", id="ctrl-c-often"),
-        pytest.param(hung_up, "second run", id="hang-up-at-the-end"),
+        pytest.param(pressed, "3 hosts ...", 0.7, id="ctrl-c-while-hosts-boot"),
+        pytest.param(killed, "3 hosts ...", 0.7, id="kill-while-hosts-boot"),
+        pytest.param(killed, "new secrets are in", 2.5, id="kill-at-install"),
+        pytest.param(impatient, "new secrets are in", 2.5, id="ctrl-c-often"),
+        pytest.param(hung_up, "second run", 0.7, id="hang-up-at-the-end"),
     ],
 )
 def test_an_interrupted_rehearsal_leaves_nothing(
-    end: Callable[[Run], None], moment: str, own_cache: Path
+    end: Callable[[Run], None], moment: str, seconds: float, own_cache: Path
 ) -> None:
     directory = own_cache / "rehearsals" / "rehearsal"
     changes = {"XDG_CACHE_HOME": str(own_cache.parent)}
     with running(*PROVISION, "rehearse", "--engine", "1", changes=changes) as run:
         number = number_of(run, directory)
         run.until(moment)
-        time.sleep(0.7)
+        time.sleep(seconds)
         end(run)
         status = run.wait(60)
     assert traces("rehearsal", number, directory) == {}

@@ -171,7 +171,12 @@ class Database:
 
 @contextmanager
 def influxdb_process(
-    engine: int, binary: Path, directory: Path, *, authentication: bool = True
+    engine: int,
+    binary: Path,
+    directory: Path,
+    *,
+    authentication: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, Running]]:
     """A fresh InfluxDB of an engine on a free port."""
     port, backup = free_port(), free_port()
@@ -197,7 +202,7 @@ def influxdb_process(
             f"auth-enabled = {'true' if authentication else 'false'}\nlog-enabled = false\n"
         )
         argv = [str(binary), "-config", str(config)]
-    with running(argv, directory / "influxd.log") as program:
+    with running(argv, directory / "influxd.log", environment) as program:
         ready = f"{url}/ready" if engine == 2 else f"{url}/ping"
         wait_for(lambda: answers(ready), f"InfluxDB {engine}.x at {url}", 60)
         yield url, program

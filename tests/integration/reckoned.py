@@ -28,13 +28,15 @@ Rows = dict[int, float | None]
 class Asking:
     """The time that a dashboard shows, in ms, what it is divided into, and what is chosen.
 
-    choice are the chosen values by variable; one that is not there is on All.
+    choice are the chosen values by variable; one that is not there is on All. by are the tags that
+    graphs are grouped by, where they are.
     """
 
     start: int
     end: int
     interval: int
     choice: Mapping[str, Sequence[str]]
+    by: Sequence[str] = ("host",)
 
     def buckets(self) -> range:
         """When the intervals begin, which are those of the clock."""
@@ -67,6 +69,7 @@ class Reckoner:
     metric: Metric
     series: Sequence[Written]
     variables: Sequence[str]
+    grouped: bool = False
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -74,19 +77,22 @@ class Reckoner:
         own = ("host", *self.catalog.tags(self.metric))
         return (*own, "former_name") if self.metric.formerly else own
 
-    def chosen(self, asking: Asking) -> dict[Key, list[Written]]:
-        """The series that are one line of a graph each; what no catalog knows is not told apart."""
+    def chosen(self, asking: Asking, by: Sequence[str] | None = None) -> dict[Key, list[Written]]:
+        """The series that are told apart by tags; what no catalog knows is not told apart."""
+        by = self.tags if by is None else by
         names = self.catalog.measurements(self.metric)
         own = [name for name in ("host", *self.catalog.tags(self.metric)) if name in self.variables]
         found: dict[Key, list[Written]] = defaultdict(list)
         for each in self.series:
             if each.measurement in names and asking.takes(each.tags, own):
-                tags = tuple(sorted((name, each.tags.get(name, "")) for name in self.tags))
+                tags = tuple(sorted((name, each.tags.get(name, "")) for name in by))
                 found[each.measurement, tags].append(each)
         return found
 
     def graph(self, asking: Asking) -> list[dict[Key, Rows]]:
         """The lines of each of a metric's queries in a graph, without those that have nothing."""
+        if self.grouped and not self._adds_up:
+            return [self._levels(asking)]
         if self.metric.type is MetricType.COUNTER and self.catalog.cumulative:
             return [self._lines(asking, lambda each: self._grown(each, asking))]
         return [
@@ -112,10 +118,35 @@ class Reckoner:
     def _mean(self) -> bool:
         return {"sum", "count"} <= set(self.catalog.fields(self.metric))
 
+    @property
+    def _adds_up(self) -> bool:
+        """Whether the points of several series can be taken together."""
+        timer = self.metric.type is MetricType.TIMER and (self.metric.percentiles or self._mean)
+        return self.metric.type is MetricType.COUNTER or bool(timer)
+
+    def _by(self, asking: Asking) -> Sequence[str]:
+        former = ("former_name",) if self.metric.formerly else ()
+        return (*asking.by, *former) if self.grouped else self.tags
+
+    def _levels(self, asking: Asking) -> dict[Key, Rows]:
+        """The last values of all series of a line, as one number."""
+        of = ((self.catalog.field(self.metric),), lambda points: points[-1])
+        found: dict[Key, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+        for (name, tags), each in self.chosen(asking).items():
+            own = dict(tags)
+            key = (name, tuple(sorted((tag, own.get(tag, "")) for tag in self._by(asking))))
+            for time, value in _in_intervals(each, asking, of).items():
+                found[key][time].append(value)
+        return {
+            key: {t: self.worst(line[t]) if t in line else None for t in asking.buckets()}
+            for key, line in found.items()
+        }
+
     def _lines(
         self, asking: Asking, of: Callable[[Sequence[Written]], dict[int, float]]
     ) -> dict[Key, Rows]:
-        lines = {key: of(each) for key, each in self.chosen(asking).items()}
+        chosen = self.chosen(asking, self._by(asking))
+        lines = {key: of(each) for key, each in chosen.items()}
         return {
             key: {time: line.get(time) for time in asking.buckets()}
             for key, line in lines.items()
@@ -175,6 +206,9 @@ class Reckoner:
     def number(self, asking: Asking) -> float | None:
         """The one number of a panel."""
         values = self.each_now(asking).values()
+        if self.metric.type is MetricType.TIMER and self._mean and not self.metric.condition:
+            every = [each for series in self.chosen(asking).values() for each in series]
+            return self._now(every, asking)
         return self.worst(values) if values else None
 
     def by_host(self, asking: Asking) -> dict[str, float]:

@@ -19,8 +19,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, pushadd_to_gate
 from statsd import StatsClient, TCPStatsClient
 
 from provision.catalog.load import load_catalogs
+from provision.catalog.model import GROUP_BY
 from provision.dashboards.panels import graph
-from provision.dashboards.queries import expand
+from provision.dashboards.queries import expand, identifier
 from provision.influx import InfluxDB
 from provision.verify.findings import Status
 from provision.verify.seen import Stranger, undocumented, values_seen
@@ -525,16 +526,17 @@ def test_a_restart_of_the_application_is_no_spike_in_its_panel(
     shown_from = int(time.time() * 1000) - 1000
     for _ in (*before, *both(3, 4)):
         pass
-    text = expand(
-        query.text, start=shown_from, end=int(time.time() * 1000), interval=1000, values={}
-    )
+    own = ("service", "instance", "job")
+    values = {GROUP_BY: ", ".join(map(identifier, own))}
+    end = int(time.time() * 1000)
+    text = expand(query.text, start=shown_from, end=end, interval=1000, values=values)
     (answer,) = reader.ask([text])
     tags = [dict(tags) for _, tags in wheres]
     shown = [
         [row["sum"] for row in series.rows if row["sum"] is not None]
         for series in answer.series
         for each in tags
-        if all(each.get(name, "") == series.tags[name] for name in ("service", "instance", "job"))
+        if all(each.get(name, "") == series.tags[name] for name in own)
     ]
     assert len(shown) == 2
     for rates in shown:

@@ -39,16 +39,18 @@ class Worker:
         self.sent: dict[str, int] = {}
 
     def send(self, mark: str, packets: int = 200) -> None:
-        """Count to so many, in buckets that are called so."""
+        """Count to so many, in buckets that are called so; the last of all packets has its own."""
         buckets = [f"{mark}.{number}.bucket" for number in range(20)]
-        send(self.telegraf.port, [f"{buckets[n % 20]}:{n + 1}|c" for n in range(packets)])
+        lines = [f"{buckets[n % 20]}:{n + 1}|c" for n in range(packets)]
+        send(self.telegraf.port, [*lines, f"{mark}.end.bucket:0|c"])
         self.sent[mark] = packets * (packets + 1) // 2
 
     def kept(self, mark: str) -> bool:
-        """Whether all buckets that are called so are in the buffer."""
+        """Whether all buckets that are called so are in the buffer, whole: an interval may have
+        ended amid the packets."""
         files = [path for path in self.buffer.glob("*/*") if path.is_file()]
         content = b"".join(path.read_bytes() for path in files)
-        return all(f"{mark}.{number}.bucket".encode() in content for number in range(20))
+        return all(f"{mark}.{number}.bucket".encode() in content for number in (*range(20), "end"))
 
     def send_and_keep(self, mark: str, packets: int = 200) -> None:
         self.send(mark, packets)

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from provision.catalog.load import load_catalogs
-from provision.catalog.model import Catalog, Metric
+from provision.catalog.model import GROUP_BY, Catalog, Metric
 from provision.dashboards.fleet import OVERVIEW, all_dashboards
 from provision.dashboards.model import Kind, Panel, Query
-from provision.dashboards.queries import expand
+from provision.dashboards.queries import expand, group_tags, identifier
 from provision.influx import Answer, InfluxDB, Series
 from tests.integration.programs import Database
 from tests.integration.reckoned import Asking, Key, Reckoner, Rows
@@ -39,10 +39,11 @@ class Data:
     def reckoner(self, dashboard: str, metric: Metric) -> Reckoner:
         known = next(each for each in CATALOGS if any(metric is m for m in each.metrics))
         variables = [variable.name for variable in BUILT[dashboard].variables]
-        return Reckoner(known, metric, self.series, variables)
+        return Reckoner(known, metric, self.series, variables, bool(group_tags(known)))
 
     def ask(self, asking: Asking, queries: Sequence[str]) -> list[Answer]:
         values = {name: regex(chosen) for name, chosen in asking.choice.items()}
+        values[GROUP_BY] = ", ".join(map(identifier, asking.by))
         times = {"start": asking.start, "end": asking.end, "interval": asking.interval}
         return self.reader.ask([expand(each, values=values, **times) for each in queries])
 
@@ -88,10 +89,16 @@ def one_of_each(dashboard: str, base: int) -> Asking:
         possible = [values_of(each, m, name) for each, m in metrics if name in each.tags(m)]
         common = [value for value in possible[0] if all(value in values for values in possible)]
         chosen[name] = common[-1:]
-    return Asking(base, base + 600_000, 6 * STEP, chosen)
+    return Asking(base, base + 600_000, 6 * STEP, chosen, BUILT[dashboard].groups or ("host",))
 
 
-CHOICES = [everything, one_host, one_of_each]
+def by_all_but_the_host(dashboard: str, base: int) -> Asking:
+    """Lines of all hosts together; of an application without further tags, there is one line."""
+    by = BUILT[dashboard].groups[1:] or ("nothing",)
+    return Asking(base + 7_000, base + 607_000, 3 * STEP, {}, by)
+
+
+CHOICES = [everything, one_host, one_of_each, by_all_but_the_host]
 
 
 def lines(answer: Answer) -> dict[Key, Rows]:
@@ -141,16 +148,25 @@ def test_a_graph_shows_what_was_written(data: Data, name: str, choice: Any) -> N
             assert wanted or choice is one_of_each, f"{panel.title}: nothing was written"
             answer = next(answers)
             assert_same_lines(lines(answer), wanted, f"{panel.title} {query.ref}")
-            names.update((each.name, legend(query, each)) for each in answer.series)
-            assert all(each.tags["host"] in legend(query, each).split() for each in answer.series)
+            names.update((each.name, legend(panel, query, each)) for each in answer.series)
+            by = asking.by if BUILT[name].groups else ("host",)
+            for each in answer.series:
+                assert all(each.tags[tag] in legend(panel, query, each) for tag in by)
         assert set(names.values()) <= {1}, "two lines of one name"
 
 
-def legend(query: Query, series: Series) -> str:
+def legend(panel: Panel, query: Query, series: Series) -> str:
     """What Grafana calls a line.
 
-    Source: Grafana documentation, InfluxDB query editor, Alias patterns.
+    Source: Grafana documentation, InfluxDB query editor, Alias patterns; Configure standard
+    options, Display name (the values of labels are in their order, with commas between them).
     """
+    for override in panel.overrides:
+        if override["matcher"] == {"id": "byFrameRefID", "options": query.ref}:
+            name: str = override["properties"][0]["value"]
+            return name.replace(
+                "${__field.labels.__values}", ", ".join(sorted(series.tags.values()))
+            )
     return re.sub(r"\$tag_(\w+)", lambda match: series.tags[match[1]], query.alias).strip()
 
 
@@ -188,11 +204,7 @@ def test_the_hosts_that_report_are_counted(data: Data, choice: Any) -> None:
     (panel,) = [panel for panel in BUILT[OVERVIEW].panels if panel.title == "Hosts reporting"]
     (answer,) = data.ask(asking, [query.text for query in panel.queries])
     reporting = data.reckoner(OVERVIEW, metric_of("host", "system.uptime")).by_host(asking)
-    assert (
-        shown(panel, answer)
-        == len(reporting)
-        == {everything: 3, one_host: 1, one_of_each: 2}[choice]
-    )
+    assert shown(panel, answer) == len(reporting) == {one_host: 1, one_of_each: 2}.get(choice, 3)
 
 
 def metric_of(app: str, name: str) -> Metric:

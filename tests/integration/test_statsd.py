@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from provision.catalog.model import Catalog
+from provision.render.telegraf import RECEIVE_BUFFER
 from provision.verify.seen import undocumented
 from tests.integration.programs import Database, Running, rendered_telegraf, send, wait_for
 
@@ -167,3 +170,14 @@ def test_malformed_lines_leave_the_others_exact(database: Database, pipeline: Pi
 
     wait_for(lambda: total() == len(noise), "the good lines between")
     assert pipeline.program.process.poll() is None
+
+
+def test_the_kernel_keeps_what_comes_while_telegraf_is_busy(pipeline: Pipeline) -> None:
+    told = subprocess.run(
+        ["ss", "-Hulnm", f"sport = :{pipeline.port}"], capture_output=True, text=True, check=True
+    ).stdout
+    buffer = re.search(r"skmem:\(r\d+,rb(\d+)", told)
+    assert buffer, told
+    most = int(Path("/proc/sys/net/core/rmem_max").read_text())
+    # The kernel doubles what it is asked for (socket(7), SO_RCVBUF), and grants no more than that.
+    assert int(buffer[1]) == 2 * min(RECEIVE_BUFFER, most)
