@@ -2,6 +2,7 @@
 # make test       unit and integration tests, and one rehearsal from end to end
 # make test-all   that and what takes longer: both InfluxDB engines, every end-to-end test
 # make unit       the quick loop
+# make bench      how fast it is, beside what else there is (OPTIONS=noop: one of bench/ alone)
 #
 # On a fresh Debian 12 machine, as root, each of them sets up what it needs.
 
@@ -15,10 +16,14 @@ PACKAGES := python3 python3-venv debootstrap systemd-container iproute2 iptables
 ONCE = PROVISION_PASSED=$(VENV)/passed.json PROVISION_FILES="$$(git ls-files -co --exclude-standard -z \
 	2>/dev/null | xargs -0 -r sha256sum 2>/dev/null | sha256sum | cut -c 1-64)"
 
-.PHONY: rehearse test test-all unit lint check-tree clean
+.PHONY: rehearse test test-all bench unit lint check-tree clean
 
 rehearse: $(VENV)/ready
 	$(VENV)/bin/provision rehearse $(OPTIONS)
+
+# How fast it is, beside what else there is: an hour and more.
+bench: $(VENV)/ready
+	$(PYTHON) -m bench $(OPTIONS)
 
 unit: $(VENV)/ready
 	$(PYTHON) -m pytest -q -n 2 --ignore tests/integration --ignore tests/e2e $(OPTIONS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("start", "rendering", "noop")
+NAMES = ("start", "rendering", "noop", "first", "change", "statsd", "storage")
 
 
 def main() -> None:

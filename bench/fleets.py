@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ PROVISION = Path(sys.executable).with_name("provision")
 ANSIBLE = Path(sys.executable).parent
 OURS = {"ANSIBLE_CONFIG": str(PLAYBOOKS / "ansible.cfg")}
 # What ansible.cfg leaves at Ansible's defaults: five hosts at once, files copied for each task.
-DEFAULTS = {"ANSIBLE_CONFIG": "/dev/null"}
+DEFAULTS = {"ANSIBLE_CONFIG": str(Path(__file__).with_name("defaults.cfg"))}
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,10 @@ class Bench:
         """What an operator runs."""
         return command(PROVISION, "up", "--yes", "-i", self.inventory, *words)
 
+    def verify(self) -> str:
+        """That all of it arrives, which looks at every host and sends through every Telegraf."""
+        return command(PROVISION, "verify", "-i", self.inventory)
+
     def ordinary(self, *words: str, tuned: bool) -> str:
         """The ordinary playbook, with Ansible's defaults or with our ansible.cfg."""
         return command(
@@ -66,25 +71,37 @@ class Bench:
         host = self.stage.rehearsal.hosts[-1].name
         words = self.stage.rehearsal.ssh(host)
         shared = ("-o", "ControlMaster=auto", "-o", "ControlPersist=60s")
-        path = ("-o", f"ControlPath={self.stage.rehearsal.directory}/%C")
+        path = ("-o", f"ControlPath={self.stage.rehearsal.control_path}")
         return command(words[0], *shared, *path, *words[1:], "true")
 
 
+def packages() -> Path | None:
+    """The folder with Grafana's package, where there is one."""
+    given = os.environ.get("PROVISION_GRAFANA_PACKAGES")
+    return Path(given) if given else None
+
+
 @contextmanager
-def fleet(workers: int, folder: Path | None = None) -> Iterator[Bench]:
-    """A monitoring host and so many workers, which are taken down at the end."""
+def bare(workers: int) -> Iterator[Bench]:
+    """A monitoring host and so many workers that nothing is on, which are taken down at the end."""
     demo = {f"w{number}.rehearsal": {"apps": ["realm"]} for number in range(workers)}
     stage = set_stage(
         name="bench",
         engine=1,
         inventory=None,
-        folder=folder,
+        folder=packages(),
         cache=cache(),
         progress=progress(),
         demo=demo,
     )
     with stage.rehearsal as rehearsal:
-        bench = Bench(stage, rehearsal.directory / "tree")
+        yield Bench(stage, rehearsal.directory / "tree")
+
+
+@contextmanager
+def fleet(workers: int) -> Iterator[Bench]:
+    """The same, provisioned."""
+    with bare(workers) as bench:
         bench.up()
         command(PROVISION, "render", "-i", bench.inventory, "--output", bench.tree)
         yield bench

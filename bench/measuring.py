@@ -89,8 +89,13 @@ def machine() -> dict[str, str | int]:
     }
 
 
-def tell(title: str, figures: Sequence[Figure], about: str = "") -> None:
-    """Print the table of a benchmark, and write bench/results/TITLE.json."""
+def tell(
+    title: str,
+    figures: Sequence[Figure],
+    about: str = "",
+    rows: Sequence[Mapping[str, object]] = (),
+) -> None:
+    """Print the table of a benchmark, and write bench/results/TITLE.json; rows go there too."""
     table = Table("", "median", "lowest", "highest", "runs", "CPU-s a host", "bar", title=title)
     for each in figures:
         cost = statistics.median(each.cpu) / each.hosts if each.cpu and each.hosts else None
@@ -121,6 +126,7 @@ def tell(title: str, figures: Sequence[Figure], about: str = "") -> None:
             }
             for each in figures
         ],
+        **({"rows": list(rows)} if rows else {}),
     }
     path = RESULTS / f"{title}.json"
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
