@@ -1,12 +1,72 @@
-"""An InfluxDB that others run: whether it is there, has the database, and lets us in."""
+"""An InfluxDB that others run: how it is known, and whether it is there and lets us in."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from provision.errors import ProvisionError
+from provision.errors import InvalidInput, Problem, ProvisionError
 from provision.influx import InfluxDB
-from provision.site import Site
+from provision.tls.model import Authorities
+
+if TYPE_CHECKING:
+    from provision.site import Host, Site
+
+_CA = "influxdb.external.ca"
+
+
+def contradictions(host: Host, file: str) -> list[Problem]:
+    """What the inventory says of a monitoring host that contradicts it, or is missing."""
+    external = host.settings.external
+    if external is None:
+        return []
+    found = [
+        Problem(file, f"{host.name}: {name}", f"{what}, and influxdb.external is set", remedy)
+        for name, what, remedy in (
+            ("influxdb_url", "InfluxDB has one address", "leave one of the two out"),
+            (
+                "influxdb_retention",
+                "who runs InfluxDB sets how long it keeps points",
+                "leave it out, and have it set there",
+            ),
+        )
+        if name in host.settings.model_fields_set
+    ]
+    missing = [name for name in ("writer", "reader") if getattr(external, name) is None]
+    if host.settings.influxdb_engine == 1 and missing:
+        what = f"no {' and no '.join(missing)}: InfluxDB 1 has users"
+        remedy = "name the users that exist there, or set influxdb_engine to 2"
+        found.append(Problem(file, f"{host.name}: influxdb.external", what, remedy))
+    if external.ca and external.url.startswith("http://"):
+        what, remedy = "its url begins with http://", "let it begin with https://, or leave ca out"
+        found.append(Problem(file, f"{host.name}: {_CA}", what, remedy))
+    return found
+
+
+def authorities_of(monitor: Host, directory: Path) -> Authorities | None:
+    """The authorities that it is known by, where the inventory names a file of them.
+
+    directory is the inventory's. Raises InvalidInput where they cannot be read.
+    """
+    external = monitor.settings.external
+    if external is None or external.ca is None:
+        return None
+    from provision.tls.given import certificates_in
+
+    path = directory / Path(external.ca).expanduser()
+    problems: list[Problem] = []
+    text = certificates_in(path, _CA, _read, problems)
+    if problems:
+        raise InvalidInput(problems)
+    return Authorities(path, text)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ProvisionError(f"{path}: {error.strerror}") from error
 
 
 def assert_usable(site: Site, secrets: Mapping[str, str]) -> None:
@@ -21,7 +81,14 @@ def assert_usable(site: Site, secrets: Mapping[str, str]) -> None:
     where = f"InfluxDB at {site.influxdb_url}, database {database}"
     name = site.write_secret(site.monitor)
     writer = _login(site, external.writer, secrets[name])
-    if why := writer.refusal_to_write(engine, settings.influxdb_organization):
+    try:
+        why = writer.refusal_to_write(engine, settings.influxdb_organization)
+    except ProvisionError as error:
+        if "CERTIFICATE_VERIFY_FAILED" not in error.message:
+            raise
+        remedy = f"see that {_CA} names a file of the authorities that sign its certificate"
+        raise ProvisionError(error.message, remedy=remedy) from error
+    if why:
         raise ProvisionError(
             f"{where}: Telegraf could not write to it ({why})",
             remedy=f"let {_whose(name, external.writer)} write to it",
@@ -48,6 +115,7 @@ def _whose(secret: str, user: str | None) -> str:
 
 def _login(site: Site, user: str | None, secret: str) -> InfluxDB:
     database = site.monitor.settings.influxdb_database
+    ca = site.authorities.file if site.authorities else None
     if site.monitor.settings.influxdb_engine == 2:
-        return InfluxDB(site.influxdb_url, database, token=secret)
-    return InfluxDB(site.influxdb_url, database, username=user, password=secret)
+        return InfluxDB(site.influxdb_url, database, token=secret, ca_file=ca)
+    return InfluxDB(site.influxdb_url, database, username=user, password=secret, ca_file=ca)

@@ -20,10 +20,11 @@ def reader(fleet: Fleet) -> InfluxDB:
     """The database, asked with the rights that Grafana has: it may only read."""
     site = fleet.site
     settings = site.monitor.settings
-    secret, ca = (
-        _secret(fleet, site.read_secret),
-        None if site.external else ca_file(site.tls, fleet.secrets_file),
-    )
+    secret = _secret(fleet, site.read_secret)
+    if site.external:
+        ca = site.authorities.file if site.authorities else None
+    else:
+        ca = ca_file(site.tls, fleet.secrets_file)
     if settings.influxdb_engine == 2:
         return InfluxDB(site.influxdb_url, settings.influxdb_database, token=secret, ca_file=ca)
     return InfluxDB(

@@ -56,13 +56,17 @@ _File = Annotated[str, StringConstraints(min_length=1)]
 
 
 class External(BaseModel):
-    """An InfluxDB that others run: its address and, of engine 1, the users that it has for us."""
+    """An InfluxDB that others run: its address and, of engine 1, the users that it has for us.
+
+    ca is a file here of the authorities that it is known by, instead of the system's.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: _OverHttp
     writer: _User | None = None
     reader: _User | None = None
+    ca: _File | None = None
 
 
 def _address_alone(value: object) -> object:

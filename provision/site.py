@@ -18,10 +18,11 @@ from provision.catalog.load import unknown_app
 from provision.catalog.model import Catalog, Input, Transport
 from provision.credentials import external_secret, read_secret, write_secret
 from provision.errors import InvalidInput, Problem
+from provision.external import authorities_of, contradictions
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, InventoryHost
 from provision.ports import Listener, clashes, listeners
 from provision.settings import VARIABLES, External, Settings
-from provision.tls.model import FILES, OFF, Given, Tls, host_of, normal_name, scheme
+from provision.tls.model import FILES, OFF, Authorities, Given, Tls, host_of, normal_name, scheme
 from provision.values import bracketed, found_text, local_address, seconds
 from provision.watched_influxdb import with_influxdb, without_influxdb
 
@@ -84,6 +85,7 @@ class Site:
     influxdb_url: str
     grafana_url: str
     tls: Tls = field(default_factory=Tls)
+    authorities: Authorities | None = None
 
     @property
     def monitor(self) -> Host:
@@ -108,6 +110,16 @@ class Site:
     def external(self) -> External | None:
         """The InfluxDB that others run, where the site has none of its own."""
         return self.monitor.settings.external
+
+    @property
+    def influxdb_tls(self) -> Tls:
+        """How InfluxDB is known: one of others by the authorities that are named for it."""
+        if not self.external:
+            return self.tls
+        if not self.authorities:
+            return Tls()
+        name = host_of(self.influxdb_url)
+        return Tls(FILES, influxdb=name, ca=self.authorities.text)
 
     @property
     def interval(self) -> str:
@@ -228,7 +240,7 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
             )
     if len(monitors) != 1:
         problems.append(_one_monitor(file, monitors, ours))
-    problems += [found for entry in monitors for found in _not_ours(entry, hosts, file)]
+    problems += [found for host in hosts if host.monitor for found in contradictions(host, file)]
     problems += [found for entry in monitors for found in _no_address(entry, file)]
     if problems:
         raise InvalidInput(problems)
@@ -238,7 +250,8 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
     if problems := _plain_urls(monitor, influxdb_url, grafana_url, file):
         raise InvalidInput(problems)
     tls = _tls(monitor, monitors[0], influxdb_url, grafana_url, inventory.directory)
-    return Site(tuple(hosts), influxdb_url, grafana_url, tls)
+    authorities = authorities_of(monitor, inventory.directory)
+    return Site(tuple(hosts), influxdb_url, grafana_url, tls, authorities)
 
 
 def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settings | None:
@@ -254,37 +267,6 @@ def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settin
                 what = "no such key; secrets go into the secrets file"
             problems.append(Problem(file, f"{host.name}: {where}", what))
         return None
-
-
-def _not_ours(entry: InventoryHost, hosts: Sequence[Host], file: str) -> list[Problem]:
-    """What is said of an InfluxDB of others that contradicts it, or is missing."""
-    host = next((each for each in hosts if each.name == entry.name), None)
-    external = host.settings.external if host else None
-    if host is None or external is None:
-        return []
-    found = [
-        Problem(file, f"{host.name}: {name}", f"{what}, and influxdb.external is set", remedy)
-        for name, what, remedy in (
-            ("influxdb_url", "InfluxDB has one address", "leave one of the two out"),
-            (
-                "influxdb_retention",
-                "who runs InfluxDB sets how long it keeps points",
-                "leave it out, and have it set there",
-            ),
-        )
-        if name in host.settings.model_fields_set
-    ]
-    missing = [name for name in ("writer", "reader") if getattr(external, name) is None]
-    if host.settings.influxdb_engine == 1 and missing:
-        found.append(
-            Problem(
-                file,
-                f"{host.name}: influxdb.external",
-                f"no {' and no '.join(missing)}: InfluxDB 1 has users",
-                "name the users that exist there, or set influxdb_engine to 2",
-            )
-        )
-    return found
 
 
 def _open_to_all(host: Host, file: str) -> list[Problem]:

@@ -100,6 +100,8 @@ def check_http_url(value: Any) -> str:
     """The URL of an InfluxDB or what answers as one, without a slash at its end, or ValueError."""
     if not str(value).startswith(("http://", "https://")):
         raise ValueError("an InfluxDB is reached at http:// or https://")
+    if re.search(r"[?#]", str(value)):
+        raise ValueError("leave out ? or # and what follows: what is asked is put there")
     return check_url(value).rstrip("/")
 
 

@@ -38,7 +38,7 @@ from provision.render.targets import (
 )
 from provision.render.telegraf import DOCUMENTED_TEMPLATE, documented_buckets, telegraf_values
 from provision.site import Host, Site
-from provision.tls.model import SERVER_KEY, Tls, normal_name, scheme
+from provision.tls.model import SERVER_KEY, normal_name, scheme
 from provision.values import bracketed, local_url
 
 MANIFEST = ".manifest.json"
@@ -59,9 +59,8 @@ class Renderer:
         for target in TARGETS:
             if target.role not in roles or not target.when(host):
                 continue
-            if target.path == TELEGRAF_CA_PATH and self._site.external:
-                continue
-            if not target.when_tls(self._site.tls):
+            known = self._site.influxdb_tls if target.role == "telegraf" else self._site.tls
+            if not target.when_tls(known):
                 continue
             if given := self._given(target):
                 yield RenderedFile(target, target.path, "", str(given))
@@ -131,8 +130,7 @@ class Renderer:
             "variable": "TELEGRAF_CREDENTIALS" if writes else secret.upper(),
             "user": writer(host.name) if writes else READER,
             "tls": self._site.tls,
-            # One of others is known by the system's authorities.
-            "influxdb_tls": Tls() if self._site.external else self._site.tls,
+            "influxdb_tls": self._site.influxdb_tls,
             "external": self._site.external is not None,
             "server_key": SERVER_KEY,
         }
@@ -173,6 +171,8 @@ class Renderer:
 
     def _own_influxdb(self, host: Host) -> tuple[str, ...]:
         """The URLs of what is scraped of the site's own InfluxDB, over TLS."""
+        if self._site.external:
+            return ()
         tls, port = self._site.tls, self._site.monitor.settings.influxdb_port
         found = []
         for url in (target.url for target in host.targets if tls.on):

@@ -84,6 +84,14 @@ def _text(path: Path, read_bytes: Callable[[Path], bytes]) -> str:
     return text
 
 
+def certificates_in(
+    path: Path, setting: str, read_bytes: Callable[[Path], bytes], problems: list[Problem]
+) -> str:
+    """The certificates of a file as PEM, without what else is in it; problems are added to."""
+    found = _certificates(path, setting, read_bytes, problems)
+    return _text(path, read_bytes) if found else ""
+
+
 def _key_problems(
     path: Path, certificate: Certificate, read_bytes: Callable[[Path], bytes]
 ) -> list[Problem]:

@@ -25,6 +25,14 @@ class Given:
 
 
 @dataclass(frozen=True)
+class Authorities:
+    """Who signs the certificate of an InfluxDB that others run: a file here, and its PEM text."""
+
+    file: Path
+    text: str
+
+
+@dataclass(frozen=True)
 class Tls:
     """How a site's services are reached.
 

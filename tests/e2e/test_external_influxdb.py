@@ -50,9 +50,10 @@ class Ours:
 
 @pytest.fixture(scope="module", params=ENGINES)
 def theirs(request: pytest.FixtureRequest, stage: StageSetter) -> Iterator[Site]:
-    """Hosts of which one has an InfluxDB, which the other team provisioned."""
+    """Hosts of which one has an InfluxDB, which the other team provisioned; its 2 with TLS."""
     folder = Path(GRAFANA_PACKAGES) if GRAFANA_PACKAGES else None
-    with stage("e2e-external", engine=request.param, folder=folder) as site:
+    settings = {"tls": "own-ca" if request.param == 2 else "off"}
+    with stage("e2e-external", engine=request.param, folder=folder, settings=settings) as site:
         done = site.provision("monitor-server", "-e", "grafana_enabled=false")
         assert done.status == 0, done.text
         yield site
@@ -71,7 +72,7 @@ def with_users(theirs: Site) -> tuple[str, str]:
 def with_tokens(theirs: Site) -> tuple[str, str]:
     """Tokens that may write to the bucket, and read from it."""
     token = theirs.secrets["influxdb_operator_token"]
-    call = f"curl -fsS -H 'Authorization: Token {token}' http://127.0.0.1:8086/api/v2"
+    call = f"curl -kfsS -H 'Authorization: Token {token}' https://127.0.0.1:8086/api/v2"
     answer = json.loads(theirs.on(theirs.monitor, f"{call}/buckets?name=telegraf"))
     (bucket,) = answer["buckets"]
     made = []
@@ -97,9 +98,11 @@ def ours(theirs: Site, tmp_path_factory: pytest.TempPathFactory) -> Ours:
     monitor, worker = theirs.workers
     address = theirs.stage.rehearsal.host(theirs.monitor).address
     engine = theirs.stage.fleet.site.monitor.settings.influxdb_engine
-    external = {"url": f"http://{address}:8086"}
+    external = {"url": f"https://{address}:8086", "ca": "their-ca.crt"}
     if engine == 1:
-        external |= {"writer": "telegraf", "reader": "grafana"}
+        external = {"url": f"http://{address}:8086", "writer": "telegraf", "reader": "grafana"}
+    else:
+        shutil.copy(there / "tls" / "ca.crt", directory / "their-ca.crt")
     path = directory / "inventory.yml"
     path.write_text(
         yaml.safe_dump(
@@ -119,6 +122,23 @@ def test_without_its_credentials_nothing_begins(ours: Ours) -> None:
     assert done.status != 0
     kind = "password" if ours.engine == 1 else "token"
     assert f"influxdb_external_write_{kind}" in done.err and "secrets.yml" in done.err
+
+
+def test_one_known_by_other_authorities_is_not_trusted(ours: Ours, theirs: Site) -> None:
+    if ours.engine == 1:
+        pytest.skip("theirs of engine 1 is without TLS")
+    ours.let_in(ours.write)
+    text = ours.inventory.read_text()
+    other = yaml.safe_load(text)
+    del other["all"]["vars"]["influxdb"]["external"]["ca"]
+    ours.inventory.write_text(yaml.safe_dump(other))
+    try:
+        done = ours.provision("up")
+    finally:
+        ours.inventory.write_text(text)
+    assert done.status != 0
+    assert "certificate" in done.err and "influxdb.external.ca" in done.err, done.text
+    assert "not-found" in theirs.on(theirs.workers[1], "systemctl show -p LoadState telegraf")
 
 
 def test_with_wrong_ones_nothing_changes(ours: Ours, theirs: Site) -> None:
