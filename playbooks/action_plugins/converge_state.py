@@ -9,12 +9,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comparing import actions, secrets_file, wanted
+from comparing import actions, converging, secrets_file, wanted
 
 from ansible.module_utils.provision import influxdb1, rights, state  # isort: skip
 
 
-class ActionModule(actions.ProvisionAction):
+class ActionModule(converging.ConvergingAction):
     """Converges every state entry of a role. Arguments: role, patience (seconds).
 
     Result: changed, converged (what was done), made (the names of new secrets), concerned (the
@@ -43,7 +43,17 @@ class ActionModule(actions.ProvisionAction):
                 following = {influxdb1.NEXT: known.get(influxdb1.NEXT) or rights.new_secret()}
                 self._remember(following, task_vars)
                 known = {**known, **following}
-            made = self._converge(dict(entry), known, renew, task_vars, result)
+            said = self.converge(
+                entry,
+                known,
+                task_vars,
+                result,
+                patience=self._task.args.get("patience", 60),
+                renew=renew,
+                author=actions.author(),
+            )
+            made: dict[str, str] = said.get("new_secrets", {})
+            result["stale"] = bool(result["stale"] or said.get("stale"))
             if result.get("failed"):
                 break
             done = [influxdb1.NEXT] if influxdb1.ADMIN in made else []
@@ -56,41 +66,6 @@ class ActionModule(actions.ProvisionAction):
         if result["made"]:
             result["concerned"] = self._concerned(result["made"], task_vars)
         return result
-
-    def _converge(
-        self,
-        entry: dict[str, Any],
-        known: dict[str, str],
-        renew: list[str],
-        task_vars: dict[str, Any],
-        result: dict[str, Any],
-    ) -> dict[str, str]:
-        names = (*state.secret_names(entry), *state.optional_secret_names(entry))
-        arguments = {
-            "entry": entry,
-            "secrets": {name: known[name] for name in names if known.get(name)},
-            "patience": self._task.args.get("patience", 60),
-            "renew": renew,
-            "author": actions.author(),
-            "operator": self.operator(task_vars),
-        }
-        # What the module prints holds the new tokens, and ssh's -vvv would show it.
-        self._play_context.no_log = self._connection._play_context.no_log = True
-        try:
-            done = self._execute_module(
-                module_name="converge_state", module_args=arguments, task_vars=task_vars
-            )
-        finally:
-            self._play_context.no_log = self._connection._play_context.no_log = False
-        made: dict[str, str] = done.pop("new_secrets", {})
-        done.pop("invocation", None)
-        result["converged"] += [
-            {"role": entry["role"], "kind": "state", **each} for each in done.pop("differences", [])
-        ]
-        result["stale"] = bool(result["stale"] or done.pop("stale", []))
-        result["changed"] = bool(result["changed"] or done.pop("changed", False))
-        result.update(done)
-        return made
 
     def _remember(
         self, made: dict[str, str], task_vars: dict[str, Any], *, forget: Sequence[str] = ()

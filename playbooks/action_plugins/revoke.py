@@ -9,7 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comparing import actions, secrets_file
+from comparing import actions, converging, secrets_file
 
 from ansible.module_utils.provision import state  # isort: skip
 
@@ -17,7 +17,7 @@ from ansible.module_utils.provision import state  # isort: skip
 _WRITES = re.compile(r"influxdb_write_(token|password)(_\w+)?")
 
 
-class ActionModule(actions.ProvisionAction):
+class ActionModule(converging.ConvergingAction):
     """Asks the module converge_state, for hosts that are settled. Result: changed, converged."""
 
     _VALID_ARGS = frozenset()
@@ -40,31 +40,13 @@ class ActionModule(actions.ProvisionAction):
         task_vars: dict[str, Any],
         result: dict[str, Any],
     ) -> None:
-        names = (*state.secret_names(entry), *state.optional_secret_names(entry))
-        arguments = {
-            "entry": entry,
-            "secrets": {name: known[name] for name in names if known.get(name)},
-            "settled": self._settled(task_vars),
-            "operator": self.operator(task_vars),
-        }
-        self._play_context.no_log = self._connection._play_context.no_log = True
-        try:
-            done = self._execute_module(
-                module_name="converge_state", module_args=arguments, task_vars=task_vars
-            )
-        finally:
-            self._play_context.no_log = self._connection._play_context.no_log = False
-        done.pop("invocation", None)
-        unseen, left = done.pop("unseen", []), done.pop("left", 1)
-        result["converged"] += [
-            {"role": entry["role"], "kind": "state", **each} for each in done.pop("differences", [])
-        ]
-        result["changed"] = bool(result["changed"] or done.pop("changed", False))
-        result.update(done)
+        settled = self._settled(task_vars)
+        said = self.converge(entry, known, task_vars, result, settled=settled)
+        unseen, left = said.get("unseen", []), said.get("left", 1)
         if not left and not result.get("failed"):
             self._forget(entry, known, task_vars)
         why = dict.fromkeys(unseen, "nothing has come to InfluxDB from it since then")
-        why |= {host: str(said["why"]) for host, said in self._said(task_vars) if said.get("why")}
+        why |= {host: str(each["why"]) for host, each in self._said(task_vars) if each.get("why")}
         if why:
             told = "; ".join(f"{host}: {why[host]}" for host in sorted(why))
             result.update(

@@ -1,0 +1,55 @@
+"""The module converge_state, as actions call it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from comparing import actions
+
+from ansible.module_utils.provision import state  # isort: skip
+
+#: What the module says of the state, beside how it went.
+_SAID = ("new_secrets", "stale", "unseen", "left")
+
+
+class ConvergingAction(actions.ProvisionAction):
+    """An action that has the state of a service converged, entry by entry."""
+
+    def converge(
+        self,
+        entry: Mapping[str, Any],
+        known: Mapping[str, str],
+        task_vars: dict[str, Any],
+        result: dict[str, Any],
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Call the module for an entry, with the secrets that it names of those that are known.
+
+        result is brought on: converged and changed are added to, and what says that it failed is
+        put there. Gives what else the module said.
+        """
+        wanted = dict(entry)
+        names = (*state.secret_names(wanted), *state.optional_secret_names(wanted))
+        arguments = {
+            "entry": wanted,
+            "secrets": {name: known[name] for name in names if known.get(name)},
+            "operator": self.operator(task_vars),
+            **options,
+        }
+        # What the module prints holds new tokens, and ssh's -vvv would show it.
+        self._play_context.no_log = self._connection._play_context.no_log = True
+        try:
+            done: dict[str, Any] = self._execute_module(
+                module_name="converge_state", module_args=arguments, task_vars=task_vars
+            )
+        finally:
+            self._play_context.no_log = self._connection._play_context.no_log = False
+        done.pop("invocation", None)
+        result["converged"] += [
+            {"role": entry["role"], "kind": "state", **each} for each in done.pop("differences", [])
+        ]
+        result["changed"] = bool(result["changed"] or done.pop("changed", False))
+        said = {name: done.pop(name) for name in _SAID if name in done}
+        result.update(done)
+        return said
