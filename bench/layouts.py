@@ -6,7 +6,6 @@ against what is rendered: the same packets and pages, and what each writes of th
 
 from __future__ import annotations
 
-import json
 import socket
 import tempfile
 import time
@@ -14,9 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.rendering import APPS
+from bench.sites import APPS, name_of, site
 from provision.applications import Application
-from provision.fleet import read_fleet
 from provision.render.targets import STATSD_PATH
 from provision.render.tree import write_tree
 from provision.site import Site
@@ -32,7 +30,7 @@ from tests.integration.programs import (
     wait_for,
 )
 
-HOST = "w1.example.com"
+HOST = name_of(0)
 KINDS = ("documented", "ours")
 WALKTHROUGH = Path(__file__).parents[1] / "tests/cases/realm/walkthrough.conf"
 _AGENT = """[agent]
@@ -73,25 +71,6 @@ class Row:
         return self.head.partition(",")[0]
 
 
-def site(directory: Path, hosts: int = 1, port: int = 8000, statsd: int = 8125) -> Site:
-    """So many workers with four applications; port is where dataClay shows its metrics."""
-    path = directory / "inventory.yml"
-    names = [HOST, *(f"w{number}.example.com" for number in range(2, hosts + 1))]
-    workers = {
-        "hosts": dict.fromkeys(names),
-        "vars": {
-            "apps": APPS,
-            "django_clickhouse_prefix": "clickhouse",
-            "dataclay_targets": [{"url": f"127.0.0.1:{port}", "service": "backend"}],
-            "telegraf_statsd_port": statsd,
-            "telegraf_statsd_tcp_port": free_port(),
-        },
-    }
-    monitor = {"hosts": {"monitor.example.com": {"influxdb_engine": 1}}}
-    path.write_text(json.dumps({"monitor": monitor, "workers": workers}), encoding="utf-8")
-    return read_fleet(["-i", str(path)]).site
-
-
 def rows(kind: str, telegraf: Path) -> list[Row]:
     """All series of a host with four applications, in the documented layout or in ours."""
     found = []
@@ -119,9 +98,14 @@ def storable(layout: Sequence[Row]) -> list[Row]:
 
 def _rows(kind: str, telegraf: Path, app: str, directory: Path) -> list[Row]:
     page_port, port = free_port(), free_port(socket.SOCK_DGRAM)
-    made = site(directory, port=page_port, statsd=port)
+    tcp = free_port()
+    made = site(
+        directory,
+        dataclay_targets=[{"url": f"127.0.0.1:{page_port}", "service": "backend"}],
+        telegraf_statsd_port=port,
+        telegraf_statsd_tcp_port=tcp,
+    )
     host = next(each for each in made.hosts if each.name == HOST)
-    tcp = host.settings.telegraf_statsd_tcp_port
     mine: list[Application] = [each for each in host.applications if each.catalog.app == app]
     traffic = documented_traffic(mine)
     output = directory / "written"

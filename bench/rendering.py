@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 
 from bench.measuring import Figure, command, tell
+from bench.sites import inventory
 from provision.paths import PLAYBOOKS
 
-APPS = ["realm", "django-clickhouse", "tinybird-jobs", "dataclay"]
 RUNS = 3
 # In a process of its own each time: what is measured is all that there is to do, and its memory.
 RENDER = """
@@ -73,19 +73,6 @@ print(*seconds, memory() - before)
 """
 
 
-def inventory(path: Path, hosts: int) -> Path:
-    """A site with so many workers, each with four applications."""
-    names = "".join(f"    w{number}.example.com:\n" for number in range(hosts))
-    path.write_text(
-        "monitor:\n  hosts:\n    monitor.example.com:\n"
-        f"workers:\n  hosts:\n{names}"
-        f"  vars:\n    apps: [{', '.join(APPS)}]\n    django_clickhouse_prefix: clickhouse\n"
-        "    dataclay_targets: [{url: 127.0.0.1:8000, service: backend}]\n",
-        encoding="utf-8",
-    )
-    return path
-
-
 def main() -> None:
     """A thousand, then ten thousand."""
     figures = []
@@ -97,7 +84,7 @@ def main() -> None:
         diffed = Figure(f"diff all files of {hosts:,} hosts", hosts=hosts, most=most)
         checking = Figure(f"memory more, checking {hosts:,} hosts", unit="MiB")
         with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
-            site = inventory(Path(directory) / "inventory.yml", hosts)
+            site = inventory(Path(directory), hosts)
             for number in range(RUNS if hosts == 1000 else 1):
                 tree = Path(directory) / f"tree{number}"
                 said = command(sys.executable, "-c", RENDER, site, tree).split()

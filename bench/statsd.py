@@ -25,7 +25,7 @@ from rich.table import Table
 from bench.layouts import HOST, documented_statsd
 from bench.measuring import Figure, command, tell
 from bench.programs import telegraf_program
-from provision.fleet import read_fleet
+from bench.sites import site
 from provision.render.targets import STATSD_PATH
 from provision.render.telegraf import RECEIVE_BUFFER
 from provision.render.tree import write_tree
@@ -40,15 +40,8 @@ from tests.integration.programs import (
     wait_for,
 )
 
-INVENTORY = f"""
-monitor: {{hosts: {{monitor.example.com: {{influxdb_engine: 1}}}}}}
-workers:
-  hosts:
-    {HOST}:
-      apps: [realm, django-clickhouse, tinybird-jobs]
-      django_clickhouse_prefix: clickhouse
-      telegraf_statsd_tcp_port: 8126
-"""
+# What sends statsd.
+APPS = ("realm", "django-clickhouse", "tinybird-jobs")
 RATES = (50_000, 100_000, 150_000, 200_000, 250_000, 300_000)
 BAR = 150_000
 BUCKETS = 2000
@@ -112,8 +105,7 @@ class Outcome:
 def packets() -> list[str]:
     """Statsd lines of documented buckets, of all types; counters of one, so that they count."""
     with tempfile.TemporaryDirectory() as directory:
-        site = _site(Path(directory))
-    host = next(host for host in site.hosts if host.name == HOST)
+        host = next(each for each in _site(Path(directory)).hosts if each.name == HOST)
     lines = []
     for samples in documented_traffic(host.applications).statsd.values():
         for sample in samples:
@@ -132,9 +124,7 @@ def packets() -> list[str]:
 
 
 def _site(directory: Path) -> Site:
-    path = directory / "inventory.yml"
-    path.write_text(INVENTORY, encoding="utf-8")
-    return read_fleet(["-i", str(path)]).site
+    return site(directory, apps=APPS, telegraf_statsd_tcp_port=8126)
 
 
 def configuration(kind: str, protocol: str, port: int, directory: Path) -> list[str]:

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench.layouts import KINDS, Row, rows, site, storable
+from bench.layouts import KINDS, Row, rows, storable
 from bench.measuring import Figure, tell
 from bench.programs import influxd_program, telegraf_program
-from bench.rendering import APPS
-from bench.store import DAY, HOSTS, STEP, Store, name_of, points, server
+from bench.sites import APPS, name_of, site
+from bench.store import DAY, HOSTS, STEP, Store, points, server
 from provision.commands.verify import stored
 from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.queries import expand, identifier

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.layouts import Row
+from bench.sites import name_of
 from provision.errors import ProvisionError
 from provision.influx import InfluxDB
 from tests.integration.programs import Running, influxdb_process, wait_for
@@ -143,11 +144,6 @@ def points(layout: Sequence[Row], times: range) -> Iterator[list[str]]:
                 batch = []
     if batch:
         yield batch
-
-
-def name_of(number: int) -> str:
-    """A host's name."""
-    return f"w{number + 1}.example.com"
 
 
 def _body(row: Row, chance: random.Random) -> str:
