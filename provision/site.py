@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -87,7 +88,7 @@ class Site:
     tls: Tls = field(default_factory=Tls)
     authorities: Authorities | None = None
 
-    @property
+    @cached_property
     def monitor(self) -> Host:
         """The one host that InfluxDB and Grafana run on."""
         return next(host for host in self.hosts if host.monitor)
@@ -197,6 +198,7 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
     problems += _near_groups([host for host in inventory.hosts if host not in ours], file)
     monitors = [host for host in ours if MONITOR_GROUP in host.groups]
     hosts = []
+    readings: dict[object, _Reading] = {}
     together: dict[tuple[object, ...], list[str]] = {}
     known = VARIABLES.union(*map(variables, catalogs.values()))
     for entry in ours:
@@ -204,28 +206,16 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
             problems.append(Problem(file, repr(entry.name), "not the name of a host"))
             continue
         problems += _misspelt(entry, file, known)
-        settings = _settings(entry, file, problems)
-        problems += _unknown_contact_apps(entry, settings, catalogs, file)
         worker = WORKERS_GROUP in entry.groups
-        applications = []
-        for app in dict.fromkeys([*settings.apps, *EVERY_WORKER]) if settings and worker else ():
-            if app not in catalogs:
-                problems.append(Problem(file, f"{entry.name}: apps", unknown_app(app, catalogs)))
-                continue
-            assert settings is not None
-            problems += without_influxdb(catalogs[app], entry, settings, monitors, file)
-            given = with_influxdb(catalogs[app], entry, settings, monitors)
-            application, wrong = read_application(catalogs[app], given)
-            problems += [Problem(file, f"{entry.name}: {where}", what) for where, what in wrong]
-            if application:
-                applications.append(application)
-        documented = tuple(application.catalog for application in applications)
-        same = tuple((each.app, each.setting_values) for each in documented)
-        if same not in together:  # as most hosts have
-            together[same] = lint_together(documented)
-        problems += [Problem(file, f"{entry.name}: apps", text) for text in together[same]]
-        if settings:
-            host = Host(entry.name, entry in monitors, worker, settings, tuple(applications))
+        alike = (worker, entry in monitors, _said(entry, known))
+        reading = readings.get(alike)
+        if reading is None:
+            reading = _read_host(entry, worker, catalogs, monitors, together, file)
+            if not reading.problems:  # which name the host
+                readings[alike] = reading
+        problems += reading.problems
+        if settings := reading.settings:
+            host = Host(entry.name, entry in monitors, worker, settings, reading.applications)
             hosts.append(host)
             problems += _clashes(host, file)
             problems += _open_to_all(host, file)
@@ -252,6 +242,52 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
     tls = _tls(monitor, monitors[0], influxdb_url, grafana_url, inventory.directory)
     authorities = authorities_of(monitor, inventory.directory)
     return Site(tuple(hosts), influxdb_url, grafana_url, tls, authorities)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What a host's variables say, and what is wrong with them; hosts that are alike share one."""
+
+    settings: Settings | None
+    applications: tuple[Application, ...]
+    problems: tuple[Problem, ...]
+
+
+def _said(entry: InventoryHost, known: Collection[str]) -> str:
+    """What a host's variables say that are ours: most hosts of a fleet say the same."""
+    return repr(sorted((name, entry.variables[name]) for name in known & entry.variables.keys()))
+
+
+def _read_host(
+    entry: InventoryHost,
+    worker: bool,
+    catalogs: Mapping[str, Catalog],
+    monitors: Sequence[InventoryHost],
+    together: dict[tuple[object, ...], list[str]],
+    file: str,
+) -> _Reading:
+    """A host's settings and applications."""
+    problems: list[Problem] = []
+    settings = _settings(entry, file, problems)
+    problems += _unknown_contact_apps(entry, settings, catalogs, file)
+    applications = []
+    for app in dict.fromkeys([*settings.apps, *EVERY_WORKER]) if settings and worker else ():
+        if app not in catalogs:
+            problems.append(Problem(file, f"{entry.name}: apps", unknown_app(app, catalogs)))
+            continue
+        assert settings is not None
+        problems += without_influxdb(catalogs[app], entry, settings, monitors, file)
+        given = with_influxdb(catalogs[app], entry, settings, monitors)
+        application, wrong = read_application(catalogs[app], given)
+        problems += [Problem(file, f"{entry.name}: {where}", what) for where, what in wrong]
+        if application:
+            applications.append(application)
+    documented = tuple(application.catalog for application in applications)
+    same = tuple((each.app, each.setting_values) for each in documented)
+    if same not in together:  # as hosts have that differ in other settings
+        together[same] = lint_together(documented)
+    problems += [Problem(file, f"{entry.name}: apps", text) for text in together[same]]
+    return _Reading(settings, tuple(applications), tuple(problems))
 
 
 def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settings | None:

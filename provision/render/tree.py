@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from jinja2 import meta
 
 from provision.alerts.contacts import contact_points
 from provision.catalog.model import Catalog, Input
@@ -37,11 +40,27 @@ from provision.render.targets import (
     Target,
 )
 from provision.render.telegraf import DOCUMENTED_TEMPLATE, documented_buckets, telegraf_values
-from provision.site import Host, Site
+from provision.site import HOST_NAME, Host, Site
 from provision.tls.model import SERVER_KEY, normal_name, scheme
 from provision.values import bracketed, local_url
 
 MANIFEST = ".manifest.json"
+# A host that is rendered in the place of many: no filter writes such a name otherwise than it is.
+_STAND_IN = "any-host.provision.invalid"
+# What a template is told that is made of a host's name.
+_OWN = frozenset({"secret", "user"})
+
+
+@dataclass
+class _Kind:
+    """What hosts share that are alike: files, and the values of those which are each host's own.
+
+    host is any of them, under a name that is put in the place of.
+    """
+
+    host: Host
+    files: list[tuple[RenderedFile, dict[str, Any] | None]]
+    manifest: str = ""
 
 
 class Renderer:
@@ -52,9 +71,44 @@ class Renderer:
         self._site = site
         self._jinja = environment()
         self._tables: dict[object, Literal] = {}
+        self._own: dict[str, bool] = {}
+        self._kinds: dict[object, _Kind] = {}
 
-    def files(self, host: Host) -> Iterator[RenderedFile]:
+    def files(self, host: Host) -> list[RenderedFile]:
         """The files of one host, in the order of the table."""
+        kind = self._kind(host)
+        found = []
+        for file, values in kind.files:
+            if values is None:
+                text = file.text.replace(kind.host.name, host.name)
+            else:
+                text = self._text(file.target, host, values)
+            found.append(RenderedFile(file.target, file.path, text, file.source))
+        return found
+
+    def manifest(self, host: Host) -> str:
+        """The manifest of one host, as JSON."""
+        kind = self._kind(host)
+        if host.monitor:  # InfluxDB's users are called by hosts' names
+            return _lines(manifest(host, self._site, [file for file, _ in kind.files]))
+        if not kind.manifest:
+            files = [file for file, _ in kind.files]
+            kind.manifest = _lines(manifest(kind.host, self._site, files))
+        return kind.manifest.replace(kind.host.name, host.name)
+
+    def _kind(self, host: Host) -> _Kind:
+        """What a host shares with those that differ in nothing but their names."""
+        plain = bool(HOST_NAME.fullmatch(host.name))
+        name = _STAND_IN if plain else host.name
+        key = (name, host.monitor, host.worker, id(host.settings), id(host.applications))
+        if key not in self._kinds:
+            # It holds what the numbers are of, so that they are never another's.
+            alike = replace(host, name=name)
+            self._kinds[key] = _Kind(alike, list(self._shared(alike)))
+        return self._kinds[key]
+
+    def _shared(self, host: Host) -> Iterator[tuple[RenderedFile, dict[str, Any] | None]]:
+        """Each file with its text, or empty and with the values that its template is told."""
         roles = roles_of(host)
         for target in TARGETS:
             if target.role not in roles or not target.when(host):
@@ -63,11 +117,25 @@ class Renderer:
             if not target.when_tls(known):
                 continue
             if given := self._given(target):
-                yield RenderedFile(target, target.path, "", str(given))
+                yield RenderedFile(target, target.path, "", str(given)), None
                 continue
             for name, values in self._each(target, host):
                 path = target.path.format(name) if target.each else target.path
-                yield RenderedFile(target, path, self._text(target, host, values))
+                if self._is_own(target.source):
+                    yield RenderedFile(target, path, ""), values
+                else:
+                    yield RenderedFile(target, path, self._text(target, host, values)), None
+
+    def _is_own(self, source: str) -> bool:
+        """Whether a template, or one that it includes, says what only this host knows."""
+        if source not in self._own:
+            assert self._jinja.loader
+            parsed = self._jinja.parse(self._jinja.loader.get_source(self._jinja, source)[0])
+            self._own[source] = bool(_OWN & meta.find_undeclared_variables(parsed)) or any(
+                name is None or self._is_own(name)
+                for name in meta.find_referenced_templates(parsed)
+            )
+        return self._own[source]
 
     def _given(self, target: Target) -> Path | None:
         """The file that the site brings itself, and that no copy of is made here."""
@@ -95,7 +163,7 @@ class Renderer:
         if "dashboard" in values:
             return str(values["dashboard"])
         template = self._jinja.get_template(target.source)
-        values |= telegraf_values(target.path, host)
+        values = values | telegraf_values(target.path, host)
         if target.path == STATSD_PATH:
             values["documented"] = self._table(host.catalogs_of(Input.STATSD))
         if target.path == ALERT_RULES_PATH:
@@ -210,21 +278,32 @@ def write_tree(
                         remedy="choose another --output, or remove it yourself",
                     )
                 shutil.rmtree(root)
-            files = [] if host.name in only_database else list(renderer.files(host))
-            for file in (each for each in files if each.source is None):
-                path = root / file.path.lstrip("/")
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(file.text, encoding="utf-8")
-            root.mkdir(parents=True, exist_ok=True)
-            wanted = manifest(host, site, files)
+            root.mkdir(parents=True)
             if host.name in only_database:
-                state = [entry for entry in wanted["state"] if entry["role"] == "influxdb"]
-                wanted = {"host": host.name, "state": state}
-            (root / MANIFEST).write_text(_lines(wanted), encoding="utf-8")
+                state = manifest(host, site, [])["state"]
+                entries = [entry for entry in state if entry["role"] == "influxdb"]
+                text = _lines({"host": host.name, "state": entries})
+            else:
+                _write(renderer.files(host), root)
+                text = renderer.manifest(host)
+            (root / MANIFEST).write_text(text, encoding="utf-8")
             written.append(root)
     except OSError as error:
         raise ProvisionError(f"{error.filename or directory}: {error.strerror or error}") from error
     return written
+
+
+def _write(files: Sequence[RenderedFile], root: Path) -> None:
+    """Write files below a new directory."""
+    made = set()
+    for file in files:
+        if file.source is None:
+            path = root / file.path.lstrip("/")
+            directory = path.parent
+            if directory not in made:
+                directory.mkdir(parents=True, exist_ok=True)
+                made.add(directory)
+            path.write_text(file.text, encoding="utf-8")
 
 
 def _lines(manifest: Mapping[str, Any]) -> str:
