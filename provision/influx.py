@@ -103,13 +103,15 @@ class InfluxDB:
             )
             body = json.loads(response.data)
         except ApiException as error:
+            if not error.status:
+                raise self._not_asked(error.reason) from error
             said = _said(error.body) or error.reason
             raise ProvisionError(
                 f"InfluxDB at {self.url} refuses to answer: {error.status} {said}",
                 remedy=IF_REFUSED if error.status in {401, 403} else None,
             ) from error
         except (HTTPError, OSError, ValueError) as error:
-            raise ProvisionError(f"InfluxDB at {self.url} cannot be asked: {error}") from error
+            raise self._not_asked(error) from error
         results = body.get("results") if isinstance(body, dict) else None
         if not isinstance(results, list):
             raise ProvisionError(f"InfluxDB at {self.url}: {_said(response.data)}")
@@ -140,11 +142,19 @@ class InfluxDB:
                 _preload_content=False,
             )
         except ApiException as error:
+            if not error.status:
+                raise self._not_asked(error.reason) from error
             # It is let in, and has nothing to take.
             return None if error.status == 400 else f"{error.status} {_said(error.body)}"
         except (HTTPError, OSError) as error:
-            raise ProvisionError(f"InfluxDB at {self.url} cannot be asked: {error}") from error
+            raise self._not_asked(error) from error
         return None
+
+    def _not_asked(self, why: object) -> ProvisionError:
+        """What is raised where there was no answer; of TLS the client tells that with status 0."""
+        return ProvisionError(
+            f"InfluxDB at {self.url} cannot be asked: {' '.join(str(why).split())}"
+        )
 
     def close(self) -> None:
         """End the connection."""

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
+from datetime import UTC, datetime
+from pathlib import Path
 from threading import Event
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from cryptography.hazmat.primitives.serialization import NoEncryption, PrivateFormat
 
 from provision.errors import ProvisionError
 from provision.influx import STATEMENTS, Answer, InfluxDB, Series
+from provision.tls.certificates import PEM, make_ca, make_certificate, new_key, pem
 from tests.answering import Reply, Request, answering, silent_url
 
 TOKEN = "a-token-that-nobody-may-see"
@@ -185,6 +190,27 @@ def test_a_database_that_cannot_be_reached_is_named(url: str | None) -> None:
         InfluxDB(url, "telegraf", token=TOKEN, timeout=5).ask(["SELECT 1"])
     assert url in caught.value.message
     assert TOKEN not in caught.value.message
+
+
+def test_one_whose_certificate_nobody_trusts_is_not_asked(tmp_path: Path) -> None:
+    key, now = new_key(), datetime.now(UTC)
+    text = key.private_bytes(PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    authority = make_ca(key, now)
+    certificate = make_certificate(key, ["127.0.0.1"], authority, key, now)
+    (tmp_path / "server.pem").write_text(text + pem([certificate]))
+    (tmp_path / "ca.pem").write_text(pem([authority]))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "server.pem")
+    with answering(lambda _: Reply("{}", status=400), tls) as url:
+        stranger = InfluxDB(url, "telegraf", token=TOKEN)
+        for asked in (
+            lambda: stranger.ask(["SELECT 1"]),
+            lambda: stranger.refusal_to_write(2, "o"),
+        ):
+            with pytest.raises(ProvisionError, match=r"cannot be asked: SSLError .*VERIFY_FAILED"):
+                asked()
+        known = InfluxDB(url, "telegraf", token=TOKEN, ca_file=tmp_path / "ca.pem")
+        assert known.refusal_to_write(2, "o") is None
 
 
 def test_one_that_never_answers_is_not_waited_for() -> None:
