@@ -92,18 +92,20 @@ def renewals_of(fleet: Fleet, hosts: Sequence[str]) -> list[Renewal]:
                 remedy=f"the workers are {', '.join(sorted(workers))}",
             )
     chosen = [host for name, host in workers.items() if name in (hosts or limited)]
-    found = [Renewal(site.write_secret(host), f"{host.name}: Telegraf writes") for host in chosen]
-    if site.external:
-        found = []
+    found: list[Renewal] = []
+    if not site.external:
+        found += [
+            Renewal(site.write_secret(each), f"{each.name}: Telegraf writes") for each in chosen
+        ]
     if hosts:
         return found
-    version_2 = settings.influxdb_engine == 2
     if not site.external:
+        version_2 = settings.influxdb_engine == 2
         found.append(Renewal(site.read_secret, f"{site.monitor.name}: Grafana reads"))
         administrator = f"{site.monitor.name}: InfluxDB's administrator"
         found.append(Renewal(ADMIN, administrator, here=version_2))
-    if version_2 and not site.external:
-        found.append(Renewal(OPERATOR, f"{site.monitor.name}: InfluxDB's operator"))
+        if version_2:
+            found.append(Renewal(OPERATOR, f"{site.monitor.name}: InfluxDB's operator"))
     if settings.grafana_enabled:
         found.append(
             Renewal(GRAFANA_ADMIN, f"{site.monitor.name}: Grafana's administrator", here=True)

@@ -55,7 +55,7 @@ _OWN = frozenset({"secret", "user"})
 class _Kind:
     """What hosts share that are alike: files, and the values of those which are each host's own.
 
-    host is any of them, under a name that is put in the place of.
+    host is any of them, under the name that stands for theirs.
     """
 
     host: Host
@@ -89,10 +89,10 @@ class Renderer:
     def manifest(self, host: Host) -> str:
         """The manifest of one host, as JSON."""
         kind = self._kind(host)
+        files = [file for file, _ in kind.files]
         if host.monitor:  # InfluxDB's users are called by hosts' names
-            return _lines(manifest(host, self._site, [file for file, _ in kind.files]))
+            return _lines(manifest(host, self._site, files))
         if not kind.manifest:
-            files = [file for file, _ in kind.files]
             kind.manifest = _lines(manifest(kind.host, self._site, files))
         return kind.manifest.replace(kind.host.name, host.name)
 
