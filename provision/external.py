@@ -11,6 +11,7 @@ from provision.influx import InfluxDB
 from provision.tls.model import Authorities
 
 if TYPE_CHECKING:
+    from provision.inventory import Inventory
     from provision.site import Host, Site
 
 _CA = "influxdb.external.ca"
@@ -44,29 +45,22 @@ def contradictions(host: Host, file: str) -> list[Problem]:
     return found
 
 
-def authorities_of(monitor: Host, directory: Path) -> Authorities | None:
+def authorities_of(monitor: Host, inventory: Inventory) -> Authorities | None:
     """The authorities that it is known by, where the inventory names a file of them.
 
-    directory is the inventory's. Raises InvalidInput where they cannot be read.
+    Raises InvalidInput where they cannot be read.
     """
     external = monitor.settings.external
     if external is None or external.ca is None:
         return None
     from provision.tls.given import certificates_in
 
-    path = directory / Path(external.ca).expanduser()
+    path = inventory.directory / Path(external.ca).expanduser()
     problems: list[Problem] = []
-    text = certificates_in(path, _CA, _read, problems)
+    text = certificates_in(path, _CA, inventory.read_bytes, problems)
     if problems:
         raise InvalidInput(problems)
     return Authorities(path, text)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ProvisionError(f"{path}: {error.strerror}") from error
 
 
 def assert_usable(site: Site, secrets: Mapping[str, str]) -> None:
@@ -80,7 +74,7 @@ def assert_usable(site: Site, secrets: Mapping[str, str]) -> None:
     engine, database = settings.influxdb_engine, settings.influxdb_database
     where = f"InfluxDB at {site.influxdb_url}, database {database}"
     name = site.write_secret(site.monitor)
-    writer = _login(site, external.writer, secrets[name])
+    writer = login(site, external.writer, secrets[name])
     try:
         why = writer.refusal_to_write(engine, settings.influxdb_organization)
     except ProvisionError as error:
@@ -95,7 +89,7 @@ def assert_usable(site: Site, secrets: Mapping[str, str]) -> None:
         )
     if not settings.grafana_enabled:
         return
-    reader = _login(site, external.reader, secrets[site.read_secret])
+    reader = login(site, external.reader, secrets[site.read_secret])
     try:
         why = reader.ask(["SHOW MEASUREMENTS LIMIT 1"])[0].error
     except ProvisionError as error:
@@ -113,7 +107,8 @@ def _whose(secret: str, user: str | None) -> str:
     return f"the user {user} (its password is {secret})" if user else f"the token {secret}"
 
 
-def _login(site: Site, user: str | None, secret: str) -> InfluxDB:
+def login(site: Site, user: str | None, secret: str) -> InfluxDB:
+    """It as seen by one of those that it lets in: of engine 1 a user, else who has the token."""
     database = site.monitor.settings.influxdb_database
     ca = site.authorities.file if site.authorities else None
     if site.monitor.settings.influxdb_engine == 2:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from provision.credentials import READER, fingerprint
 from provision.errors import ProvisionError
+from provision.external import login
 from provision.fleet import Fleet
 from provision.grafana import Grafana
 from provision.influx import InfluxDB
@@ -22,15 +23,14 @@ def reader(fleet: Fleet) -> InfluxDB:
     settings = site.monitor.settings
     secret = _secret(fleet, site.read_secret)
     if site.external:
-        ca = site.authorities.file if site.authorities else None
-    else:
-        ca = ca_file(site.tls, fleet.secrets_file)
+        return login(site, site.external.reader, secret)
+    ca = ca_file(site.tls, fleet.secrets_file)
     if settings.influxdb_engine == 2:
         return InfluxDB(site.influxdb_url, settings.influxdb_database, token=secret, ca_file=ca)
     return InfluxDB(
         site.influxdb_url,
         settings.influxdb_database,
-        username=(site.external and site.external.reader) or f"{READER}-{fingerprint(secret)}",
+        username=f"{READER}-{fingerprint(secret)}",
         password=secret,
         ca_file=ca,
     )

@@ -240,7 +240,7 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
     if problems := _plain_urls(monitor, influxdb_url, grafana_url, file):
         raise InvalidInput(problems)
     tls = _tls(monitor, monitors[0], influxdb_url, grafana_url, inventory.directory)
-    authorities = authorities_of(monitor, inventory.directory)
+    authorities = authorities_of(monitor, inventory)
     return Site(tuple(hosts), influxdb_url, grafana_url, tls, authorities)
 
 
