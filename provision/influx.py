@@ -84,37 +84,22 @@ class InfluxDB:
     def _ask(self, statements: Sequence[str]) -> list[Answer]:
         """The answers to statements in one request."""
         from influxdb_client.rest import ApiException
-        from urllib3.exceptions import HTTPError
 
+        asked = [("db", self.database), ("epoch", "ms"), ("q", ";\n".join(statements))]
         try:
-            response = self._client.api_client.rest_client.POST(  # type: ignore[no-untyped-call]
-                f"{self.url}/query",
-                headers={
-                    "Authorization": self._authorization,
-                    "Content-Type": "application/x-www-form-urlencoded",
-                    "Accept": "application/json",
-                },
-                post_params=[
-                    ("db", self.database),
-                    ("epoch", "ms"),
-                    ("q", ";\n".join(statements)),
-                ],
-                _preload_content=False,
-            )
-            body = json.loads(response.data)
+            data = self._post("/query", "application/x-www-form-urlencoded", post_params=asked)
+            body = json.loads(data)
         except ApiException as error:
-            if not error.status:
-                raise self._not_asked(error.reason) from error
             said = _said(error.body) or error.reason
             raise ProvisionError(
                 f"InfluxDB at {self.url} refuses to answer: {error.status} {said}",
                 remedy=IF_REFUSED if error.status in {401, 403} else None,
             ) from error
-        except (HTTPError, OSError, ValueError) as error:
+        except ValueError as error:
             raise self._not_asked(error) from error
         results = body.get("results") if isinstance(body, dict) else None
         if not isinstance(results, list):
-            raise ProvisionError(f"InfluxDB at {self.url}: {_said(response.data)}")
+            raise ProvisionError(f"InfluxDB at {self.url}: {_said(data)}")
         answers = {
             int(result.get("statement_id", index)): _answer(result)
             for index, result in enumerate(results)
@@ -128,27 +113,42 @@ class InfluxDB:
         references, /write and /api/v2/write.
         """
         from influxdb_client.rest import ApiException
-        from urllib3.exceptions import HTTPError
 
         path = f"/write?{urlencode({'db': self.database})}"
         if engine == 2:
             asked = {"org": organization, "bucket": self.database}
             path = f"/api/v2/write?{urlencode(asked)}"
         try:
-            self._client.api_client.rest_client.POST(  # type: ignore[no-untyped-call]
-                f"{self.url}{path}",
-                headers={"Authorization": self._authorization, "Content-Type": "text/plain"},
-                body="",
-                _preload_content=False,
-            )
+            self._post(path, "text/plain", body="")
         except ApiException as error:
-            if not error.status:
-                raise self._not_asked(error.reason) from error
             # It is let in, and has nothing to take.
             return None if error.status == 400 else f"{error.status} {_said(error.body)}"
+        return None
+
+    def _post(self, path: str, kind: str, **content: Any) -> bytes:
+        """What is answered to a request with content of a kind.
+
+        Raises ProvisionError where nothing is, and the client's ApiException where it is refused.
+        """
+        from influxdb_client.rest import ApiException
+        from urllib3.exceptions import HTTPError
+
+        headers = {
+            "Authorization": self._authorization,
+            "Content-Type": kind,
+            "Accept": "application/json",
+        }
+        try:
+            response = self._client.api_client.rest_client.POST(  # type: ignore[no-untyped-call]
+                f"{self.url}{path}", headers=headers, _preload_content=False, **content
+            )
+            return bytes(response.data)
+        except ApiException as error:
+            if error.status:
+                raise
+            raise self._not_asked(error.reason) from error
         except (HTTPError, OSError) as error:
             raise self._not_asked(error) from error
-        return None
 
     def _not_asked(self, why: object) -> ProvisionError:
         """What is raised where there was no answer; of TLS the client tells that with status 0."""
