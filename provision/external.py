@@ -53,11 +53,11 @@ def authorities_of(monitor: Host, inventory: Inventory) -> Authorities | None:
     external = monitor.settings.external
     if external is None or external.ca is None:
         return None
-    from provision.tls.given import certificates_in
+    from provision.tls.given import read_file
 
     path = inventory.directory / Path(external.ca).expanduser()
     problems: list[Problem] = []
-    text = certificates_in(path, _CA, inventory.read_bytes, problems)
+    _, text = read_file(path, _CA, inventory.read_bytes, problems)
     if problems:
         raise InvalidInput(problems)
     return Authorities(path, text)

@@ -85,7 +85,7 @@ def grouped(catalog: Catalog) -> bool:
 
     A host has few disks and networks, which say nothing when they are added up.
     """
-    return any(True for _ in _told_apart(catalog))
+    return any(_told_apart(catalog))
 
 
 def group_tags(catalog: Catalog) -> tuple[str, ...]:

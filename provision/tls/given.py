@@ -35,8 +35,10 @@ def read_given(
     given = tls.given
     assert given is not None
     problems: list[Problem] = []
-    chain = _certificates(given.certificate, "tls_certificate", read_bytes, problems)
-    authorities = _certificates(given.ca, "tls_ca", read_bytes, problems) if given.ca else None
+    chain, certificate = read_file(given.certificate, "tls_certificate", read_bytes, problems)
+    authorities, ca = None, None
+    if given.ca:
+        authorities, ca = read_file(given.ca, "tls_ca", read_bytes, problems)
     file = str(given.certificate)
     if chain:
         leaf = chain[0]
@@ -57,20 +59,24 @@ def read_given(
                 )
     if problems:
         raise InvalidInput(problems)
-    ca = None if given.ca is None else _text(given.ca, read_bytes)
-    return _text(given.certificate, read_bytes), ca
+    return certificate, ca
 
 
-def _certificates(
+def read_file(
     path: Path, setting: str, read_bytes: Callable[[Path], bytes], problems: list[Problem]
-) -> list[Certificate]:
+) -> tuple[list[Certificate], str]:
+    """The certificates of a file, and them as PEM, without what else is in it.
+
+    setting is what names the file; what is wrong with it is added to problems.
+    """
     try:
-        return read_pem(_text(path, read_bytes))
+        text = _text(path, read_bytes)
+        return read_pem(text), text
     except ProvisionError as error:
         problems.append(Problem(str(path), setting, error.message.removeprefix(f"{path}: ")))
     except ValueError:
         problems.append(Problem(str(path), setting, "not a certificate in PEM form"))
-    return []
+    return [], ""
 
 
 def _text(path: Path, read_bytes: Callable[[Path], bytes]) -> str:
@@ -82,14 +88,6 @@ def _text(path: Path, read_bytes: Callable[[Path], bytes]) -> str:
             text += f"{line.strip()}\n"
         inside = inside and line.strip() != "-----END CERTIFICATE-----"
     return text
-
-
-def certificates_in(
-    path: Path, setting: str, read_bytes: Callable[[Path], bytes], problems: list[Problem]
-) -> str:
-    """The certificates of a file as PEM, without what else is in it; problems are added to."""
-    found = _certificates(path, setting, read_bytes, problems)
-    return _text(path, read_bytes) if found else ""
 
 
 def _key_problems(
