@@ -35,6 +35,8 @@ def playbook_environment(base: Mapping[str, str], *, verbose: bool) -> dict[str,
     enabled = environment.get("ANSIBLE_CALLBACKS_ENABLED")
     environment["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(filter(None, [enabled, "events"]))
     environment["PYTHONUNBUFFERED"] = "1"
+    # Half an inventory is none, as it was when the site was read (provision/inventory.py).
+    environment.setdefault("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true")
     if not verbose:
         environment["ANSIBLE_NOCOLOR"] = "1"
     return environment
@@ -106,7 +108,7 @@ _prepared: list[Engine] = []
 
 def basis(shown: bool) -> tuple[object, ...]:
     """On what an engine depends: one that was started on another is of no use."""
-    return dict(os.environ), Path.cwd(), shown
+    return playbook_environment(os.environ, verbose=shown), Path.cwd(), shown
 
 
 def prepare() -> None:

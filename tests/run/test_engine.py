@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from provision.fleet import read_fleet
 from provision.paths import PLAYBOOKS
 from provision.run import engine as engines
 from provision.run.engine import Engine, playbook_environment
@@ -83,6 +84,21 @@ def test_what_was_prepared_for_something_else_is_not_taken(
     assert other is not ready
     assert ready.process.returncode is not None
     other.close()
+
+
+def test_what_was_prepared_is_taken_after_the_site_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_prepared", [])
+    monkeypatch.delenv("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", raising=False)
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text("monitor: {hosts: {m.example.org: {}}}\n")
+    engines.prepare()
+    (ready,) = engines._prepared
+    read_fleet(["-i", str(inventory)])
+    taken = engines.engine(shown=False)
+    assert taken is ready
+    taken.close()
 
 
 def test_what_lies_beside_the_operator_is_not_imported(
