@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.errors import ProvisionError
+from provision.run.loading import remember_routes
 
 MONITOR_GROUP = "monitor"
 WORKERS_GROUP = "workers"
@@ -197,6 +198,7 @@ def _find_plugins() -> None:
     from ansible.utils.collection_loader import AnsibleCollectionConfig
 
     if AnsibleCollectionConfig.collection_finder is None:
+        remember_routes()
         init_plugin_loader(context.CLIARGS.get("collections_path") or [])
 
 

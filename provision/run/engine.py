@@ -135,6 +135,9 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from ansible.cli.playbook import PlaybookCLI
 
+    from provision.run.loading import load_plugins
+
+    load_plugins()
     received = _received(socket.socket(fileno=int(sys.argv[1])))
     if received is None:
         return

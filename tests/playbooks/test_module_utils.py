@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.server
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 
@@ -124,6 +125,14 @@ def test_a_stranger_on_a_port_is_told_as_one(said: bytes) -> None:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/ping"
         with pytest.raises(ServiceError, match=f"answers at {url}(: | does not speak proper HTTP)"):
             call(url, timeout=5)
+
+
+def test_nothing_of_tls_is_read_for_a_question_over_http(
+    server: http.server.HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(ssl, "create_default_context")
+    monkeypatch.delattr(ssl, "SSLContext")
+    assert call(f"http://127.0.0.1:{server.server_port}/ping")[0] == 204
 
 
 def waiting(shown: list[str], **more: object) -> readiness.Waiting:

@@ -1,0 +1,71 @@
+"""What Ansible loads in every run, loaded before it is known which one it is.
+
+By the profile of a run on three hosts that are as they should be, a quarter of its time were YAML that
+never changes (where ansible.builtin's plugins moved to, the documentation of plugins) and the
+project's own plugins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import warnings
+from typing import Any
+
+from provision.paths import PLAYBOOKS, cache
+
+# By the kind of a plugin: those that each run of ours uses (playbooks/site.yml).
+_PLUGINS = {
+    "inventory": ("host_list", "script", "auto", "yaml", "ini", "toml"),
+    "callback": ("default", "events"),
+    "strategy": ("free", "linear"),
+    "connection": ("ssh",),
+    "shell": ("sh",),
+    "become": ("sudo",),
+    "action": ("compare",),
+}
+
+
+def remember_routes() -> None:
+    """Let what Ansible reads of a collection's runtime.yml be kept, by a hash of its text.
+
+    Ansible's hook for it is `_meta_yml_to_dict` (ansible/utils/collection_loader): it says that
+    tools may put another in its place, as its test tool does.
+    """
+    from ansible.utils.collection_loader import _collection_finder
+
+    read = _collection_finder._meta_yml_to_dict
+    if not getattr(read, "remembers", False):
+
+        def remembered(text: bytes | str, content_id: Any) -> Any:
+            content = text.encode() if isinstance(text, str) else text
+            kept = cache() / "ansible" / f"runtime-{hashlib.sha256(content).hexdigest()[:32]}.json"
+            with contextlib.suppress(OSError, ValueError):
+                return json.loads(kept.read_bytes())
+            made = read(text, content_id)
+            with contextlib.suppress(OSError, TypeError):
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                part = kept.with_suffix(f".{os.getpid()}")
+                part.write_text(json.dumps(made))
+                part.replace(kept)
+            return made
+
+        remembered.remembers = True  # type: ignore[attr-defined]
+        _collection_finder._meta_yml_to_dict = remembered
+
+
+def load_plugins() -> None:
+    """Load the plugins of our playbooks. What cannot be loaded is told by the run that needs it."""
+    from ansible.plugins import loader
+
+    remember_routes()
+    with contextlib.suppress(Exception):
+        loader.init_plugin_loader([])
+        # It is called once more by ansible-playbook, and would say that it has been called.
+        warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
+        loader.add_all_plugin_dirs(str(PLAYBOOKS))
+        for kind, names in _PLUGINS.items():
+            for name in names:
+                getattr(loader, f"{kind}_loader").get(name, class_only=True)
