@@ -7,6 +7,8 @@
 # On a fresh Debian 12 machine, as root, each of them sets up what it needs.
 
 SHELL := /bin/bash
+# Python keeps what it compiled, as on an operator's machine: else each process compiles all anew.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 PACKAGES := python3 python3-venv debootstrap systemd-container iproute2 iptables openssh-client \

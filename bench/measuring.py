@@ -60,7 +60,7 @@ def command(*argv: str | Path, environment: Mapping[str, str] | None = None) -> 
     """What a program prints; CalledProcessError, with what it said, where it fails."""
     done = subprocess.run(
         [str(word) for word in argv],
-        env={**os.environ, **(environment or {})},
+        env={**_usual(), **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -69,6 +69,11 @@ def command(*argv: str | Path, environment: Mapping[str, str] | None = None) -> 
     if done.returncode:
         raise RuntimeError(f"{argv}: {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def _usual() -> dict[str, str]:
+    """The environment, less what would let every Python compile everything anew."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def machine() -> dict[str, str | int]:

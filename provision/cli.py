@@ -23,6 +23,7 @@ from provision.errors import (
     EXIT_USAGE,
     ProvisionError,
 )
+from provision.garbage import collect_seldom
 from provision.options import (
     BATCH_OPTIONS,
     ENGINE,
@@ -344,6 +345,7 @@ def rehearse(down: bool, engine: str | None, **options: Any) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console command: the one place that catches errors, and the exit statuses."""
+    collect_seldom()
     for number in (signal.SIGTERM, signal.SIGHUP):
         # What Ctrl-C cleans up, kill and a terminal that is closed do too (but not under nohup).
         if signal.getsignal(number) is signal.SIG_DFL:

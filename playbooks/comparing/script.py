@@ -108,6 +108,7 @@ def state_check(state: Sequence[Mapping[str, Any]]) -> str:
     texts = {name: (_MODULE_UTILS / f"{name}.py").read_text("utf-8") for name in _STATE_MODULES}
     program = f"""\
 import json, sys, types
+from concurrent import futures
 for name in ("ansible", "ansible.module_utils", "ansible.module_utils.provision"):
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = []
@@ -118,7 +119,9 @@ for name, text in json.loads({json.dumps(texts)!r}).items():
     exec(compile(text, name, "exec"), module.__dict__)
 state = sys.modules["ansible.module_utils.provision.state"]
 asked = json.loads({json.dumps(list(state))!r})
-print(json.dumps([state.inspect(each["entry"], each["secrets"], each["renew"]) for each in asked]))
+def inspect(each): return state.inspect(each["entry"], each["secrets"], each["renew"])
+with futures.ThreadPoolExecutor() as pool:  # each takes its time to check passwords
+    print(json.dumps(list(pool.map(inspect, asked))))
 """
     end = "END_OF_PROGRAM"
     while end in program:

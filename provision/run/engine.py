@@ -8,6 +8,7 @@ Nothing is imported here that takes time.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from provision.garbage import collect_seldom
 from provision.paths import PLAYBOOKS
 
 #: The number of the first descriptor that a run is handed, beside its standard input.
@@ -133,11 +135,13 @@ def main() -> None:
     interrupt = signal.getsignal(signal.SIGINT)
     if interrupt is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    collect_seldom()
     from ansible.cli.playbook import PlaybookCLI
 
     from provision.run.loading import load_plugins
 
     load_plugins()
+    gc.freeze()  # no collection touches, and so copies, what the processes for hosts share
     received = _received(socket.socket(fileno=int(sys.argv[1])))
     if received is None:
         return

@@ -1,7 +1,7 @@
 """What Ansible loads in every run, loaded before it is known which one it is.
 
-By the profile of a run on three hosts that are as they should be, a quarter of its time were YAML that
-never changes (where ansible.builtin's plugins moved to, the documentation of plugins) and the
+By the profile of a run on three hosts that are as they should be, a quarter of its time were YAML
+that never changes (where ansible.builtin's plugins moved to, the documentation of plugins) and the
 project's own plugins.
 """
 
@@ -43,7 +43,9 @@ def remember_routes() -> None:
             content = text.encode() if isinstance(text, str) else text
             kept = cache() / "ansible" / f"runtime-{hashlib.sha256(content).hexdigest()[:32]}.json"
             with contextlib.suppress(OSError, ValueError):
-                return json.loads(kept.read_bytes())
+                there = json.loads(kept.read_bytes())
+                if isinstance(there, dict):
+                    return there
             made = read(text, content_id)
             with contextlib.suppress(OSError, TypeError):
                 kept.parent.mkdir(parents=True, exist_ok=True)

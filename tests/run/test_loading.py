@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible.utils.collection_loader import _collection_finder
+
+from provision.run import loading
+
+TEXT = b"plugin_routing: {modules: {old: {redirect: new}}}\n"
+ROUTES = {"plugin_routing": {"modules": {"old": {"redirect": "new"}}}}
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where it is kept; what was set in this process by others is put back at the end."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    read = _collection_finder._meta_yml_to_dict
+    monkeypatch.setattr(_collection_finder, "_meta_yml_to_dict", lambda *each: read(*each))
+    loading.remember_routes()
+    return tmp_path / "provision" / "ansible"
+
+
+def test_what_was_read_is_not_read_again(kept: Path) -> None:
+    assert _collection_finder._meta_yml_to_dict(TEXT, ("a.b", "runtime.yml")) == ROUTES
+    (file,) = kept.iterdir()
+    file.write_text('{"kept": "here"}')
+    assert _collection_finder._meta_yml_to_dict(TEXT, ("a.b", "runtime.yml")) == {"kept": "here"}
+
+
+def test_another_text_is_another(kept: Path) -> None:
+    _collection_finder._meta_yml_to_dict(TEXT, ("a.b", "runtime.yml"))
+    assert _collection_finder._meta_yml_to_dict(b"{}", ("a.b", "runtime.yml")) == {}
+    assert len(list(kept.iterdir())) == 2
+
+
+@pytest.mark.parametrize("there", ["", '{"plugin_rou', "[]", "\xff"])
+def test_what_was_cut_short_is_read_again(kept: Path, there: str) -> None:
+    _collection_finder._meta_yml_to_dict(TEXT, ("a.b", "runtime.yml"))
+    (file,) = kept.iterdir()
+    file.write_bytes(there.encode("latin-1"))
+    assert _collection_finder._meta_yml_to_dict(TEXT, ("a.b", "runtime.yml")) == ROUTES
+    assert json.loads(file.read_text()) == ROUTES
+
+
+def test_where_nothing_can_be_kept_it_is_read(tmp_path: Path, kept: Path) -> None:
+    (tmp_path / "provision").write_text("no directory")
+    assert _collection_finder._meta_yml_to_dict(TEXT, ("a.b", "runtime.yml")) == ROUTES
+
+
+def test_it_is_as_ansible_reads_it() -> None:
+    program = (
+        "import json\n"
+        "from ansible.plugins import loader\n"
+        "{0}loader.init_plugin_loader([])\n"
+        "import ansible_collections.ansible.builtin as builtin\n"
+        "print(json.dumps(builtin._collection_meta))\n"
+    )
+    remember = "from provision.run.loading import remember_routes as r; r(); r(); "
+    plain, first, second = (
+        subprocess.run(
+            [sys.executable, "-c", program.format(line)], capture_output=True, text=True, check=True
+        ).stdout
+        for line in ("", remember, remember)
+    )
+    assert json.loads(plain)["plugin_routing"]
+    assert plain == first == second
+
+
+def test_every_plugin_that_is_loaded_ahead_is_there_and_nothing_is_said() -> None:
+    program = (
+        "from provision.run.loading import load_plugins, _PLUGINS\n"
+        "load_plugins()\n"
+        "from ansible.plugins import loader\n"
+        "loader.init_plugin_loader([])\n"
+        "for kind, names in _PLUGINS.items():\n"
+        "    for name in names:\n"
+        "        assert getattr(loader, f'{kind}_loader').get(name, class_only=True), name\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
