@@ -14,7 +14,7 @@ from ansible.parsing.vault import is_encrypted
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
-from comparing import ending, secrets_file
+from comparing import ending, filling, secrets_file
 from comparing.manifest import Manifest, ManifestError, load
 
 #: The group of hosts on which this run had secrets made (the secrets are never in a variable).
@@ -149,6 +149,9 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
 
     def fill(self, text: str, secrets: Mapping[str, str]) -> str:
         """Fill in a secret file as ansible.builtin.template would, with nothing but the secrets."""
+        quickly = filling.filled(text, secrets)
+        if quickly is not None:
+            return quickly
         templar = self._templar.copy_with_new_env(
             available_variables={"provision_secrets": dict(secrets)}
         )
