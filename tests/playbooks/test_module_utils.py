@@ -171,6 +171,20 @@ def test_active_while_a_restart_is_under_way_is_not_ready() -> None:
     assert "still starting" in waiting([show(job="55")]).wait()
 
 
+def test_a_service_is_watched_for_as_long_as_it_must_stay_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(readiness.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(
+        readiness.time, "sleep", lambda seconds: clock.append(clock.pop() + seconds)
+    )
+    watched = waiting([show("activating"), show("activating"), show()], stable=0.5)
+    assert watched.wait() == ""
+    # It was looked at after 0.1 s and 0.13 s more.
+    assert watched.waited == pytest.approx(0.1 + 0.13 + 0.5)
+
+
 def test_a_service_that_does_not_stay_up_is_not_ready() -> None:
     again = [show(restarts=n, pid=n + 1) for n in range(50)]
     why = waiting(again, stable=1).wait()

@@ -144,7 +144,7 @@ class Waiting:
             why, hopeless = self._not_yet(seen, restarts - first)
             process = (seen.get("MainPID", ""), seen.get("NRestarts", ""))
             if why or process != same:
-                same, since = process, now
+                same, since = None if why else process, now
             self.waited = now - start
             if not why and now - since >= self.stable:
                 return ""
@@ -152,7 +152,8 @@ class Waiting:
                 return why
             if self.waited >= self.timeout:
                 return "%s after %d s" % (why or "it does not stay active", self.waited)
-            time.sleep(pause)
+            # What works is looked at once more as soon as it has done so for long enough.
+            time.sleep(pause if why else min(pause, since + self.stable - now))
             pause = min(pause * 1.3, 0.5)
 
     def _not_yet(self, seen: Dict[str, str], restarts: int) -> Tuple[str, bool]:
