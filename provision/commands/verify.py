@@ -16,7 +16,12 @@ from provision.site import Site
 from provision.values import seconds
 from provision.verify import report
 from provision.verify.findings import Area, Finding, Status, failed
-from provision.verify.panels import PanelOutcome, check_panels, check_panels_in_grafana
+from provision.verify.panels import (
+    PanelOutcome,
+    check_panels,
+    check_panels_in_grafana,
+    few_hosts,
+)
 from provision.verify.probe import Probe, probe_variables, probes, probes_seen
 from provision.verify.seen import HOUR, losses, metrics_seen, strangers_seen, values_seen
 from provision.verify.waiting import until
@@ -122,7 +127,7 @@ def stored(database: InfluxDB, site: Site, patience: float, window: int) -> list
     found += [*values_seen(database, site, since), *strangers_seen(database, since)]
     found += losses(database, site, since)
     end = int(time.time() * 1000)
-    panels = check_panels(database, site.catalogs, end - HOUR, end)
+    panels = check_panels(database, site.catalogs, end - HOUR, end, few_hosts(site))
     return [*found, *(_panel(outcome, "InfluxDB") for outcome in panels)]
 
 
@@ -176,7 +181,8 @@ def _through_grafana(fleet: Fleet) -> list[Finding]:
     end = int(time.time() * 1000)
     try:
         grafana = viewer(fleet)
-        panels = check_panels_in_grafana(grafana, fleet.site.catalogs, end - HOUR, end)
+        site = fleet.site
+        panels = check_panels_in_grafana(grafana, site.catalogs, end - HOUR, end, few_hosts(site))
     except ProvisionError as error:
         return [Finding(Status.FAILED, Area.DATASOURCE, "", "Grafana", error.message)]
     answered = Finding(Status.OK, Area.DATASOURCE, "", "Grafana", "asked through its datasource")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,22 @@ from provision.dashboards.model import Panel
 from provision.dashboards.queries import expand, expand_variables
 from provision.dashboards.render import DATASOURCE_UID
 from provision.grafana import Grafana
-from provision.influx import InfluxDB, Series
+from provision.influx import STATEMENTS, InfluxDB, Series
+from provision.site import Site
+from provision.verify.arrival import HOST
 
 # The least that a panel's time is divided into when it is asked without Grafana, in ms.
 INTERVAL = 10_000
 # Whether it answers shows in few intervals as well as in hundreds, which of a hundred hosts with
 # all their series would be millions of numbers.
 INTERVALS = 10
+# How many hosts of each application are asked about.
+SAMPLE = 3
+
+# How many series and points a query gave, and the error, if it is one.
+Count = tuple[int, int, str | None]
+# What queries give with some values of the dashboards' variables.
+Ask = Callable[[Sequence[str], Mapping[str, str]], list[Count]]
 
 
 @dataclass(frozen=True)
@@ -40,42 +50,79 @@ class PanelOutcome:
         return self.error is None and self.points > 0
 
 
+def few_hosts(site: Site) -> tuple[str, ...]:
+    """The names of a few hosts for each application; none where nobody would be left out.
+
+    A panel that answers for some answers for all, and InfluxDB's time goes with the series.
+    """
+    by_app: dict[str, list[str]] = {}
+    for host in site.workers:
+        for application in host.applications:
+            by_app.setdefault(application.catalog.app, []).append(host.name)
+    few = {name for names in by_app.values() for name in names[:SAMPLE]}
+    return tuple(sorted(few)) if few < {host.name for host in site.hosts} else ()
+
+
 def check_panels(
-    database: InfluxDB, catalogs: Sequence[Catalog], start: int, end: int
+    database: InfluxDB,
+    catalogs: Sequence[Catalog],
+    start: int,
+    end: int,
+    hosts: Sequence[str] = (),
 ) -> list[PanelOutcome]:
     """Ask every panel's queries of InfluxDB, as Grafana would with all variables on All.
 
-    Times are in ms since 1970.
+    With hosts only they are looked at, and all where there is nothing of them. Times are in ms
+    since 1970.
     """
+    interval = max(INTERVAL, (end - start) // INTERVALS)
+
+    def ask(queries: Sequence[str], values: Mapping[str, str]) -> list[Count]:
+        statements = [
+            expand(query, start=start, end=end, interval=interval, values=values)
+            for query in queries
+        ]
+        return [
+            (len(each.series), sum(map(_points, each.series)), each.error)
+            for each in database.ask(statements)
+        ]
+
     panels = [
-        (name, panel)
+        (name, panel, [query.text for query in panel.queries])
         for name, dashboard in all_dashboards(catalogs).items()
         for panel in dashboard.panels
         if panel.queries
     ]
-    interval = max(INTERVAL, (end - start) // INTERVALS)
-    statements = [
-        expand(query.text, start=start, end=end, interval=interval, values={})
-        for _, panel in panels
-        for query in panel.queries
-    ]
-    answers = iter(database.ask(statements))
-    outcomes = []
-    for name, panel in panels:
-        found = [next(answers) for _ in panel.queries]
-        counts = [(len(each.series), sum(map(_points, each.series)), each.error) for each in found]
-        outcomes.append(_outcome(name, panel, counts))
-    return outcomes
+    return _outcomes(panels, ask, hosts)
 
 
 def check_panels_in_grafana(
-    grafana: Grafana, catalogs: Sequence[Catalog], start: int, end: int
+    grafana: Grafana,
+    catalogs: Sequence[Catalog],
+    start: int,
+    end: int,
+    hosts: Sequence[str] = (),
 ) -> list[PanelOutcome]:
     """Ask every panel's queries of Grafana, as the panel stands in the dashboard that it loaded.
 
-    Raises ProvisionError where a dashboard is not there.
+    hosts are as for check_panels. Raises ProvisionError where a dashboard is not there.
     """
-    outcomes: list[PanelOutcome] = []
+
+    def ask(queries: Sequence[str], values: Mapping[str, str]) -> list[Count]:
+        expanded = [expand_variables(query, values, end) for query in queries]
+        return [
+            count
+            for first in range(0, len(expanded), STATEMENTS)
+            for count in grafana.query(
+                DATASOURCE_UID,
+                expanded[first : first + STATEMENTS],
+                start=start,
+                end=end,
+                intervals=INTERVALS,
+            )
+        ]
+
+    panels = []
     for name, built in all_dashboards(catalogs).items():
         loaded = list(_flat(grafana.dashboard(built.uid).get("panels", ())))
         # What else stands there (a row, or what a person has put in) has no InfluxQL.
@@ -84,20 +131,26 @@ def check_panels_in_grafana(
             for panel in loaded
             if "targets" in panel
         }
-        queries = [
-            expand_variables(query, {}, end)
-            for panel in built.panels
-            if panel.queries
-            for query in asked.get(panel.id, ())
+        panels += [
+            (name, panel, asked.get(panel.id, [])) for panel in built.panels if panel.queries
         ]
-        answers = iter(
-            grafana.query(DATASOURCE_UID, queries, start=start, end=end, intervals=INTERVALS)
-        )
-        for panel in (each for each in built.panels if each.queries):
-            found = [next(answers) for _ in asked.get(panel.id, ())]
-            missing = [] if found else [(0, 0, "not on the dashboard that Grafana has")]
-            outcomes.append(_outcome(name, panel, found or missing))
-    return outcomes
+    return _outcomes(panels, ask, hosts)
+
+
+def _outcomes(
+    panels: Sequence[tuple[str, Panel, list[str]]], ask: Ask, hosts: Sequence[str]
+) -> list[PanelOutcome]:
+    """What becomes of panels, each with the name of its dashboard and its queries."""
+    chosen = {HOST: f"({'|'.join(map(re.escape, hosts))})"} if hosts else {}
+    answers = iter(ask([query for _, _, queries in panels for query in queries], chosen))
+    outcomes = [
+        _outcome(name, panel, [next(answers) for _ in queries]) for name, panel, queries in panels
+    ]
+    if not hosts:
+        return outcomes
+    empty = [panels[n] for n, each in enumerate(outcomes) if not each.points and not each.error]
+    again = iter(_outcomes(empty, ask, ()))
+    return [each if each.points or each.error else next(again) for each in outcomes]
 
 
 def _points(series: Series) -> int:
@@ -112,11 +165,9 @@ def _flat(panels: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
         yield from panel.get("panels") or ()
 
 
-def _outcome(
-    dashboard: str, panel: Panel, counts: Iterable[tuple[int, int, str | None]]
-) -> PanelOutcome:
+def _outcome(dashboard: str, panel: Panel, counts: Sequence[Count]) -> PanelOutcome:
     """What became of a panel: it is as bad as the worst of its queries."""
-    found = list(counts)
+    found = counts or [(0, 0, "not on the dashboard that Grafana has")]
     error = next((error for _, _, error in found if error), None)
     fewest = min(points for _, points, _ in found)
     return PanelOutcome(dashboard, panel, sum(series for series, _, _ in found), fewest, error)

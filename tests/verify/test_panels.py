@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -10,9 +11,15 @@ from provision.catalog.model import Catalog
 from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.render import DATASOURCE_UID, rendered_dashboards
 from provision.errors import ProvisionError
+from provision.fleet import Fleet
 from provision.grafana import Grafana
 from provision.influx import Answer, Series
-from provision.verify.panels import INTERVALS, check_panels, check_panels_in_grafana
+from provision.verify.panels import (
+    INTERVALS,
+    check_panels,
+    check_panels_in_grafana,
+    few_hosts,
+)
 from tests.verify.told import Told, answer, nothing
 
 Catalogs = Mapping[str, Catalog]
@@ -183,3 +190,59 @@ def test_an_hour_is_asked_in_few_intervals(catalogs: Catalogs) -> None:
     divided = {found for text in asked for found in re.findall(r"time\((\d+\w+)\)", text)}
     assert divided <= {"360s", "360000ms"}, divided
     assert divided
+
+
+def test_a_few_hosts_are_asked_about_and_all_where_there_is_nothing_of_them(
+    realm: Catalog,
+) -> None:
+    few, every = 'host" =~ /^(a\\.b|c\\-d)$/', 'host" =~ /^.*$/'
+
+    def tell(statement: str) -> Answer:
+        if "realm_session_online" in statement:
+            return points(0) if few in statement else points(7)
+        return answer() if "realm_realms_open" in statement else points(2)
+
+    database = Told(tell)
+    outcomes = check_panels(database, [realm], 1000, 2000, ["a.b", "c-d"])
+    assert len(database.requests) == 2
+    first, again = database.requests
+    assert all(few in each and every not in each for each in first if '"host" =~' in each)
+    assert again
+    assert all(every in each for each in again if '"host" =~' in each)
+    assert all("session_online" in each or "realms_open" in each for each in again)
+    found = {o.panel.title: (o.points, o.ok) for o in outcomes}
+    assert found["Realms open"] == (0, False)
+    assert {points for points, _ in found.values()} == {0, 2, 7}
+    assert [(o.dashboard, o.panel.kind.value, o.panel.title) for o in outcomes] == every_panel(
+        realm
+    )
+
+
+def test_an_error_is_not_asked_about_again(realm: Catalog) -> None:
+    database = Told(lambda _: answer(error="type conflict"))
+    outcomes = check_panels(database, [realm], 1000, 2000, ["a"])
+    assert {o.error for o in outcomes} == {"type conflict"}
+    assert [len(each) for each in database.requests if each] == [len(database.statements)]
+
+
+def test_grafana_is_asked_about_a_few_hosts_too(realm: Catalog) -> None:
+    grafana = Showing(loaded(realm), {"realm_realms_open": (0, 0, None)})
+    outcomes = check_panels_in_grafana(grafana, [realm], 1000, 2000, ["a"])
+    assert {o.panel.title for o in outcomes if not o.ok} == {"Realms open"}
+    every = [each for each in grafana.asked if 'host" =~ /^.*$/' in each]
+    assert every
+    assert all("realm_realms_open" in each for each in every)
+
+
+def test_the_few_are_some_of_each_application(fleet_of: Callable[..., Fleet]) -> None:
+    workers: dict[str, Any] = {f"r{n}": {"apps": ["realm"]} for n in range(5)}
+    workers["z"] = {"apps": ["realm", "dataclay"]}
+    groups = {"monitor": {"hosts": {"m": {}}}, "workers": {"hosts": workers}}
+    few = few_hosts(fleet_of(json.dumps(groups)).site)
+    assert {"r0", "r1", "r2", "z"} <= set(few)
+    assert not {"r3", "r4"} & set(few)
+
+
+def test_of_a_small_site_all_are_asked_about(fleet_of: Callable[..., Fleet]) -> None:
+    groups = {"monitor": {"hosts": {"w": {}}}, "workers": {"hosts": {"w": {"apps": ["realm"]}}}}
+    assert few_hosts(fleet_of(json.dumps(groups)).site) == ()
