@@ -33,7 +33,7 @@ from provision.catalog.vocabulary import Transport as Transport
 # Prometheus' data model, Metric names; a colon is for recording rules alone.
 PROMETHEUS_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 # A Telegraf plugin's measurement and field, as `cpu.usage_active`.
-TELEGRAF_NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
+TELEGRAF_NAME = re.compile(r"[a-z][a-z0-9_]*\.[A-Za-z][A-Za-z0-9_]*")
 # Telegraf and the processor in templates/telegraf set these tags themselves.
 FORMER_NAME = "former_name"
 RESERVED_TAGS = frozenset(

@@ -55,6 +55,12 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
     ),
     (
         "telegraf-name",
+        gathered(GAUGE | {"name": "nstat.3UdpErrors"}),
+        "not measurement.field",
+        gathered(GAUGE | {"name": "nstat.UdpErrors"}),
+    ),
+    (
+        "telegraf-name",
         gathered(GAUGE | {"name": "cpu.used", "measurement": "x"}),
         "leave out measurement",
         gathered(GAUGE | {"name": "cpu.used"}),

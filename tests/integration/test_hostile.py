@@ -432,6 +432,30 @@ def test_packets_for_which_telegraf_has_no_room_are_counted_as_lost(
 
 
 @ENGINE_1
+def test_packets_that_the_kernel_drops_are_counted(
+    database: Database, telegraf: Telegraf, start: int
+) -> None:
+    reader = database.reader()
+    asked = f'SELECT last("UdpRcvbufErrors") AS "n" FROM "nstat" WHERE time >= {start}ms'
+
+    def counted() -> int:
+        (answer,) = reader.ask([asked])
+        return int(answer.series[0].rows[0]["n"]) if answer.series else -1
+
+    wait_for(lambda: counted() >= 0, "the kernel's count")
+    before = counted()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        deaf.bind(("127.0.0.1", 0))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for _ in range(1000):
+                sender.sendto(b"lost:1|c", deaf.getsockname())
+        dropped = dropped_by_kernel(deaf.getsockname()[1])
+    assert dropped > 900
+    wait_for(lambda: counted() >= before + dropped, "what was dropped")
+
+
+@ENGINE_1
 def test_what_is_gathered_late_does_not_take_the_place_of_what_is_gathered_next(
     database: Database, telegraf: Telegraf, start: int
 ) -> None:

@@ -18,7 +18,8 @@ RECIPE = 1
 PLUGINS = (
     *("inputs.cpu", "inputs.disk", "inputs.diskio", "inputs.http", "inputs.internal"),
     *("inputs.influxdb_listener", "inputs.influxdb_v2_listener", "inputs.kernel", "inputs.mem"),
-    *("inputs.net", "inputs.processes", "inputs.statsd", "inputs.swap", "inputs.system"),
+    *("inputs.net", "inputs.nstat", "inputs.processes", "inputs.statsd", "inputs.swap"),
+    "inputs.system",
     *("outputs.file", "outputs.influxdb", "outputs.influxdb_v2"),
     *("parsers.influx", "parsers.prometheus", "processors.starlark", "secretstores.docker"),
     "serializers.influx",
