@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from provision.paths import PLAYBOOKS, cache
@@ -28,34 +29,40 @@ _PLUGINS = {
 }
 
 
-def remember_routes() -> None:
-    """Let what Ansible reads of a collection's runtime.yml be kept, by a hash of its text.
+class Remembering:
+    """Gives what is in a collection's runtime.yml; keeps what Ansible made of it, by its hash."""
 
-    Ansible's hook for it is `_meta_yml_to_dict` (ansible/utils/collection_loader): it says that
-    tools may put another in its place, as its test tool does.
+    def __init__(self, read: Callable[[bytes | str, Any], Any]) -> None:
+        """Read is Ansible's own."""
+        self._read = read
+
+    def __call__(self, text: bytes | str, content_id: Any) -> Any:
+        """What Ansible makes of a text. Where nothing can be kept, it is read each time."""
+        content = text.encode() if isinstance(text, str) else text
+        kept = cache() / "ansible" / f"runtime-{hashlib.sha256(content).hexdigest()[:32]}.json"
+        with contextlib.suppress(OSError, ValueError):
+            there = json.loads(kept.read_bytes())
+            if isinstance(there, dict):
+                return there
+        made = self._read(text, content_id)
+        with contextlib.suppress(OSError, TypeError):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            part = kept.with_suffix(f".{os.getpid()}")
+            part.write_text(json.dumps(made))
+            part.replace(kept)
+        return made
+
+
+def remember_routes() -> None:
+    """Put it in the place of what Ansible reads runtime.yml with.
+
+    That is Ansible's hook for it (`_meta_yml_to_dict` in ansible/utils/collection_loader): other
+    tools may put another implementation there, it says, as its test tool does.
     """
     from ansible.utils.collection_loader import _collection_finder
 
-    read = _collection_finder._meta_yml_to_dict
-    if not getattr(read, "remembers", False):
-
-        def remembered(text: bytes | str, content_id: Any) -> Any:
-            content = text.encode() if isinstance(text, str) else text
-            kept = cache() / "ansible" / f"runtime-{hashlib.sha256(content).hexdigest()[:32]}.json"
-            with contextlib.suppress(OSError, ValueError):
-                there = json.loads(kept.read_bytes())
-                if isinstance(there, dict):
-                    return there
-            made = read(text, content_id)
-            with contextlib.suppress(OSError, TypeError):
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                part = kept.with_suffix(f".{os.getpid()}")
-                part.write_text(json.dumps(made))
-                part.replace(kept)
-            return made
-
-        remembered.remembers = True  # type: ignore[attr-defined]
-        _collection_finder._meta_yml_to_dict = remembered
+    if not isinstance(_collection_finder._meta_yml_to_dict, Remembering):
+        _collection_finder._meta_yml_to_dict = Remembering(_collection_finder._meta_yml_to_dict)
 
 
 def load_plugins() -> None:
