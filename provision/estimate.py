@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from provision.catalog.matching import series
@@ -45,13 +45,15 @@ class Load:
         return self.points * DAY * each
 
 
-def loads(site: Site) -> list[Load]:
-    """One for each application of a site, by name."""
+def loads(site: Site, only: Collection[str] | None = None) -> list[Load]:
+    """One for each application of a site, by name; only of some of its hosts, if they are named."""
     queries = _queries(site.catalogs)
     hosts: dict[str, int] = {}
     rows: dict[str, int] = {}
     points: dict[str, float] = {}
     for host in site.workers:
+        if only is not None and host.name not in only:
+            continue
         interval = seconds(host.settings.telegraf_interval)
         for catalog in host.catalogs:
             app = catalog.app

@@ -61,9 +61,7 @@ class Inventory:
         except AnsibleError as error:
             raise ProvisionError(
                 f"{path}: {str(error).splitlines()[0]}",
-                remedy="give the vault's password (--ask-vault-pass, --vault-password-file)"
-                if is_encrypted_file(path)
-                else "put the file right, or back from where you keep a copy",
+                remedy=_remedy(path),
             ) from error
 
     def read_bytes(self, path: Path) -> bytes:
@@ -164,6 +162,15 @@ def read_inventory(options: Sequence[str], wanted: Callable[[Path], frozenset[st
         raise ProvisionError(str(error)) from error
     secrets = tuple((str(name), secret.bytes) for name, secret in loader._vault.secrets or ())
     return Inventory(sources, directory, tuple(hosts), limited, secrets, loader)
+
+
+def _remedy(path: Path) -> str:
+    """What to do about a YAML file that cannot be read."""
+    if path.exists() and not os.access(path, os.R_OK):
+        return f"run as a user who may read it, or let yours (chown, chmod u+r {path})"
+    if is_encrypted_file(path):
+        return "give the vault's password (--ask-vault-pass, --vault-password-file)"
+    return "put the file right, or back from where you keep a copy"
 
 
 def _decrypted(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from provision.alerts.contacts import Contacts, Email, EmailAddress
@@ -80,6 +82,14 @@ class Influxdb(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     external: Annotated[External, BeforeValidator(_address_alone)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_left_open(cls, value: object) -> object:
+        """Nobody who writes `external:` means an InfluxDB of their own."""
+        if isinstance(value, Mapping) and "external" in value and value["external"] is None:
+            raise ValueError("external: say its address (url), or leave influxdb out")
+        return value
 
 
 class Settings(BaseModel):

@@ -89,6 +89,12 @@ def check_url(value: Any) -> str:
         parts.netloc or parts.scheme == "file"
     ):
         raise ValueError("a URL begins with http://, https:// or file://")
+    try:
+        wrong = parts.port == 0
+    except ValueError:
+        wrong = True
+    if wrong:
+        raise ValueError("the port of a URL is a number from 1 to 65535")
     if parts.username or parts.password:
         raise ValueError("a URL holds no user name or password here")
     if re.search(r"[\s\"'`{}$\\<>|;&]", text):

@@ -31,6 +31,15 @@ def test_a_host_that_writes_half_as_often_makes_half_as_many_points(
     assert realm.queries > 0
 
 
+def test_a_limit_leaves_the_hosts_that_it_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "inventory.yml"
+    path.write_text(SITE)
+    assert run(["estimate", "-i", str(path), "-l", "w2", "--format", "json"]) == 0
+    assert {row["hosts"] for row in json.loads(capsys.readouterr().out)} == {1, 1000}
+
+
 def test_a_thousand_hosts_are_asked_no_more_queries(fleet_of: Callable[..., Fleet]) -> None:
     for load in loads(fleet_of(SITE).site):
         many = load.for_hosts(1000)

@@ -38,6 +38,8 @@ def test_the_address_alone_is_enough_for_tokens(fleet_of: Callable[..., Fleet]) 
         (2, f"{{external: '{URL}'}}", ", influxdb_url: 'http://x:1'", "InfluxDB has one address"),
         (2, f"{{external: '{URL}'}}", ", influxdb_retention: 1d", "sets how long it keeps"),
         (2, "{external: 'ftp://x'}", "", "http"),
+        (2, "{external: }", "", "say its address"),
+        (2, "{external: 'https://x:99999'}", "", "the port of a URL"),
         (2, f"{{external: {{url: '{URL}', password: x}}}}", "", "secrets go into the secrets file"),
         (2, "{external: 'https://x/?org=o'}", "", "influxdb.external.url"),
         (2, "{external: {url: 'http://x:1', ca: ca.pem}}", "", "begins with http://"),

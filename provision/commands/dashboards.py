@@ -21,5 +21,6 @@ def generate(*, output: Path, catalogs: Path | None) -> int:
             path.write_text(text, encoding="utf-8")
             out.print(shown(path))
     except OSError as error:
-        raise ProvisionError(f"{error.filename}: {error.strerror}") from error
+        # A disk that is full names no file.
+        raise ProvisionError(f"{error.filename or output}: {error.strerror}") from error
     return EXIT_OK

@@ -20,7 +20,8 @@ def estimate(*, options: Sequence[str], form: str, bytes_a_point: float | None) 
     For the site as it is, and for a thousand hosts with the application.
     """
     each = bytes_a_point or BYTES_A_POINT
-    found = loads(read_fleet(options).site)
+    fleet = read_fleet(options)
+    found = loads(fleet.site, fleet.inventory.limited)
     if form == "json":
         rows = [
             asdict(load) | {"bytes_a_day": round(load.bytes_a_day(each))}
