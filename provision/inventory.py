@@ -159,7 +159,7 @@ def read_inventory(options: Sequence[str], wanted: Callable[[Path], frozenset[st
             inventory.subset(context.CLIARGS["subset"])
         limited = frozenset(str(host.name) for host in inventory.get_hosts("all"))
     except AnsibleError as error:
-        raise ProvisionError(str(error)) from error
+        raise _unread(context.CLIARGS.get("inventory") or (), error) from error
     secrets = tuple((str(name), secret.bytes) for name, secret in loader._vault.secrets or ())
     return Inventory(sources, directory, tuple(hosts), limited, secrets, loader)
 
@@ -171,6 +171,26 @@ def _remedy(path: Path) -> str:
     if is_encrypted_file(path):
         return "give the vault's password (--ask-vault-pass, --vault-password-file)"
     return "put the file right, or back from where you keep a copy"
+
+
+def _unread(sources: Sequence[str], error: Exception) -> ProvisionError:
+    """Why an inventory is not read: its cause, which Ansible only warns of, where there is one."""
+    import yaml
+
+    for path in (Path(source) for source in sources if "," not in source):
+        if path.suffix not in {".yml", ".yaml", ".json"} or not path.is_file():
+            continue
+        try:
+            yaml.compose(path.read_text("utf-8"))
+        except OSError as cause:
+            remedy = f"run as a user who may read it, or let yours (chown, chmod u+r {path})"
+            return ProvisionError(f"{path}: {cause.strerror}", remedy=remedy)
+        except yaml.MarkedYAMLError as cause:
+            line = f"line {cause.problem_mark.line + 1}: " if cause.problem_mark else ""
+            return ProvisionError(f"{path}: {line}{cause.problem}", remedy="mend the file")
+        except ValueError as cause:
+            return ProvisionError(f"{path}: {cause}", remedy="write it in UTF-8")
+    return ProvisionError(str(error))
 
 
 def _decrypted(value: Any) -> Any:

@@ -268,3 +268,23 @@ def test_an_inventory_may_name_its_plugin_in_full(tmp_path: Path) -> None:
         [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True
     )
     assert done.stdout == "['w1']\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"monitor:\n  hosts: {m: {}\nworkers:\n", "line 3: "),
+        (b"monitor:\n\thosts: {m: {}}\n", "line 2: "),
+        (b"monitor: \xff\n", "utf-8"),
+    ],
+)
+def test_an_inventory_that_is_no_yaml_is_told_with_its_line(
+    tmp_path: Path, text: bytes, told: str
+) -> None:
+    path = tmp_path / "inventory.yml"
+    path.write_bytes(text)
+    with pytest.raises(ProvisionError) as caught:
+        read_fleet(["-i", str(path)])
+    assert caught.value.message.startswith(f"{path}: ")
+    assert told in caught.value.message
+    assert caught.value.remedy

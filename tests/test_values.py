@@ -29,8 +29,10 @@ def test_urls_are_taken(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "a.example", "ftp://x", "http://", "http://a b", "http://u:p@x"]
-    + ["http://a:x", "http://a:99999", "http://a:0"],
+    [
+        *("", "a.example", "ftp://x", "http://", "http://a b", "http://u:p@x"),
+        *("http://a:x", "http://a:99999", "http://a:0"),
+    ],
 )
 def test_other_texts_are_no_urls(url: str) -> None:
     with pytest.raises(ValueError, match="a URL"):
