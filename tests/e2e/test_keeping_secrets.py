@@ -142,7 +142,8 @@ def test_secrets_that_are_vaulted_one_by_one_work_and_stay_so(site: Site, tmp_pa
     vault_id = f"prod@{password}"
     lines = ["provision_secrets:"]
     for each, value in content.items():
-        words = ("encrypt_string", "--vault-id", vault_id, "--name", each, value)
+        # A token may begin with what begins an option.
+        words = ("encrypt_string", "--vault-id", vault_id, "--name", each, "--", value)
         done = execute(*PROVISION[:2], "ansible", "vault", *words)
         assert done.status == 0, done.err
         lines += [f"  {line}" for line in done.out.strip().splitlines()]

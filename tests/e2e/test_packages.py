@@ -207,7 +207,7 @@ mkdir /run/small && mount -t tmpfs -o size=3m small /run/small && cp -a /etc/tel
 mount --bind /run/small /etc/telegraf
 # Between the look at the host and the writing somebody else takes what is left.
 systemd-run --quiet --unit=filler sh -c '
-until ls -d /run/provision/check-*; do :; done
+until set -- /run/provision/check-* && [ -e "$1" ]; do :; done
 cat /dev/zero > /etc/telegraf/filling'
 """
 PORT = """
