@@ -56,7 +56,7 @@ def _check_target(value: Any) -> str:
     parts = urlsplit(check_url(value))
     if parts.scheme == "file":
         raise ValueError("metrics are fetched over http:// or https://")
-    if not parts.hostname or parts.port == 0 or parts.fragment:
+    if not parts.hostname or parts.fragment:
         raise ValueError("metrics are fetched from a host, a port and a path")
     return parts.geturl()
 
