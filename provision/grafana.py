@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 
 from provision.grafana_requests import GrafanaRefused as GrafanaRefused
 from provision.grafana_requests import Requests
+from provision.influx import STATEMENTS
 
 # What a search gives at once; Grafana's own limit is 5,000.
 PAGE = 1000
@@ -262,9 +263,9 @@ class Grafana(Requests):
     ) -> list[tuple[int, int, str | None]]:
         """Ask InfluxQL queries through a datasource, between two times (ms since 1970).
 
-        The time is divided into so many intervals, if they are no shorter than the datasource's
-        least. Gives (series, points, error) for each. The template variables are already put in;
-        the macros for time are Grafana's to put in.
+        They are asked in as few requests as it takes. The time is divided into so many intervals,
+        if they are no shorter than the datasource's least. Gives (series, points, error) for each.
+        The template variables are already put in; the macros for time are Grafana's to put in.
         """
         targets = [
             {
@@ -278,6 +279,13 @@ class Grafana(Requests):
             }
             for number, query in enumerate(queries)
         ]
+        requests = [targets[n : n + STATEMENTS] for n in range(0, len(targets), STATEMENTS)]
+        return [each for some in requests for each in self._query(some, start, end)]
+
+    def _query(
+        self, targets: Sequence[Mapping[str, Any]], start: int, end: int
+    ) -> list[tuple[int, int, str | None]]:
+        """What a datasource gives to targets, in one request."""
         body = {"from": str(start), "to": str(end), "queries": targets}
         path = "/api/ds/query"
         # The client's own query takes one at a time, and not all of a panel's.

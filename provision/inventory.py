@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.errors import ProvisionError
+from provision.run.engine import WHOLE_INVENTORY
 from provision.run.loading import remember_routes
 
 MONITOR_GROUP = "monitor"
@@ -81,8 +82,7 @@ class Inventory:
             raise ProvisionError(f"{path}: {error.strerror}") from error
         except AnsibleError as error:
             raise ProvisionError(
-                f"{path}: {str(error).splitlines()[0]}",
-                remedy="give the vault's password (--ask-vault-pass, --vault-password-file)",
+                f"{path}: {str(error).splitlines()[0]}", remedy=_remedy(path)
             ) from error
         return decrypted
 
@@ -120,8 +120,7 @@ def read_inventory(options: Sequence[str], wanted: Callable[[Path], frozenset[st
     Raises ProvisionError for an inventory that Ansible cannot read or a variable it cannot
     evaluate.
     """
-    # Half an inventory is none: Ansible would only warn, and so would the run that follows.
-    os.environ.setdefault("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true")
+    os.environ.setdefault(*WHOLE_INVENTORY)
     from ansible import context
     from ansible.cli.playbook import PlaybookCLI
     from ansible.errors import AnsibleError
@@ -177,14 +176,13 @@ def _unread(sources: Sequence[str], error: Exception) -> ProvisionError:
     """Why an inventory is not read: its cause, which Ansible only warns of, where there is one."""
     import yaml
 
-    for path in (Path(source) for source in sources if "," not in source):
+    for path in _paths(sources):
         if path.suffix not in {".yml", ".yaml", ".json"} or not path.is_file():
             continue
         try:
             yaml.compose(path.read_text("utf-8"))
         except OSError as cause:
-            remedy = f"run as a user who may read it, or let yours (chown, chmod u+r {path})"
-            return ProvisionError(f"{path}: {cause.strerror}", remedy=remedy)
+            return ProvisionError(f"{path}: {cause.strerror}", remedy=_remedy(path))
         except yaml.MarkedYAMLError as cause:
             line = f"line {cause.problem_mark.line + 1}: " if cause.problem_mark else ""
             return ProvisionError(f"{path}: {line}{cause.problem}", remedy="mend the file")
@@ -240,10 +238,14 @@ def _assert_sources(sources: Sequence[str]) -> None:
             )
 
 
+def _paths(sources: Sequence[str]) -> list[Path]:
+    """The files and directories among an inventory's sources; a list of hosts has commas."""
+    return [Path(source) for source in sources if "," not in source]
+
+
 def _directory(sources: Sequence[str]) -> Path:
-    for source in sources:
-        path = Path(source)
-        if "," not in source and path.exists():
+    for path in _paths(sources):
+        if path.exists():
             return path.absolute().parent  # of a directory too: Ansible reads all that is in it
     return Path.cwd()
 

@@ -12,7 +12,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ansible.plugins.callback import CallbackBase
-from ansible.plugins.loader import become_loader, connection_loader, shell_loader
 from comparing import ending
 
 DOCUMENTATION = """
@@ -24,12 +23,6 @@ description:
   - The objects have C(event), which is C(play), C(task), C(result), C(host_task), C(waiting)
     or C(stats).
 """
-
-_PLUGINS = (
-    (connection_loader, ("ssh",)),
-    (shell_loader, ("sh",)),
-    (become_loader, ("sudo",)),
-)
 
 #: What of a result is told; anything else of it stays in Ansible.
 _KEYS = (
@@ -99,12 +92,6 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self._display.warning(f"PROVISION_EVENTS: {error}")
             return
         self._tell("result", **told)
-
-    def v2_playbook_on_start(self, playbook: Any) -> None:
-        """Load what each host needs, once: the process that Ansible forks for it has it then."""
-        for loader, names in _PLUGINS:
-            for name in names:
-                loader.get(name, class_only=True)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """A play begins."""

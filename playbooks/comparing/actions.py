@@ -12,7 +12,6 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.vault import is_encrypted
 from ansible.plugins.action import ActionBase
-from ansible.template import trust_as_template
 
 from comparing import ending, filling, secrets_file
 from comparing.manifest import Manifest, ManifestError, load
@@ -152,10 +151,4 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
         quickly = filling.filled(text, secrets)
         if quickly is not None:
             return quickly
-        templar = self._templar.copy_with_new_env(
-            available_variables={"provision_secrets": dict(secrets)}
-        )
-        filled = templar.template(
-            trust_as_template(text), escape_backslashes=False, overrides={"trim_blocks": True}
-        )
-        return "" if filled is None else str(filled)
+        return filling.filled_by_ansible(text, secrets, self._templar)

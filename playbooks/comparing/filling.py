@@ -1,4 +1,4 @@
-"""Secrets filled into a rendered file without Jinja, where that gives the same.
+"""Secrets filled into a rendered file, without Jinja where that gives the same.
 
 Ansible compiles a template for each file of each host, a quarter of what its process for a host
 takes for itself (profiled). Nearly all files have secrets in two forms alone.
@@ -9,6 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from typing import Any
+
+from ansible.template import trust_as_template
 
 #: The forms that provision.render.environment writes: a secret, and the fingerprint of one.
 _FORMS = re.compile(
@@ -31,3 +34,12 @@ def _value(match: re.Match[str], secrets: Mapping[str, str]) -> str:
     if match["secret"]:
         return secrets[match["secret"]]
     return hashlib.sha256(secrets[match["printed"]].encode("utf-8")).hexdigest()[:8]
+
+
+def filled_by_ansible(text: str, secrets: Mapping[str, str], templar: Any) -> str:
+    """The text as ansible.builtin.template would fill it in, with nothing but the secrets."""
+    templar = templar.copy_with_new_env(available_variables={"provision_secrets": dict(secrets)})
+    made = templar.template(
+        trust_as_template(text), escape_backslashes=False, overrides={"trim_blocks": True}
+    )
+    return "" if made is None else str(made)

@@ -23,6 +23,8 @@ from typing import IO
 from provision.garbage import collect_seldom
 from provision.paths import PLAYBOOKS
 
+#: Half an inventory is none: Ansible would only warn, where it is read and in the run that follows.
+WHOLE_INVENTORY = ("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true")
 #: The number of the first descriptor that a run is handed, beside its standard input.
 FIRST = 100
 _MOST = 64
@@ -37,8 +39,7 @@ def playbook_environment(base: Mapping[str, str], *, verbose: bool) -> dict[str,
     enabled = environment.get("ANSIBLE_CALLBACKS_ENABLED")
     environment["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(filter(None, [enabled, "events"]))
     environment["PYTHONUNBUFFERED"] = "1"
-    # Half an inventory is none, as it was when the site was read (provision/inventory.py).
-    environment.setdefault("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true")
+    environment.setdefault(*WHOLE_INVENTORY)
     if not verbose:
         environment["ANSIBLE_NOCOLOR"] = "1"
     return environment

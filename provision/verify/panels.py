@@ -13,7 +13,7 @@ from provision.dashboards.model import Panel
 from provision.dashboards.queries import expand, expand_variables
 from provision.dashboards.render import DATASOURCE_UID
 from provision.grafana import Grafana
-from provision.influx import STATEMENTS, InfluxDB, Series
+from provision.influx import InfluxDB, Series
 from provision.site import Site
 from provision.verify.arrival import HOST
 
@@ -57,8 +57,8 @@ def few_hosts(site: Site) -> tuple[str, ...]:
     """
     by_app: dict[str, list[str]] = {}
     for host in site.workers:
-        for application in host.applications:
-            by_app.setdefault(application.catalog.app, []).append(host.name)
+        for catalog in host.catalogs:
+            by_app.setdefault(catalog.app, []).append(host.name)
     few = {name for names in by_app.values() for name in names[:SAMPLE]}
     return tuple(sorted(few)) if few < {host.name for host in site.hosts} else ()
 
@@ -78,6 +78,7 @@ def check_panels(
     interval = max(INTERVAL, (end - start) // INTERVALS)
 
     def ask(queries: Sequence[str], values: Mapping[str, str]) -> list[Count]:
+        """What InfluxDB gives."""
         statements = [
             expand(query, start=start, end=end, interval=interval, values=values)
             for query in queries
@@ -109,18 +110,9 @@ def check_panels_in_grafana(
     """
 
     def ask(queries: Sequence[str], values: Mapping[str, str]) -> list[Count]:
+        """What Grafana gives."""
         expanded = [expand_variables(query, values, end) for query in queries]
-        return [
-            count
-            for first in range(0, len(expanded), STATEMENTS)
-            for count in grafana.query(
-                DATASOURCE_UID,
-                expanded[first : first + STATEMENTS],
-                start=start,
-                end=end,
-                intervals=INTERVALS,
-            )
-        ]
+        return grafana.query(DATASOURCE_UID, expanded, start=start, end=end, intervals=INTERVALS)
 
     panels = []
     for name, built in all_dashboards(catalogs).items():
@@ -146,11 +138,12 @@ def _outcomes(
     outcomes = [
         _outcome(name, panel, [next(answers) for _ in queries]) for name, panel, queries in panels
     ]
-    if not hosts:
-        return outcomes
-    empty = [panels[n] for n, each in enumerate(outcomes) if not each.points and not each.error]
-    again = iter(_outcomes(empty, ask, ()))
-    return [each if each.points or each.error else next(again) for each in outcomes]
+    empty = [n for n, each in enumerate(outcomes) if hosts and not each.points and not each.error]
+    if empty:
+        again = _outcomes([panels[number] for number in empty], ask, ())
+        for number, outcome in zip(empty, again, strict=True):
+            outcomes[number] = outcome
+    return outcomes
 
 
 def _points(series: Series) -> int:

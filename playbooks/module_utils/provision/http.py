@@ -115,6 +115,9 @@ def _opener() -> urllib.request.OpenerDirector:
     return opener
 
 
+_OPENER = _opener()
+
+
 def call(
     url: str,
     *,
@@ -139,7 +142,7 @@ def call(
     request = urllib.request.Request(url, data=data, headers=sent, method=method)  # noqa: S310
     try:
         try:
-            answer = _opener().open(request, timeout=timeout)
+            answer = _OPENER.open(request, timeout=timeout)
         except urllib.error.HTTPError as error:
             answer = error
         with answer:
