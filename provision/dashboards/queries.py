@@ -23,6 +23,8 @@ from provision.catalog.model import (
 
 # A counter's condition is about its increase in this time, in seconds.
 WINDOW = 300
+# The condition of what is so now: the last seconds of the dashboard's time.
+RECENTLY = f"time > ${{__to}}ms - {WINDOW}s AND time <= ${{__to}}ms"
 # How long ago a host may have been seen that is missed now; later it is taken for gone.
 REMEMBERED = 86_400
 
@@ -54,7 +56,7 @@ class Asked:
     @property
     def condition(self) -> str:
         """The WHERE clause."""
-        return f"{where(self.chosen)} AND $timeFilter" if self.chosen else "$timeFilter"
+        return _among(self.chosen, "$timeFilter")
 
     @property
     def groups(self) -> str:
@@ -186,20 +188,22 @@ def _each_interval(what: str, asked: Asked) -> str:
     )
 
 
-def judged(catalog: Catalog, metric: Metric, condition: str) -> str:
+def judged(catalog: Catalog, metric: Metric, times: str, chosen: Sequence[str] = ()) -> str:
     """What a metric's condition is about, as "value", a series for each host and each of its tags.
 
-    condition is the WHERE clause, with the time in it: of a counter the increase in that time, of a
-    timer the mean, of others the last value.
+    times is the condition of when: of a counter the increase in that time, of a timer the mean, of
+    others the last value. chosen are the tags of which the dashboard's variables choose.
     """
     asked = asked_of(catalog, metric)
     by = ", ".join(map(identifier, asked.by))
     field = identifier(catalog.field(metric))
+    condition = _among(chosen, times)
     if metric.type is MetricType.COUNTER and catalog.cumulative:
         # Where it starts anew, what was before is not taken off.
         return (
             f'SELECT sum("increase") AS "value" FROM (SELECT non_negative_difference({field}) '
-            f'AS "increase" FROM {asked.source} WHERE {condition} GROUP BY *) GROUP BY {by}'
+            f'AS "increase" FROM {asked.source} WHERE {condition} GROUP BY *) '
+            f"WHERE {times} GROUP BY {by}"
         )
     what = _of_all(catalog, metric) or f"last({field})"
     return f'SELECT {what} AS "value" FROM {asked.source} WHERE {condition} GROUP BY {by}'
@@ -219,34 +223,42 @@ def mean_is_kept(metric: Metric) -> bool:
     return {TimerField.SUM, TimerField.COUNT} <= set(metric.fields)
 
 
-def recently(chosen: Sequence[str], window: int = WINDOW) -> str:
-    """The WHERE clause of what is so now: the last seconds of the dashboard's time."""
-    times = [f"time > ${{__to}}ms - {window}s", "time <= ${__to}ms"]
-    return " AND ".join([*([where(chosen)] if chosen else []), *times])
+def _among(chosen: Sequence[str], times: str) -> str:
+    """The WHERE clause of what is chosen, in a time."""
+    return f"{where(chosen)} AND {times}" if chosen else times
 
 
 def now(catalog: Catalog, metric: Metric, function: str, chosen: Sequence[str]) -> str:
     """One number of a metric: max, min, sum or count of what is judged, over all its series.
 
-    mean is that of all events, in one go and not of each series first, which takes InfluxDB a
-    third of a millisecond for each; so is the sum of what came.
+    mean is that of all events, in one go and not of each series first, which takes InfluxDB more
+    time for each; so is the sum of what came.
     """
     what = _of_all(catalog, metric) if function in {"mean", "sum"} else None
     if what:
         measured = source(catalog.measurements(metric))
-        return f'SELECT {what} AS "value" FROM {measured} WHERE {recently(chosen)}'
-    return (
-        f'SELECT {function}("value") AS "value" FROM ({judged(catalog, metric, recently(chosen))})'
-    )
+        return f'SELECT {what} AS "value" FROM {measured} WHERE {_among(chosen, RECENTLY)}'
+    return _over_judged(catalog, metric, function, chosen, "value")
 
 
 def now_by_host(
     catalog: Catalog, metric: Metric, function: str, chosen: Sequence[str], column: str
 ) -> str:
     """One number of a metric for each host, in a column of that name."""
+    return f'{_over_judged(catalog, metric, function, chosen, column)} GROUP BY "host"'
+
+
+def _over_judged(
+    catalog: Catalog, metric: Metric, function: str, chosen: Sequence[str], column: str
+) -> str:
+    """One number over what is judged, with the time said once more.
+
+    For a subquery InfluxDB opens each series in every shard of the outer query's time
+    (InfluxDB's LocalShardMapper): where that is not said, in all thirty days.
+    """
     return (
         f'SELECT {function}("value") AS {identifier(column)} '
-        f'FROM ({judged(catalog, metric, recently(chosen))}) GROUP BY "host"'
+        f"FROM ({judged(catalog, metric, RECENTLY, chosen)}) WHERE {RECENTLY}"
     )
 
 

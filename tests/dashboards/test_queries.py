@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provision.alerts.queries import chain
 from provision.catalog.model import Catalog, Former
+from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.queries import (
     Asked,
     asked_of,
@@ -44,6 +46,13 @@ def unquoted(literal: str, quote: str) -> str:
     inner = literal[1:-1]
     assert re.fullmatch(rf"(?:[^\\\n{quote}]|\\[\\n{quote}])*", inner)
     return re.sub(r"\\(.)", lambda match: {"n": "\n"}.get(match[1], match[1]), inner)
+
+
+def outermost(query: str) -> str:
+    """A query without what stands in brackets."""
+    while query != (query := re.sub(r"\([^()]*\)", "", query)):
+        pass
+    return query
 
 
 def test_identifiers_are_quoted() -> None:
@@ -131,13 +140,36 @@ def test_what_is_so_now_is_what_a_condition_is_about(catalogs: Catalogs) -> None
     assert judged_of("pipeline", "internal_agent.metrics_dropped") == (
         'SELECT sum("increase") AS "value" FROM (SELECT '
         'non_negative_difference("metrics_dropped") AS "increase" FROM "internal_agent" '
-        'WHERE TIME GROUP BY *) GROUP BY "host"'
+        'WHERE TIME GROUP BY *) WHERE TIME GROUP BY "host"'
     )
     realm = catalogs["realm"]
     query = now(realm, realm.metrics[0], "max", ("host",))
     assert query.startswith('SELECT max("value") AS "value" FROM (SELECT sum("value")')
     expanded = expand(query, start=1000, end=900_000, interval=10, values={})
-    assert "time > 900000ms - 300s AND time <= 900000ms" in expanded
+    assert expanded.count("time > 900000ms - 300s AND time <= 900000ms") == 2
+
+
+def test_the_time_of_a_subquery_is_said_outside_too(catalogs: Catalogs) -> None:
+    """Else InfluxDB opens its series in every shard that there is."""
+    queries = [
+        query.text
+        for dashboard in all_dashboards(list(catalogs.values())).values()
+        for row in dashboard.rows
+        for panel in row.panels
+        for query in panel.queries
+    ]
+    queries += [
+        chain(catalog, metric, silent, 10)[0]
+        for catalog in catalogs.values()
+        for metric in catalog.metrics
+        for silent in (None, 300)
+    ]
+    nested = [query for query in queries if "FROM (" in query]
+    assert len(nested) > 50
+    for query in nested:
+        condition = re.search(r" WHERE (.*?)( GROUP BY|$)", outermost(query))
+        assert condition, query
+        assert re.search(r"\$timeFilter|\btime >", condition[1]), query
 
 
 def test_silence_is_nothing_in_the_last_seconds_of_what_was_there_in_the_last_day(
