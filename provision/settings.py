@@ -63,7 +63,7 @@ class External(BaseModel):
     ca is a file here of the authorities that it is known by, instead of the system's.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     url: _OverHttp
     writer: _User | None = None
@@ -79,7 +79,7 @@ def _address_alone(value: object) -> object:
 class Influxdb(BaseModel):
     """What the variable influxdb says: that InfluxDB is elsewhere."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     external: Annotated[External, BeforeValidator(_address_alone)] | None = None
 

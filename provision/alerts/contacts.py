@@ -45,7 +45,7 @@ _Texts = BeforeValidator(listed)
 class _Contact(BaseModel):
     """What all contacts have: which alerts they are told of, by severity and application."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     severities: Annotated[tuple[Severity, ...], _Texts] = ()
     apps: Annotated[tuple[AppName, ...], _Texts] = ()

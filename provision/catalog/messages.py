@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from provision.catalog.docstrings import key_docstrings
 from provision.catalog.model import Catalog, MetricType
 from provision.catalog.parts import Part
 from provision.catalog.subject import KeyPath
@@ -149,10 +150,10 @@ def _parts(annotation: Any) -> Iterable[type[Part]]:
 def _described(path: KeyPath) -> str | None:
     """What a missing key is for, as the model says it."""
     part = part_at(path[:-1])
-    field = part.model_fields.get(str(path[-1])) if part else None
-    if field is None or not field.description:
+    text = key_docstrings(part).get(str(path[-1])) if part else None
+    if not text:
         return None
-    text = " ".join(field.description.split()).rstrip(".")
+    text = " ".join(text.split()).rstrip(".")
     return text[0].lower() + text[1:]
 
 

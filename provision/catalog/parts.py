@@ -38,7 +38,8 @@ def tell(problems: Iterable[str]) -> None:
 class Part(BaseModel):
     """What has its documented keys and no others, and never changes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    # Only the whole catalog is validated by itself: what is built of its parts stands in that.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Condition(Part):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from provision.catalog.docstrings import key_docstrings
 from provision.catalog.model import ONLY_WITH, Catalog, Input
+from provision.catalog.parts import Part
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ID = "urn:provision:catalog"
@@ -16,7 +18,12 @@ def schema() -> dict[str, Any]:
 
     It has the shape of a file: keys, vocabularies, forms. What holds between its parts is linted.
     """
-    made: dict[str, Any] = _tidy(Catalog.model_json_schema())
+    made: dict[str, Any] = Catalog.model_json_schema()
+    for part in Part.__subclasses__():
+        shape = made if part is Catalog else made["$defs"][part.__name__]
+        for key, text in key_docstrings(part).items():
+            shape["properties"][key]["description"] = text
+    made = _tidy(made)
     made["$defs"]["Condition"]["oneOf"] = [
         {"required": [key]} for key in ("above", "below", "silent")
     ]

@@ -7,14 +7,22 @@ expression in a template that is not one is a mistake in the template, and rende
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import pickle
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+import jinja2
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
+from jinja2.runtime import Context
 
-from provision.paths import TEMPLATES
+from provision import secrets, values
+from provision.paths import TEMPLATES, cache
 from provision.secrets import KEY
 from provision.values import bracketed, go_duration
 
@@ -184,6 +192,35 @@ FILTERS: dict[str, Callable[..., Any]] = {
 }
 
 
+class _Compiled(FileSystemBytecodeCache):
+    """Templates as Jinja compiled them in an earlier run, half of the time that a few hosts take.
+
+    Jinja evaluates what is constant as it compiles, with our filters: with other filters, or
+    another Jinja, they are compiled anew. Where nothing can be kept they are, too.
+    """
+
+    def __init__(self) -> None:
+        sources = (__file__, values.__file__, secrets.__file__)
+        made_by = b"\0".join(Path(source).read_bytes() for source in sources)
+        self._made_by = f"{jinja2.__version__} {hashlib.sha256(made_by).hexdigest()}"
+        super().__init__(str(cache() / "jinja"))
+
+    def get_source_checksum(self, source: str) -> str:
+        """Of what was compiled, and by what."""
+        return hashlib.sha256(f"{self._made_by}\0{source}".encode()).hexdigest()
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """As Jinja has it; what is broken is written anew."""
+        with contextlib.suppress(OSError, EOFError, ValueError, TypeError, pickle.PickleError):
+            super().load_bytecode(bucket)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """As Jinja has it, whole or not at all."""
+        with contextlib.suppress(OSError):
+            Path(self.directory).mkdir(parents=True, exist_ok=True)
+            super().dump_bytecode(bucket)
+
+
 def environment() -> Environment:
     """The environment that all of templates/ is rendered in."""
     jinja = Environment(
@@ -194,6 +231,20 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         finalize=_only_literals,
+        bytecode_cache=_Compiled(),
     )
     jinja.filters.update(FILTERS)
     return jinja
+
+
+def noted(jinja: Environment) -> set[str]:
+    """The names of the values that its templates look at from now on, as they are rendered."""
+    names: set[str] = set()
+
+    class Noting(Context):
+        def resolve_or_missing(self, key: str) -> Any:
+            names.add(key)
+            return super().resolve_or_missing(key)
+
+    jinja.context_class = Noting
+    return names

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import meta
-
 from provision.alerts.contacts import contact_points
 from provision.catalog.model import Catalog, Input
 from provision.credentials import READER, writer
@@ -20,7 +18,7 @@ from provision.dashboards.render import DATASOURCE_UID, FOLDER, provisioned_dash
 from provision.errors import ProvisionError
 from provision.listening import PUSHGATEWAY, TELEGRAF, guarded
 from provision.render.alerts import alert_values
-from provision.render.environment import Literal, environment
+from provision.render.environment import Literal, environment, noted
 from provision.render.manifest import manifest, wanted_packages, wanted_repositories
 from provision.render.manifest import wanted_roles as roles_of
 from provision.render.targets import (
@@ -71,7 +69,7 @@ class Renderer:
         self._site = site
         self._jinja = environment()
         self._tables: dict[object, Literal] = {}
-        self._own: dict[str, bool] = {}
+        self._looked_at = noted(self._jinja)
         self._kinds: dict[object, _Kind] = {}
 
     def files(self, host: Host) -> list[RenderedFile]:
@@ -121,21 +119,11 @@ class Renderer:
                 continue
             for name, values in self._each(target, host):
                 path = target.path.format(name) if target.each else target.path
-                if self._is_own(target.source):
-                    yield RenderedFile(target, path, ""), values
-                else:
-                    yield RenderedFile(target, path, self._text(target, host, values)), None
-
-    def _is_own(self, source: str) -> bool:
-        """Whether a template, or one that it includes, says what only this host knows."""
-        if source not in self._own:
-            assert self._jinja.loader
-            parsed = self._jinja.parse(self._jinja.loader.get_source(self._jinja, source)[0])
-            self._own[source] = bool(_OWN & meta.find_undeclared_variables(parsed)) or any(
-                name is None or self._is_own(name)
-                for name in meta.find_referenced_templates(parsed)
-            )
-        return self._own[source]
+                self._looked_at.clear()
+                text = self._text(target, host, values)
+                # What is made of the host's name otherwise is rendered for each.
+                own = bool(_OWN & self._looked_at)
+                yield RenderedFile(target, path, "" if own else text), values if own else None
 
     def _given(self, target: Target) -> Path | None:
         """The file that the site brings itself, and that no copy of is made here."""

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from jinja2 import UndefinedError
+from jinja2 import Environment, UndefinedError
 from markdown_it import MarkdownIt
 
 from provision.render.environment import (
@@ -19,6 +20,7 @@ from provision.render.environment import (
     environment,
     grafana_yaml,
     markdown,
+    noted,
     quoted,
     secret,
     starlark,
@@ -130,3 +132,51 @@ def test_a_value_without_a_filter_stops_the_rendering() -> None:
 def test_an_undefined_value_stops_the_rendering() -> None:
     with pytest.raises(UndefinedError):
         environment().from_string("{{ nobody | toml }}").render()
+
+
+def test_compiled_templates_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    source = "etc/grafana/provisioning/datasources/provision.yaml.j2"
+    name = next(n for n in environment().list_templates() if n.endswith(source))
+    environment().get_template(name)
+    (kept,) = (tmp_path / "provision" / "jinja").iterdir()
+
+    def compile_again(*_: object, **__: object) -> None:
+        raise AssertionError("compiled although it is kept")
+
+    monkeypatch.setattr(Environment, "compile", compile_again)
+    assert environment().get_template(name).name == name
+    assert kept.read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 99, "half"])
+def test_a_broken_compiled_template_is_made_anew(
+    content: bytes | str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a full disk or a killed run of another program leaves it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    name = environment().list_templates()[0]
+    environment().get_template(name)
+    (kept,) = (tmp_path / "provision" / "jinja").iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(content if isinstance(content, bytes) else whole[: len(whole) // 2])
+    environment().get_template(name)
+    assert kept.read_bytes() == whole
+
+
+def test_where_nothing_can_be_kept_templates_are_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "provision").write_text("no directory")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    name = environment().list_templates()[0]
+    assert environment().get_template(name).name == name
+
+
+def test_it_is_noted_what_a_template_looks_at() -> None:
+    jinja = environment()
+    names = noted(jinja)
+    text = "{{ a | json }}{% if b %}{% for x in c %}{{ d | json }}{% endfor %}{% endif %}"
+    jinja.from_string(text).render(a=1, b=True, c=[], d=2, e=3)
+    assert {"a", "b", "c"} <= names
+    assert "e" not in names
