@@ -93,17 +93,23 @@ def compare_script(
     if alive:
         commands += _say("clocks", f"date +%s; {_UPTIME}")
         commands += _say("alive", f"stat -c '%Y %n' -- {_quoted(alive)}")
-    if state:
-        commands += _say("state", state_check(state))
     for name, command in more:
         commands += _say(name, command)
-    return wrap(commands)
+    return wrap(_beside(state_check(state), commands) if state else commands)
 
 
-def state_check(state: Sequence[Mapping[str, Any]]) -> str:
-    """The command that runs the check of state entries in the host's Python.
+def _beside(check: Sequence[str], commands: Sequence[str]) -> list[str]:
+    """Commands, while the check of the services' state runs: it waits for their answers."""
+    start, *program = check
+    said = _say("state", "cat")
+    return [f"{start} | {{", *program, "{", *commands, "} </dev/null", *said, "}"]
 
-    It prints a JSON list in their order. Program and secrets are in a here-document.
+
+def state_check(state: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The command that runs the check of state entries in the host's Python, line by line.
+
+    It prints a JSON list in their order. Program and secrets are in a here-document, which begins
+    behind the first line.
     """
     texts = {name: (_MODULE_UTILS / f"{name}.py").read_text("utf-8") for name in _STATE_MODULES}
     program = f"""\
@@ -126,7 +132,7 @@ with futures.ThreadPoolExecutor() as pool:  # each takes its time to check passw
     end = "END_OF_PROGRAM"
     while end in program:
         end += "_"
-    return f"python3 - <<'{end}'\n{program}{end}"
+    return [f"python3 - <<'{end}'", *program.splitlines(), end]
 
 
 def preflight_script(
