@@ -88,7 +88,9 @@ def test_runs_the_state_check_in_the_hosts_python(tmp_path: Path) -> None:
     text = script.compare_script(asked, [{"entry": entry, "secrets": {"s": secret}, "renew": []}])
     seen = report.read(sh(text, tmp_path))
     assert seen.state is not None
-    assert seen.state[0]["problem"].startswith("Nothing answers at http://127.0.0.1:9/api/user")
+    assert seen.state[0]["problem"].startswith(
+        "Nothing answers at http://127.0.0.1:9/api/v1/provisioning/alert-rules"
+    )
     assert not (tmp_path / "pwned").exists()
 
 

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-from concurrent import futures
 from typing import Any, Dict, Iterator, List
 
 from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
@@ -21,6 +20,10 @@ _RULE = re.compile(r"provision-.+-[0-9a-f]{12}")
 _CONTACT = re.compile(r"provision-[a-z][a-z0-9_]*")
 #: How many names a line tells.
 _TOLD = 3
+
+
+class Refused(ServiceError):
+    """Grafana does not take the login."""
 
 
 class Alerting:
@@ -62,10 +65,9 @@ class Alerting:
                 )
 
     def _look(self) -> Dict[str, Any]:
-        # At once: Grafana takes its time to check a password, for each question anew.
-        with futures.ThreadPoolExecutor() as pool:
-            found, contacts = pool.map(self._ask, ("alert-rules", "contact-points"))
-        rules = {rule["uid"]: rule for rule in found}
+        # One after the other: five wrong passwords lock the login for five minutes.
+        rules = {rule["uid"]: rule for rule in self._ask("alert-rules")}
+        contacts = self._ask("contact-points")
         ours = [uid for uid, rule in rules.items() if _is_ours(uid, rule)]
         left = [
             contact["uid"]
@@ -115,7 +117,7 @@ class Alerting:
             headers=self._headers,
         )
         if status != 200:
-            raise ServiceError(
+            raise (Refused if status == 401 else ServiceError)(
                 "Grafana at %s does not tell its %s: HTTP %d %s"
                 % (self._url, what, status, told(answer)),
                 "see that unified alerting is not disabled in Grafana",
