@@ -82,7 +82,7 @@ def test_reports_keyrings(tmp_path: Path) -> None:
 
 
 def test_runs_the_state_check_in_the_hosts_python(tmp_path: Path) -> None:
-    entry: dict[str, Any] = {"role": "grafana", "url": "http://127.0.0.1:9"}
+    entry: dict[str, object] = {"role": "grafana", "url": "http://127.0.0.1:9"}
     entry |= {"username": "admin", "secret": "s", "alerting": {"rules": [], "contacts": []}}
     secret = 'it\'s a "secret" $(touch pwned) `x` \\ END_OF_PROGRAM\nEND_OF_PROGRAM\n'
     asked = manifest(tmp_path, [])
