@@ -25,7 +25,5 @@ class ActionModule(actions.ProvisionAction):
         }
         if arguments.get("state") != "restored":
             arguments.update(placing.arguments(self, "packages", task_vars))
-        result: dict[str, Any] = self._execute_module(
-            module_name="packages", module_args=arguments, task_vars=task_vars
-        )
+        result: dict[str, Any] = self.module("packages", arguments)
         return result

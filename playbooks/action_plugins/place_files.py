@@ -40,7 +40,5 @@ class ActionModule(actions.ProvisionAction):
             arguments["unfinished"] = f"{script.UNFINISHED}/{role}"
         if given.get("state") != "restored":
             arguments.update(placing.arguments(self, role, task_vars, login))
-        result: dict[str, Any] = self._execute_module(
-            module_name="place_files", module_args=arguments, task_vars=task_vars
-        )
+        result: dict[str, Any] = self.module("place_files", arguments)
         return result

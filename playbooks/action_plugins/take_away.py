@@ -27,9 +27,5 @@ class ActionModule(actions.ProvisionAction):
             held = lease.parse(str(seen["stdout"]))
             if held and operators.is_over(held["run"]):
                 mine["over"].append(held["run"])
-        result: dict[str, Any] = self._execute_module(
-            module_name="take_away",
-            module_args={**self._task.args, "operator": mine},
-            task_vars=task_vars or {},
-        )
+        result: dict[str, Any] = self.module("take_away", {**self._task.args, "operator": mine})
         return result

@@ -13,7 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.parsing.vault import is_encrypted
 from ansible.plugins.action import ActionBase
 
-from comparing import ending, filling, secrets_file
+from comparing import ending, filling, hosted, secrets_file
 from comparing.manifest import Manifest, ManifestError, load
 
 #: The group of hosts on which this run had secrets made (the secrets are never in a variable).
@@ -107,6 +107,25 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
             "/bin/sh", in_data=text.encode("utf-8")
         )
         return done
+
+    def module(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """What a module of ours answers that runs in the host's Python alone (comparing.hosted)."""
+        program = hosted.program(name, arguments, check=self._task.check_mode)
+        command = f"{self._compute_environment_string()} python3 -".strip()
+        done = self._low_level_execute_command(command, in_data=program.encode("utf-8"))
+        said = hosted.answer(done["stdout"])
+        if said is None:
+            # As Ansible says it, which provision.run.remedies knows.
+            said = {
+                "failed": True,
+                "msg": "Module result deserialization failed: No start of json char found.",
+                "module_stdout": done["stdout"],
+                "module_stderr": done["stderr"],
+                "rc": done["rc"],
+            }
+        for warning in said.pop("warnings", ()):
+            self._display.warning(warning)
+        return said
 
     def operator(self, task_vars: Mapping[str, Any]) -> dict[str, Any] | None:
         """Whose run this is, as the comparison said; None where nothing was compared."""

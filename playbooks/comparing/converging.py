@@ -40,9 +40,7 @@ class ConvergingAction(actions.ProvisionAction):
         # What the module prints holds new tokens, and ssh's -vvv would show it.
         self._play_context.no_log = self._connection._play_context.no_log = True
         try:
-            done: dict[str, Any] = self._execute_module(
-                module_name="converge_state", module_args=arguments, task_vars=task_vars
-            )
+            done: dict[str, Any] = self.module("converge_state", arguments)
         finally:
             self._play_context.no_log = self._connection._play_context.no_log = False
         done.pop("invocation", None)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.provision import lease
 
+from comparing import hosted
 from comparing.manifest import Manifest
 
 #: Where an unfinished swap of a role's files leaves the old ones; gone with the next boot, which
@@ -27,13 +27,6 @@ SPACE = ("/", "/var", "/run", "/tmp")  # noqa: S108 - not written to by us
 #: Seconds since the host started. To start a program takes a millisecond, and a look at a host
 #: starts a dozen: what the shell can do itself, it does.
 _UPTIME = 'read -r seconds _ </proc/uptime; echo "$seconds"'
-
-_MODULE_UTILS = Path(__file__).resolve().parent.parent / "module_utils" / "provision"
-#: The modules that the state check needs on the host, in the order of their imports.
-_STATE_MODULES = (
-    *("http", "retention", "rights", "tokens", "influxdb1", "influxdb2"),
-    *("alerting", "grafana", "state"),
-)
 
 
 def section(name: str) -> str:
@@ -111,18 +104,9 @@ def state_check(state: Sequence[Mapping[str, Any]]) -> list[str]:
     It prints a JSON list in their order. Program and secrets are in a here-document, which begins
     behind the first line.
     """
-    texts = {name: (_MODULE_UTILS / f"{name}.py").read_text("utf-8") for name in _STATE_MODULES}
     program = f"""\
-import json, sys, types
+{hosted.library(("state",))}
 from concurrent import futures
-for name in ("ansible", "ansible.module_utils", "ansible.module_utils.provision"):
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = []
-for name, text in json.loads({json.dumps(texts)!r}).items():
-    module = types.ModuleType("ansible.module_utils.provision." + name)
-    sys.modules[module.__name__] = module
-    setattr(sys.modules["ansible.module_utils.provision"], name, module)
-    exec(compile(text, name, "exec"), module.__dict__)
 state = sys.modules["ansible.module_utils.provision.state"]
 asked = json.loads({json.dumps(list(state))!r})
 def inspect(each): return state.inspect(each["entry"], each["secrets"], each["renew"])

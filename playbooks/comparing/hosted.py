@@ -1,0 +1,102 @@
+"""Modules of this project as programs for the host's Python, which come over its standard input.
+
+Ansible packs a module with all that AnsibleModule imports: some forty files, which each task writes
+to the host's disk, unpacks and compiles. By the profile of a first run that was a quarter of the
+host's processor. A module that is sent so has what it imports of ours, and
+ansible.module_utils.provision.plain_module in the place of ansible.module_utils.basic.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_PLAYBOOKS = Path(__file__).resolve().parent.parent
+_UTILS = _PLAYBOOKS / "module_utils" / "provision"
+_PACKAGE = "ansible.module_utils.provision"
+_BASIC = "ansible.module_utils.basic"
+_STAND_IN = "plain_module"
+_IMPORTS = re.compile(
+    rf"^ *from {re.escape(_PACKAGE)}(?:\.(\w+) import|\s+import (\([^)]*\)|[^\n]*))", re.MULTILINE
+)
+_NAME = re.compile(r"\w+")
+
+
+def library(names: Sequence[str]) -> str:
+    """The beginning of a program: our module_utils of these names, and what they import of ours."""
+    texts: dict[str, str] = {}
+    for name in names:
+        _gather(name, texts)
+    modules = {
+        _BASIC if name == _STAND_IN else f"{_PACKAGE}.{name}": text for name, text in texts.items()
+    }
+    return f"""\
+import json, sys, types
+for name in ("ansible", "ansible.module_utils", "{_PACKAGE}"):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = []
+for name, text in json.loads({json.dumps(modules)!r}).items():
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    parent, _, own = name.rpartition(".")
+    setattr(sys.modules[parent], own, module)
+    exec(compile(text, name, "exec"), module.__dict__)
+"""
+
+
+def program(name: str, arguments: Mapping[str, Any], *, check: bool) -> str:
+    """The module of a name in library/, with its arguments."""
+    text = (_PLAYBOOKS / "library" / f"{name}.py").read_text("utf-8")
+    given = json.dumps({"arguments": _plain(arguments), "check": check})
+    return f"""\
+{library((_STAND_IN, *_imported(text)))}
+import traceback
+basic = sys.modules["{_BASIC}"]
+basic.GIVEN = json.loads({given!r})
+try:
+    exec(compile({text!a}, "{name}.py", "exec"), {{"__name__": "__main__"}})
+except Exception as error:
+    frames = traceback.format_exc()
+    basic.say({{"failed": True, "msg": "Module failed: %s" % error, "exception": frames}})
+"""
+
+
+def answer(stdout: str) -> dict[str, Any] | None:
+    """What a module has answered, of all that was printed; None where it has not."""
+    from ansible.module_utils.provision.plain_module import MARK
+
+    for line in reversed(stdout.splitlines()):
+        if line.startswith(MARK):
+            said: dict[str, Any] = json.loads(line.removeprefix(MARK))
+            return said
+    return None
+
+
+def _plain(value: Any) -> Any:
+    """Ansible's values as plain ones: its own look up what is a template as they are asked."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, str) else value
+
+
+def _gather(name: str, texts: dict[str, str]) -> None:
+    """Put a module's text behind those of what it imports."""
+    if name in texts:
+        return
+    text = (_UTILS / f"{name}.py").read_text("utf-8")
+    for each in _imported(text):
+        _gather(each, texts)
+    texts[name] = text
+
+
+def _imported(text: str) -> list[str]:
+    """The names of our module_utils that a module imports."""
+    found: list[str] = []
+    for one, several in _IMPORTS.findall(text):
+        found += [one] if one else _NAME.findall(several.replace(" as ", " "))
+    return found
