@@ -31,20 +31,12 @@ class AnsibleModule:
         self.params: Dict[str, Any] = {}
         self._warnings: List[str] = []
         self._hidden: List[str] = []
-        given = GIVEN["arguments"]
-        for name, spec in argument_spec.items():
-            try:
-                value = argument(given.get(name), spec)
-            except (TypeError, ValueError) as error:
-                self.fail_json(msg="argument %r: %s" % (name, error))
-            self.params[name] = value
-            if spec.get("no_log"):
-                self._hidden += _texts(value)
+        try:
+            self.params = arguments(GIVEN["arguments"], argument_spec, self._hidden)
+        except (TypeError, ValueError) as error:
+            self.fail_json(msg="Its arguments will not do: %s." % error)
         if self.check_mode and not supports_check_mode:
             self.exit_json(skipped=True)
-        unknown = sorted(set(given) - set(argument_spec))
-        if unknown:
-            self.fail_json(msg="Unsupported parameters: %s" % ", ".join(unknown))
 
     def warn(self, warning: str) -> None:
         """Have something told beside the answer."""
@@ -72,8 +64,28 @@ def say(answer: Dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def argument(given: Any, spec: Dict[str, Any]) -> Any:
-    """An argument as its specification has it; ValueError or TypeError where it will not do."""
+def arguments(
+    given: Dict[str, Any], specification: Dict[str, Dict[str, Any]], hidden: List[str]
+) -> Dict[str, Any]:
+    """Arguments as their specification has them; the texts of secret ones are added to hidden.
+
+    ValueError or TypeError where one will not do.
+    """
+    unknown = sorted(set(given) - set(specification))
+    if unknown:
+        raise ValueError("there is no %s" % ", ".join(unknown))
+    found = {}
+    for name, spec in specification.items():
+        try:
+            found[name] = _argument(given.get(name), spec, hidden)
+        except (TypeError, ValueError) as error:
+            raise ValueError("%s: %s" % (name, error)) from None
+        if spec.get("no_log"):
+            hidden += _texts(found[name])
+    return found
+
+
+def _argument(given: Any, spec: Dict[str, Any], hidden: List[str]) -> Any:
     if given is None:
         given = spec.get("default")
     if given is None:
@@ -83,6 +95,11 @@ def argument(given: Any, spec: Dict[str, Any]) -> Any:
     value = _KINDS[spec.get("type", "str")](given)
     if spec.get("elements"):
         value = [_KINDS[spec["elements"]](each) for each in value]
+    options = spec.get("options")
+    if options and isinstance(value, list):
+        value = [arguments(each, options, hidden) for each in value]
+    elif options:
+        value = arguments(value, options, hidden)
     if spec.get("choices") and value not in spec["choices"]:
         raise ValueError("%r is none of %s" % (value, ", ".join(map(str, spec["choices"]))))
     return value
@@ -97,7 +114,7 @@ def _boolean(given: Any) -> bool:
 
 def _list(given: Any) -> List[Any]:
     if isinstance(given, str):
-        return [word.strip() for word in given.split(",")]
+        return given.split(",")
     return list(given) if isinstance(given, (list, tuple)) else [given]
 
 
