@@ -16,7 +16,7 @@ from provision.output import note
 from provision.paths import config
 from provision.secrets import replace_file
 from provision.settings import Settings
-from provision.site import HOST_NAME
+from provision.site import HOST_NAME, NAMED_SO, NO_HOST_NAME
 from provision.values import listed
 
 _HEADER = """\
@@ -51,7 +51,7 @@ def adhoc_path(monitor: str) -> Path:
 
 def _assert_name(host: str) -> None:
     if not HOST_NAME.fullmatch(host):
-        raise ProvisionError(f"{host!r}: not the name of a host")
+        raise ProvisionError(f"{host!r}: {NO_HOST_NAME}", remedy=NAMED_SO)
 
 
 @contextmanager

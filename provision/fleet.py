@@ -58,7 +58,8 @@ def read_fleet(options: Sequence[str]) -> Fleet:
     """Read the inventory that the options name, and everything that stands beside it.
 
     Without -i that is ./inventory.yml where there is one, else what Ansible is configured to use.
-    Raises ProvisionError (InvalidInput with every problem at once).
+    Raises ProvisionError (InvalidInput with every problem at once), also for a link to secrets that
+    are not there.
     """
     options = with_inventory(options)
     catalogs: dict[str, Catalog] = {}
@@ -69,7 +70,14 @@ def read_fleet(options: Sequence[str]) -> Fleet:
 
     inventory = read_inventory(options, wanted)
     site = build_site(inventory, catalogs)
-    return Fleet(inventory, site, inventory.directory / FILE_NAME, tuple(options))
+    secrets_file = inventory.directory / FILE_NAME
+    if secrets_file.is_symlink() and not secrets_file.exists():
+        raise ProvisionError(
+            f"{secrets_file}: a link to {secrets_file.readlink()}, which is not there",
+            remedy="bring back what it leads to (mount it), or remove the link: secrets are made"
+            " anew then",
+        )
+    return Fleet(inventory, site, secrets_file, tuple(options))
 
 
 def with_inventory(options: Sequence[str]) -> Sequence[str]:

@@ -153,7 +153,8 @@ class InfluxDB:
     def _not_asked(self, why: object) -> ProvisionError:
         """What is raised where there was no answer; of TLS the client tells that with status 0."""
         return ProvisionError(
-            f"InfluxDB at {self.url} cannot be asked: {' '.join(str(why).split())}"
+            f"InfluxDB at {self.url} cannot be asked: {' '.join(str(why).split())}",
+            remedy=f"see that it runs and that this machine gets there (curl {self.url}/ping)",
         )
 
     def close(self) -> None:

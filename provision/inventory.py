@@ -7,7 +7,8 @@ vault, an extra variable or an ansible.cfg means here what it means to ansible-p
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,8 @@ def read_inventory(options: Sequence[str], wanted: Callable[[Path], frozenset[st
         command.parse()
         _find_plugins()
         _assert_sources(context.CLIARGS["inventory"])
-        loader, inventory, variables = command._play_prereqs()
+        with _warnings_if_read():
+            loader, inventory, variables = command._play_prereqs()
         sources = tuple(str(source) for source in inventory._sources)
         directory = _directory(sources)
         names = wanted(directory)
@@ -163,6 +165,27 @@ def read_inventory(options: Sequence[str], wanted: Callable[[Path], frozenset[st
     return Inventory(sources, directory, tuple(hosts), limited, secrets, loader)
 
 
+@contextmanager
+def _warnings_if_read() -> Iterator[None]:
+    """Hold back what Ansible shows while it reads: where it fails, its cause is told instead.
+
+    It warns of each plugin that did not understand an inventory, in a dozen lines.
+    """
+    from ansible.utils.display import Display
+
+    display, held = Display(), list[tuple[tuple[Any, ...], dict[str, Any]]]()
+    display.display = lambda *words, **options: held.append((words, options))
+    read = False
+    try:
+        yield
+        read = True
+    finally:
+        del display.display
+        for words, options in held:
+            if read or display.verbosity:
+                display.display(*words, **options)
+
+
 def _remedy(path: Path) -> str:
     """What to do about a YAML file that cannot be read."""
     if path.exists() and not os.access(path, os.R_OK):
@@ -175,7 +198,18 @@ def _remedy(path: Path) -> str:
 def _unread(sources: Sequence[str], error: Exception) -> ProvisionError:
     """Why an inventory is not read: its cause, which Ansible only warns of, where there is one."""
     import yaml
+    from ansible.errors import AnsibleError
+    from ansible.parsing.dataloader import DataLoader
+    from ansible.parsing.vault import AnsibleVaultError
+    from ansible.utils.vars import load_extra_vars
 
+    try:
+        load_extra_vars(DataLoader())
+    except AnsibleVaultError:
+        pass  # without the vault's password, which is another matter
+    except AnsibleError as cause:
+        said = " ".join(str(cause).split("\n\n")[0].split())
+        return ProvisionError(f"-e: {said}", remedy="mend what follows it (--extra-vars)")
     for path in _paths(sources):
         if path.suffix not in {".yml", ".yaml", ".json"} or not path.is_file():
             continue

@@ -29,6 +29,8 @@ from provision.watched_influxdb import with_influxdb, without_influxdb
 
 # It becomes a directory's name and a tag's value.
 HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,254}")
+NO_HOST_NAME = "not the name of a host"
+NAMED_SO = "take letters, digits and . _ : - alone, and say in ansible_host where it is reached"
 # It becomes part of URLs.
 _REACHED_AT = re.compile(r"[A-Za-z0-9_.:-]+")
 
@@ -203,7 +205,7 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
     known = VARIABLES.union(*map(variables, catalogs.values()))
     for entry in ours:
         if not HOST_NAME.fullmatch(entry.name):
-            problems.append(Problem(file, repr(entry.name), "not the name of a host"))
+            problems.append(Problem(file, repr(entry.name), NO_HOST_NAME, NAMED_SO))
             continue
         problems += _misspelt(entry, file, known)
         worker = WORKERS_GROUP in entry.groups

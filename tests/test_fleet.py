@@ -288,3 +288,24 @@ def test_an_inventory_that_is_no_yaml_is_told_with_its_line(
     assert caught.value.message.startswith(f"{path}: ")
     assert told in caught.value.message
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("given", ["{bad", "@nowhere.yml"])
+def test_an_extra_variable_that_is_none_is_told_as_that(
+    given: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Ansible reads them with the inventory, and warns of that with each plugin that it tries."""
+    (tmp_path / "inventory.yml").write_text(LOCAL)
+    with pytest.raises(ProvisionError, match=r"^-e: ") as refused:
+        read_fleet(["-i", str(tmp_path / "inventory.yml"), "-e", given])
+    assert "--extra-vars" in (refused.value.remedy or "")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_link_to_secrets_that_are_not_there_is_no_reason_to_make_others(tmp_path: Path) -> None:
+    """What it leads to may be on a disk that is not mounted."""
+    (tmp_path / "inventory.yml").write_text(LOCAL)
+    (tmp_path / "secrets.yml").symlink_to(tmp_path / "vault" / "secrets.yml")
+    with pytest.raises(ProvisionError, match=r"a link to .*vault/secrets.yml, which is not there"):
+        read_fleet(["-i", str(tmp_path / "inventory.yml")])
+    assert not (tmp_path / "vault").exists()
