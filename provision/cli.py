@@ -40,7 +40,7 @@ from provision.options import (
 
 
 def _begin(options: Mapping[str, Any]) -> None:
-    """Load Ansible in the process that will run the playbook, while this one reads the site."""
+    """Let Ansible, with which the inventory is read, be loaded as the run that follows needs it."""
     from provision.run import engine
 
     if not options["verbose"]:

@@ -127,7 +127,7 @@ def read_inventory(options: Sequence[str], wanted: Callable[[Path], frozenset[st
     from ansible.errors import AnsibleError
     from ansible.template import Templar
 
-    _start_over()
+    start_over()
     try:
         command = PlaybookCLI(["ansible-playbook", *options, "site.yml"])
         command.parse()
@@ -234,7 +234,7 @@ def _decrypted(value: Any) -> Any:
     return str(value) if isinstance(value, EncryptedString) else value
 
 
-def _start_over() -> None:
+def start_over() -> None:
     """Ansible takes options and vault once in a process; here several inventories are read."""
     from ansible.parsing.vault import VaultSecretsContext
     from ansible.utils.context_objects import GlobalCLIArgs

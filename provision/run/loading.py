@@ -71,9 +71,9 @@ def load_plugins() -> None:
 
     remember_routes()
     with contextlib.suppress(Exception):
-        loader.init_plugin_loader([])
         # It is called once more by ansible-playbook, and would say that it has been called.
         warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
+        loader.init_plugin_loader([])
         loader.add_all_plugin_dirs(str(PLAYBOOKS))
         for kind, names in _PLUGINS.items():
             for name in names:

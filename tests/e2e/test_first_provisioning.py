@@ -190,7 +190,7 @@ def forms(value: str) -> list[str]:
 
 
 def assert_unseen(site: Site, spy: Spy) -> None:
-    assert any(b"provision.run.engine" in arguments for arguments in spy.seen)
+    assert b"python3\0-\0" in spy.seen, "a module of ours at work on a host was not even seen"
     for name, value in site.secrets.items():
         for form in forms(value):
             found = [arguments for arguments in spy.seen if form.encode() in arguments]
