@@ -43,7 +43,8 @@ def test_one_grafana_shows_both(stage: StageSetter, tmp_path: Path) -> None:
         site.on(site.monitor, "chgrp grafana /etc/grafana/shard-b.password")
         site.put(site.monitor, source,
              "/etc/grafana/provisioning/datasources/shard-b.yaml")  # fmt: skip
-        site.on(site.monitor, "systemctl restart grafana-server")
+        site.on(site.monitor, "systemctl restart grafana-server && curl -fsS --retry 30"
+            " --retry-connrefused http://127.0.0.1:3000/api/health")  # fmt: skip
         again = provision(a, "up")
         assert "2 hosts, 0 changed, 0 failed" in again.out, again.text
         wait_for(
