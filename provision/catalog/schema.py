@@ -19,8 +19,9 @@ def schema() -> dict[str, Any]:
     It has the shape of a file: keys, vocabularies, forms. What holds between its parts is linted.
     """
     made: dict[str, Any] = Catalog.model_json_schema()
-    for part in Part.__subclasses__():
-        shape = made if part is Catalog else made["$defs"][part.__name__]
+    # Others have parts of their own, which are no part of a catalog.
+    inner = [part for part in Part.__subclasses__() if part.__module__ == Part.__module__]
+    for part, shape in ((Catalog, made), *((part, made["$defs"][part.__name__]) for part in inner)):
         for key, text in key_docstrings(part).items():
             shape["properties"][key]["description"] = text
     made = _tidy(made)
