@@ -21,7 +21,9 @@ def schema() -> dict[str, Any]:
     made: dict[str, Any] = Catalog.model_json_schema()
     # Others have parts of their own, which are no part of a catalog.
     inner = [part for part in Part.__subclasses__() if part.__module__ == Part.__module__]
-    for part, shape in ((Catalog, made), *((part, made["$defs"][part.__name__]) for part in inner)):
+    shapes: list[tuple[type[Part], Any]] = [(Catalog, made)]
+    shapes += [(part, made["$defs"][part.__name__]) for part in inner]
+    for part, shape in shapes:
         for key, text in key_docstrings(part).items():
             shape["properties"][key]["description"] = text
     made = _tidy(made)
