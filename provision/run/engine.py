@@ -72,9 +72,6 @@ class Process(Protocol):
     def wait(self, timeout: float | None = None) -> int:
         """Its status, once it has ended."""
 
-    def send_signal(self, sig: int) -> None:
-        """Send it a signal, unless it has ended."""
-
     def terminate(self) -> None:
         """Ask it to end."""
 
@@ -101,14 +98,10 @@ class Fork:
         assert status is not None
         return status
 
-    def send_signal(self, sig: int) -> None:
-        """Send it a signal, unless it has ended."""
-        if self.poll() is None:
-            os.kill(self.pid, sig)
-
     def terminate(self) -> None:
-        """Ask it to end."""
-        self.send_signal(signal.SIGTERM)
+        """Ask it to end, unless it has."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGTERM)
 
     def _wait(self, options: int) -> int | None:
         if self.returncode is None:
