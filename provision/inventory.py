@@ -158,7 +158,8 @@ def read_inventory(options: Sequence[str], wanted: Callable[[Path], frozenset[st
             hosts.append(InventoryHost(name, groups, _plain(values), frozenset(map(str, raw))))
         if context.CLIARGS["subset"]:
             inventory.subset(context.CLIARGS["subset"])
-        limited = frozenset(str(host.name) for host in inventory.get_hosts("all"))
+        with _mismatch_told():
+            limited = frozenset(str(host.name) for host in inventory.get_hosts("all"))
     except AnsibleError as error:
         raise _unread(context.CLIARGS.get("inventory") or (), error) from error
     secrets = tuple((str(name), secret.bytes) for name, secret in loader._vault.secrets or ())
@@ -184,6 +185,23 @@ def _warnings_if_read() -> Iterator[None]:
         for words, options in held:
             if read or display.verbosity:
                 display.display(*words, **options)
+
+
+@contextmanager
+def _mismatch_told() -> Iterator[None]:
+    """Have Ansible warn of what a limit names and the inventory has not.
+
+    Our ansible.cfg says not to, for groups that a run has only where there is need of them.
+    """
+    from ansible import constants
+
+    said = constants.HOST_PATTERN_MISMATCH
+    if said == "ignore":
+        constants.HOST_PATTERN_MISMATCH = "warning"
+    try:
+        yield
+    finally:
+        constants.HOST_PATTERN_MISMATCH = said
 
 
 def _remedy(path: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from ansible import constants
 
 from provision.errors import InvalidInput, ProvisionError
 from provision.fleet import (
@@ -309,3 +310,16 @@ def test_a_link_to_secrets_that_are_not_there_is_no_reason_to_make_others(tmp_pa
     with pytest.raises(ProvisionError, match=r"a link to .*vault/secrets.yml, which is not there"):
         read_fleet(["-i", str(tmp_path / "inventory.yml")])
     assert not (tmp_path / "vault").exists()
+
+
+@pytest.mark.parametrize("said", ["ignore", "warning"])
+def test_what_a_limit_names_and_nobody_is_called_is_told(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Also by our ansible.cfg, which has Ansible ignore patterns that match nothing."""
+    monkeypatch.setattr(constants, "HOST_PATTERN_MISMATCH", said)
+    (tmp_path / "inventory.yml").write_text(LOCAL)
+    fleet = read_fleet(["-i", str(tmp_path / "inventory.yml"), "--limit", f"w1,no-{said}"])
+    assert fleet.inventory.limited == {"w1"}
+    assert f"no-{said}" in capfd.readouterr().err
+    assert said == constants.HOST_PATTERN_MISMATCH
