@@ -25,5 +25,4 @@ class ActionModule(actions.ProvisionAction):
         }
         if arguments.get("state") != "restored":
             arguments.update(placing.arguments(self, "packages", task_vars))
-        result: dict[str, Any] = self.module("packages", arguments)
-        return result
+        return self.module("packages", arguments)

@@ -40,5 +40,4 @@ class ActionModule(actions.ProvisionAction):
             arguments["unfinished"] = f"{script.UNFINISHED}/{role}"
         if given.get("state") != "restored":
             arguments.update(placing.arguments(self, role, task_vars, login))
-        result: dict[str, Any] = self.module("place_files", arguments)
-        return result
+        return self.module("place_files", arguments)

@@ -27,5 +27,4 @@ class ActionModule(actions.ProvisionAction):
             held = lease.parse(str(seen["stdout"]))
             if held and operators.is_over(held["run"]):
                 mine["over"].append(held["run"])
-        result: dict[str, Any] = self.module("take_away", {**self._task.args, "operator": mine})
-        return result
+        return self.module("take_away", {**self._task.args, "operator": mine})

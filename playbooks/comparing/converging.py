@@ -40,10 +40,9 @@ class ConvergingAction(actions.ProvisionAction):
         # What the module prints holds new tokens, and ssh's -vvv would show it.
         self._play_context.no_log = self._connection._play_context.no_log = True
         try:
-            done: dict[str, Any] = self.module("converge_state", arguments)
+            done = self.module("converge_state", arguments)
         finally:
             self._play_context.no_log = self._connection._play_context.no_log = False
-        done.pop("invocation", None)
         result["converged"] += [
             {"role": entry["role"], "kind": "state", **each} for each in done.pop("differences", [])
         ]

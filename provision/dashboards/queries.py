@@ -294,13 +294,13 @@ def or_zero(
     Where an interval of GROUP BY time() begins depends on the clock, whatever its offset; a union
     with zero for each series does not. seen is the condition of when one must have been seen.
     """
-    of = f"{where(chosen)} AND " if chosen else ""
+    lately = f"time > now() - {window}s"
     groups = ", ".join(map(identifier, by))
     return (
         f'SELECT sum("value") AS "value" FROM (SELECT last({field}) * 0.0 AS "value" '
-        f"FROM {source} WHERE {of}{seen} GROUP BY {groups}), "
+        f"FROM {source} WHERE {_among(chosen, seen)} GROUP BY {groups}), "
         f'(SELECT {what} * 1.0 AS "value" FROM {source} '
-        f"WHERE {of}time > now() - {window}s GROUP BY {groups}) WHERE {seen} GROUP BY {groups}"
+        f"WHERE {_among(chosen, lately)} GROUP BY {groups}) WHERE {seen} GROUP BY {groups}"
     )
 
 

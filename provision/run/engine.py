@@ -69,7 +69,7 @@ class Process(Protocol):
     def poll(self) -> int | None:
         """Its status where it has ended."""
 
-    def wait(self, timeout: float | None = None) -> int:
+    def wait(self) -> int:
         """Its status, once it has ended."""
 
     def terminate(self) -> None:
@@ -92,8 +92,8 @@ class Fork:
         """Its status where it has ended."""
         return self._wait(os.WNOHANG)
 
-    def wait(self, timeout: float | None = None) -> int:
-        """Its status, once it has ended; there is no timeout."""
+    def wait(self) -> int:
+        """Its status, once it has ended."""
         status = self._wait(0)
         assert status is not None
         return status

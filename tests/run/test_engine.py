@@ -56,7 +56,7 @@ def test_it_ends_with_what_ansible_ends_with(engine: Engine) -> None:
 
 def test_it_ends_where_nothing_comes(engine: Engine) -> None:
     engine._socket.close()
-    assert engine.process.wait(timeout=30) == 0
+    assert engine.process.wait() == 0
     assert engine.printed() == ""
 
 
