@@ -155,16 +155,19 @@ def rate_of_counts(asked: Asked, field: str, factor: str = "") -> str:
 
 
 def level(asked: Asked, field: str, over: str = "sum") -> str:
-    """A gauge: its last value in each interval; over is what becomes of several series in a line.
+    """A gauge: over is what becomes of several series in a line, sum, max or min.
 
-    sum, max or min.
+    Of a sum the parts are each series' last value in the interval; the highest or lowest is that of
+    all values, which InfluxDB finds in a third of the time.
     """
     name = identifier(field)
     last = f"last({name})"
     if not asked.grouped:
         return _each_interval(last, asked)
+    if over != "sum":
+        return _each_interval(f"{over}({name})", asked)
     return (
-        f"SELECT {over}({name}) FROM (SELECT {last} AS {name} FROM {asked.source} "
+        f"SELECT sum({name}) FROM (SELECT {last} AS {name} FROM {asked.source} "
         f"WHERE {asked.condition} GROUP BY {asked.series}) "
         f"WHERE $timeFilter GROUP BY {asked.groups} fill(null)"
     )

@@ -106,13 +106,13 @@ class Reckoner:
         if self.metric.type is MetricType.COUNTER:
             return [((field,), lambda points: sum(points) / (asking.interval / 1000))]
         if self.metric.type is not MetricType.TIMER:
-            return [((field,), lambda points: points[-1])]
+            return [((field,), _last)]
         found: list[tuple[tuple[str, ...], Callable[..., float]]] = [
             ((f"{percentile:g}_percentile",), max) for percentile in self.metric.percentiles
         ]
         if self._mean:
             found.append((("sum", "count"), _mean))
-        return found or [((field,), lambda points: points[-1])]
+        return found or [((field,), _last)]
 
     @property
     def _mean(self) -> bool:
@@ -129,8 +129,8 @@ class Reckoner:
         return (*asking.by, *former) if self.grouped else self.tags
 
     def _levels(self, asking: Asking) -> dict[Key, Rows]:
-        """The last values of all series of a line, as one number."""
-        of = ((self.catalog.field(self.metric),), lambda points: points[-1])
+        """The last values of all series of a line as their sum, or the highest or lowest of all."""
+        of = ((self.catalog.field(self.metric),), _last if self.worst is sum else self.worst)
         found: dict[Key, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
         for (name, tags), each in self.chosen(asking).items():
             own = dict(tags)
@@ -234,6 +234,11 @@ class Reckoner:
             if each.measurement == self.catalog.measurement(self.metric):
                 found[each.tags["host"]] += each.points
         return found
+
+
+def _last(points: Sequence[float]) -> float:
+    """What a level was at the end of an interval."""
+    return points[-1]
 
 
 def _points(
