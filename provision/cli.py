@@ -40,7 +40,7 @@ from provision.options import (
 
 
 def _begin(options: Mapping[str, Any]) -> None:
-    """Let Ansible, with which the inventory is read, be loaded as the run that follows needs it."""
+    """Let Ansible, with which the inventory is read, be loaded for a run while ours is loaded."""
     from provision.run import engine
 
     if not options["verbose"]:

@@ -20,7 +20,6 @@ from provision.render.tree import write_tree
 from provision.run import clocks
 from provision.run.alone import alone
 from provision.run.ansible import RunResult, not_ended, run_playbook
-from provision.run.engine import fork_ahead
 from provision.run.view import RunView
 from provision.secrets import (
     FILE_NAME,
@@ -70,7 +69,6 @@ def read_fleet(options: Sequence[str]) -> Fleet:
         return WANTED.union(*map(variables_of, catalogs.values()))
 
     inventory = read_inventory(options, wanted)
-    fork_ahead()
     site = build_site(inventory, catalogs)
     secrets_file = inventory.directory / FILE_NAME
     if secrets_file.is_symlink() and not secrets_file.exists():

@@ -1,36 +1,45 @@
-"""The process that a playbook runs in: a fork of this one, once it has loaded Ansible.
+"""The process that has loaded Ansible: it reads the site's inventory, then runs a playbook.
 
-The site's inventory is read with Ansible, so this process has loaded what the other one needs: to
-load it anew takes half a second of a core. The fork is made as soon as the inventory is read, while
-there is no other thread, and waits at a socket for what to run; it ends where the socket is closed.
-Where that cannot be (Ansible was loaded with another configuration, a second run) it is a process
-of its own. Nothing is imported here that takes time.
+To load Ansible takes half a second of a core, and so does to load what renders a site; a process
+that is made as a command begins does the one while this process does the other. It is a fork, made
+while there is no other thread, and waits at a socket for what to do; it ends where the socket is
+closed. A run that has none (a second one, one whose output is shown) starts a process of its own.
+Nothing is imported here that takes time.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
-import json
 import os
+import pickle
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, NoReturn, Protocol
+from typing import IO, TYPE_CHECKING, Any, NoReturn, Protocol
 
+from provision.errors import ProvisionError
 from provision.garbage import collect_seldom
 from provision.paths import PLAYBOOKS
+
+if TYPE_CHECKING:
+    from provision.inventory import Inventory, Wanted
 
 #: Half an inventory is none: Ansible would only warn, where it is read and in the run that follows.
 WHOLE_INVENTORY = ("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true")
 #: The number of the first descriptor that a run is handed, beside its standard input.
 FIRST = 100
 _MOST = 64
+# How long one that was interrupted may take to give the terminal back, in seconds.
+_PATIENCE = 2
 
 
 def playbook_environment(base: Mapping[str, str], *, verbose: bool) -> dict[str, str]:
@@ -125,6 +134,8 @@ def _end(work: Callable[[], None]) -> NoReturn:
             sys.stderr.write(f"{stop.code}\n")
         else:
             status = stop.code or 0
+    except KeyboardInterrupt:  # which the first one tells of
+        status = 128 + signal.SIGINT
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
@@ -137,7 +148,7 @@ def _end(work: Callable[[], None]) -> NoReturn:
 class Engine:
     """A process that has loaded Ansible, or is about to have.
 
-    output is what it prints, unless it is shown as it comes.
+    output is what a run prints, unless it is shown as it comes.
     """
 
     def __init__(self, *, shown: bool, fork: bool = False) -> None:
@@ -146,46 +157,70 @@ class Engine:
         self.output: IO[str] | None = None if shown else tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._socket, theirs = socket.socketpair()
         self.process: Process
+        environment = playbook_environment(os.environ, verbose=shown)
         with theirs:
             if fork:
-                self.process = Fork(lambda: self._serve(theirs))
+                self.process = Fork(lambda: self._serve(theirs, environment))
             else:
                 self.process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "provision.run.engine", str(theirs.fileno())],
-                    env=playbook_environment(os.environ, verbose=shown),
+                    env=environment,
                     pass_fds=[theirs.fileno()],
                     stdout=self.output,
                     stderr=self.output and subprocess.STDOUT,
                 )
 
-    def _serve(self, theirs: socket.socket) -> None:
+    def _serve(self, theirs: socket.socket, environment: Mapping[str, str]) -> None:
         """What the fork does."""
-        from provision.inventory import start_over
-
         self._socket.close()
-        if self.output is not None:
-            for number in (1, 2):
-                os.dup2(self.output.fileno(), number)
+        os.environ.clear()
+        os.environ.update(environment)
         # What this process prints with may be somebody's who shows it elsewhere.
         sys.stdout, sys.stderr = (os.fdopen(number, "w", 1, closefd=False) for number in (1, 2))
-        start_over()
-        serve(theirs)
+        serve(theirs, self.output, reads=True)
+
+    def read(self, options: Sequence[str], wanted: Wanted) -> Inventory:
+        """Let it read an inventory, as provision.inventory.read_inventory() does.
+
+        What it asks for (the vault's password) and warns of is between it and the terminal. Raises
+        SystemExit with its status where it ends over that, having said why.
+        """
+        try:
+            _send(self._socket, ["read", list(options)])
+            while (answer := _received(self._socket)) is not None:
+                (kind, value), _ = answer
+                if kind == "wanted?":
+                    _send(self._socket, wanted(value))
+                elif kind == "failed":
+                    raise value
+                else:
+                    inventory: Inventory = value
+                    return inventory
+            status = self.process.wait()
+            if status < 0:
+                how = signal.Signals(-status).name
+                raise ProvisionError(f"the process that reads the inventory was killed ({how})")
+            raise SystemExit(status)
+        except KeyboardInterrupt:
+            # Where it has asked for a password, the terminal is as it was only once it has ended.
+            until = time.monotonic() + _PATIENCE
+            while self.process.poll() is None and time.monotonic() < until:
+                time.sleep(0.01)
+            raise
 
     def run(
         self, argv: Sequence[str], environment: Mapping[str, str], descriptors: Mapping[int, int]
     ) -> None:
-        """Let it run ansible-playbook with these words.
+        """Let it run ansible-playbook with these words; it does nothing after that.
 
         descriptors are those that it is handed, by the numbers that they have there.
         """
-        message = json.dumps([list(argv), dict(environment), list(descriptors)]).encode()
-        # Where it has ended already, its status and its output say why.
-        with self._socket, contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            socket.send_fds(self._socket, [len(message).to_bytes(8, "big")], descriptors.values())
-            self._socket.sendall(message)
+        message = ["run", list(argv), dict(environment), list(descriptors)]
+        with self._socket:
+            _send(self._socket, message, [*descriptors.values()])
 
     def printed(self) -> str:
-        """What it printed, where that was not shown."""
+        """What a run printed, where that was not shown."""
         if self.output is None:
             return ""
         self.output.seek(0)
@@ -201,8 +236,6 @@ class Engine:
 
 
 _prepared: list[Engine] = []
-#: The environment that Ansible was loaded with here, where it is that of a run.
-_loaded: list[tuple[object, ...]] = []
 
 
 def basis(shown: bool) -> tuple[object, ...]:
@@ -211,24 +244,34 @@ def basis(shown: bool) -> tuple[object, ...]:
 
 
 def prepare() -> None:
-    """Let Ansible be loaded here as a run needs it, for the run that is to follow."""
-    if "ansible" not in sys.modules:
-        os.environ.update(playbook_environment(os.environ, verbose=False))
-        _loaded[:] = [basis(shown=False)]
+    """Make the process that the inventory is to be read in, and a run is to follow in.
 
-
-def fork_ahead() -> None:
-    """Make the fork that the run is to follow in, where Ansible is loaded for it."""
-    if _loaded == [basis(shown=False)] and not _prepared and threading.active_count() == 1:
+    Where Ansible is loaded here, or there is another thread, there is none.
+    """
+    if not _prepared and "ansible" not in sys.modules and threading.active_count() == 1:
         _prepared.append(Engine(shown=False, fork=True))
-        _loaded.clear()
+        atexit.register(_dismiss)
+
+
+def _dismiss() -> None:
+    """End the one that is not needed any more."""
+    while _prepared:
+        _prepared.pop().close()
+
+
+def prepared() -> Engine | None:
+    """The process that prepare() has made, where it is still as one that is made now would be."""
+    if _prepared and _prepared[0].basis != basis(shown=False):
+        _dismiss()
+    return _prepared[0] if _prepared else None
 
 
 def engine(*, shown: bool) -> Engine:
     """The one that was prepared, or another where it does not fit."""
-    ready = _prepared.pop() if _prepared else None
+    ready = None if shown else prepared()
+    _prepared.clear() if ready else _dismiss()
     if ready is not None:
-        if ready.basis == basis(shown) and ready.process.poll() is None:
+        if ready.process.poll() is None:
             return ready
         ready.close()
     return Engine(shown=shown)
@@ -240,42 +283,85 @@ def main() -> None:
     serve(socket.socket(fileno=int(sys.argv[1])))
 
 
-def serve(connection: socket.socket) -> None:
-    """Load what every run loads, wait for what to run, and run it."""
-    # Ctrl-C reaches this process too; until it runs something, that is for the other to tell.
+def serve(connection: socket.socket, output: IO[str] | None = None, *, reads: bool = False) -> None:
+    """Load Ansible, wait for what to do, and do it; a run prints to the output.
+
+    reads says that an inventory comes first: what only runs need is loaded after it.
+    """
+    # Ctrl-C reaches this process too; until it does something, that is for the other to tell.
     interrupt = signal.getsignal(signal.SIGINT)
-    if interrupt is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    quiet = signal.SIG_DFL if interrupt is signal.default_int_handler else interrupt
+    signal.signal(signal.SIGINT, quiet)
     from ansible.cli.playbook import PlaybookCLI
 
     from provision.run.loading import load_plugins
+    from provision.run.reading import start_over
 
-    load_plugins()
+    with connection:
+        if not reads:
+            load_plugins()
+        received = _received(connection)
+        while received is not None and received[0][0] == "read":
+            signal.signal(signal.SIGINT, interrupt)
+            _read(connection, received[0][1])
+            signal.signal(signal.SIGINT, quiet)
+            load_plugins()
+            received = _received(connection)
+        if received is None:
+            return
+    signal.signal(signal.SIGINT, interrupt)
+    (_, argv, environment, numbers), given = received
     gc.freeze()  # no collection touches, and so copies, what the processes for hosts share
-    received = _received(connection)
-    if received is None:
-        return
-    words, environment, descriptors = received
     os.environ.update(environment)
-    for number, descriptor in descriptors.items():
+    for number, descriptor in zip(numbers, given, strict=True):
         os.dup2(descriptor, number, inheritable=number == 0)
         os.close(descriptor)
-    signal.signal(signal.SIGINT, interrupt)
-    sys.argv = ["ansible-playbook", *words]
+    if output is not None:
+        for number in (1, 2):
+            os.dup2(output.fileno(), number)
+    start_over()
+    sys.argv = ["ansible-playbook", *argv]
     PlaybookCLI.cli_executor(sys.argv)
 
 
-def _received(connection: socket.socket) -> tuple[list[str], dict[str, str], dict[int, int]] | None:
-    """What to run, with what added to the environment and which descriptors; None if nothing."""
-    with connection:
+def _read(connection: socket.socket, options: Sequence[str]) -> None:
+    """Read an inventory, and answer with it."""
+    from provision.run.reading import read
+
+    def wanted(directory: Path) -> frozenset[str]:
+        _send(connection, ("wanted?", directory))
+        received = _received(connection)
+        if received is None:
+            raise SystemExit(1)  # the other has ended, or is about to
+        names: frozenset[str] = received[0]
+        return names
+
+    try:
+        _send(connection, ("inventory", read(options, wanted)))
+    except (ProvisionError, OSError) as error:
+        _send(connection, ("failed", error))
+    except Exception:
+        _send(connection, ("failed", RuntimeError(traceback.format_exc())))
+
+
+def _send(connection: socket.socket, message: object, descriptors: Sequence[int] = ()) -> None:
+    """Send what _received() gives; where the other has ended, its status says why."""
+    content = pickle.dumps(message)
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        socket.send_fds(connection, [len(content).to_bytes(8, "big")], descriptors)
+        connection.sendall(content)
+
+
+def _received(connection: socket.socket) -> tuple[Any, list[int]] | None:
+    """A message and the descriptors that came with it; None where the other has ended."""
+    content = b""
+    with contextlib.suppress(ConnectionResetError):
         size, given, _, _ = socket.recv_fds(connection, 8, _MOST)
-        if not size:
-            return None
-        left, message = int.from_bytes(size, "big"), b""
-        while piece := connection.recv(left - len(message)):
-            message += piece
-        words, environment, numbers = json.loads(message)
-    return words, environment, dict(zip(numbers, given, strict=True))
+        left = int.from_bytes(size, "big")
+        while piece := connection.recv(left - len(content)):
+            content += piece
+    # Both ends are processes of ours.
+    return (pickle.loads(content), given) if content else None  # noqa: S301
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from provision.paths import PLAYBOOKS, cache
@@ -65,15 +65,27 @@ def remember_routes() -> None:
         _collection_finder._meta_yml_to_dict = Remembering(_collection_finder._meta_yml_to_dict)
 
 
+def find_plugins(collections: Sequence[str] = ()) -> None:
+    """Let Ansible find plugins by their full names, as a cloud's inventory names its own.
+
+    ansible-playbook does this as it begins to run (ansible.cli.CLI.run), once in a process.
+    """
+    from ansible.plugins.loader import init_plugin_loader
+    from ansible.utils.collection_loader import AnsibleCollectionConfig
+
+    if AnsibleCollectionConfig.collection_finder is None:
+        remember_routes()
+        init_plugin_loader(list(collections))
+
+
 def load_plugins() -> None:
     """Load the plugins of our playbooks. What cannot be loaded is told by the run that needs it."""
     from ansible.plugins import loader
 
-    remember_routes()
     with contextlib.suppress(Exception):
+        find_plugins()
         # It is called once more by ansible-playbook, and would say that it has been called.
         warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
-        loader.init_plugin_loader([])
         loader.add_all_plugin_dirs(str(PLAYBOOKS))
         for kind, names in _PLUGINS.items():
             for name in names:

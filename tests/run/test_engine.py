@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from provision.errors import ProvisionError
 from provision.paths import PLAYBOOKS
 from provision.run import engine as engines
 from provision.run.engine import Engine, playbook_environment
+from provision.run.reading import read
 
 
 def test_an_operators_configuration_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,48 +86,119 @@ def test_one_that_is_not_needed_is_ended(engine: Engine) -> None:
 # Of a process of its own: this one has loaded Ansible already.
 PREPARED = """\
 import os, sys, threading
-from pathlib import Path
 from provision.run import engine as engines
-engines.prepare()
-engines.prepare()
-from provision.fleet import read_fleet
 if sys.argv[2] == "thread":
     threading.Thread(target=threading.Event().wait, daemon=True).start()
-read_fleet(["-i", sys.argv[1]])
+engines.prepare()
+engines.prepare()
 ready = [*engines._prepared]
+from provision.fleet import read_fleet
 if sys.argv[2] == "elsewhere":
     os.chdir("/")  # where another ansible.cfg may be
+fleet = read_fleet(["-i", sys.argv[1]])
+assert fleet.site.monitor.name == "m.example.org"
+loaded = "ansible" in sys.modules
 taken = engines.engine(shown=False)
 forked = isinstance(taken.process, engines.Fork)
-print(len(ready), taken in ready, forked, [each.process.poll() is None for each in ready])
+print(len(ready), loaded, taken in ready, forked, [each.process.returncode for each in ready])
 taken.run(["--version"], {}, {})
 assert taken.process.wait() == 0, taken.printed()
-assert f"config file = {os.environ['ANSIBLE_CONFIG']}" in taken.printed()
+assert "playbooks/ansible.cfg" in taken.printed()
 taken.close()
 """
+
+
+def in_a_process(script: str, directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    base = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    return subprocess.run(
+        [sys.executable, "-P", "-c", script, str(directory / "inventory.yml"), *words],
+        env={**base, "HOME": str(directory)},
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize(
     ("how", "told"),
     [
-        ("as it is", "1 True True [True]"),
-        ("elsewhere", "1 False False [False]"),
-        ("thread", "0 False False []"),
+        ("as it is", "1 False True True [None]"),
+        ("elsewhere", "1 True False False [-15]"),
+        ("thread", "0 True False False []"),
     ],
 )
-def test_a_fork_is_made_once_the_site_is_read(how: str, told: str, tmp_path: Path) -> None:
+def test_a_fork_reads_the_site_and_runs_what_follows(how: str, told: str, tmp_path: Path) -> None:
     (tmp_path / "inventory.yml").write_text("monitor: {hosts: {m.example.org: {}}}\n")
-    base = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", PREPARED, str(tmp_path / "inventory.yml"), how],
-        env={**base, "HOME": str(tmp_path)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = in_a_process(PREPARED, tmp_path, how)
     assert done.stdout == f"{told}\n", done.stderr
     assert done.stderr == ""
+
+
+# What is read there, as it is read here.
+READ = """\
+import pickle, sys
+from provision.errors import ProvisionError
+from provision.run import engine as engines
+engines.prepare()
+from provision.inventory import read_inventory
+try:
+    read = read_inventory(["-i", *sys.argv[1:]], lambda directory: frozenset({"a", "b"}))
+except ProvisionError as error:
+    print(error.message, error.remedy)
+else:
+    assert "ansible" not in sys.modules
+    print(pickle.dumps(read).hex())
+"""
+
+
+def test_what_the_fork_reads_is_what_is_read_here(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.yml"
+    path.write_text(
+        "monitor: {hosts: {m.example.org: {a: '{{ inventory_hostname }}', b: {c: [1, 2.5, x]}}}}\n"
+        "workers: {hosts: {w1.example.org: {a: 2026-11-28, d: '{{ nothing }}'}, w2: {}}}\n"
+    )
+    options = ["-i", str(path), "-l", "w1*"]
+    here = read(options, lambda directory: frozenset({"a", "b"}))
+    assert [host.variables for host in here.hosts][:1] == [
+        {"a": "m.example.org", "b": {"c": [1, 2.5, "x"]}}
+    ]
+    done = in_a_process(READ, tmp_path, "-l", "w1*")
+    assert pickle.loads(bytes.fromhex(done.stdout)) == here, done.stderr
+
+
+def test_what_cannot_be_read_is_told_as_where_it_is_read_here(tmp_path: Path) -> None:
+    (tmp_path / "inventory.yml").write_text("monitor: {hosts: {m.example.org: {a: '{{ b }}'}}}\n")
+    done = in_a_process(READ, tmp_path)
+    assert done.stdout.startswith("m.example.org: variable a: 'b' is undefined")
+    (tmp_path / "inventory.yml").write_text("monitor: {hosts: [\n")
+    done = in_a_process(READ, tmp_path)
+    assert done.stdout.startswith(f"{tmp_path}/inventory.yml: line 2: ")
+    assert done.stdout.endswith("mend the file\n")
+    assert done.stderr == ""
+
+
+def test_options_that_ansible_refuses_end_the_command(tmp_path: Path) -> None:
+    (tmp_path / "inventory.yml").write_text("monitor: {hosts: {m.example.org: {}}}\n")
+    done = in_a_process(READ, tmp_path, "--no-such-option")
+    assert done.returncode == 2
+    assert "unrecognized arguments: --no-such-option" in done.stderr
+
+
+def test_what_is_wrong_with_a_catalog_is_told_by_who_asked(tmp_path: Path) -> None:
+    (tmp_path / "inventory.yml").write_text("monitor: {hosts: {m.example.org: {}}}\n")
+    done = in_a_process(READ.replace('frozenset({"a", "b"})', "{}[directory.name]"), tmp_path)
+    assert f"KeyError: '{tmp_path.name}'" in done.stderr
+    assert done.returncode == 1
+
+
+def test_one_that_is_killed_while_it_reads_is_told() -> None:
+    engine = Engine(shown=False, fork=True)
+    os.kill(engine.process.pid, signal.SIGKILL)
+    with pytest.raises(ProvisionError, match=r"was killed \(SIGKILL\)"):
+        engine.read(["-i", "m.example.org,"], lambda directory: frozenset())
+    engine.close()
 
 
 def test_what_lies_beside_the_operator_is_not_imported(

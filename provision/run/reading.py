@@ -1,0 +1,192 @@
+"""An inventory, read by Ansible: what is done in the process that has loaded it.
+
+Ansible's own command-line parser and loaders are used (ansible.cli.playbook), so an inventory, a
+vault, an extra variable or an ansible.cfg means here what it means to ansible-playbook.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from provision.errors import ProvisionError
+from provision.inventory import (
+    MONITOR_GROUP,
+    WORKERS_GROUP,
+    Inventory,
+    InventoryHost,
+    Wanted,
+    remedy,
+)
+from provision.run.engine import WHOLE_INVENTORY
+from provision.run.loading import find_plugins
+
+
+def read(options: Sequence[str], wanted: Wanted) -> Inventory:
+    """The inventory, as provision.inventory.read_inventory() gives it."""
+    os.environ.setdefault(*WHOLE_INVENTORY)
+    from ansible import context
+    from ansible.cli.playbook import PlaybookCLI
+    from ansible.errors import AnsibleError
+    from ansible.template import Templar
+
+    start_over()
+    try:
+        command = PlaybookCLI(["ansible-playbook", *options, "site.yml"])
+        command.parse()
+        find_plugins(context.CLIARGS.get("collections_path") or [])
+        _assert_sources(context.CLIARGS["inventory"])
+        with _warnings_if_read():
+            loader, inventory, variables = command._play_prereqs()
+        sources = tuple(str(source) for source in inventory._sources)
+        directory = _directory(sources)
+        names = wanted(directory)
+        hosts = []
+        for host in inventory.get_hosts("all"):
+            # Ansible's names know where they are from, and YAML takes no such thing for a text.
+            name, groups = str(host.name), frozenset(str(group.name) for group in host.get_groups())
+            if not groups & {MONITOR_GROUP, WORKERS_GROUP}:
+                hosts.append(InventoryHost(name, groups, {}))
+                continue
+            raw = variables.get_vars(host=host)
+            templar = Templar(loader, variables=raw)
+            values = {}
+            for variable in sorted(names & raw.keys()):
+                try:
+                    values[variable] = templar.template(raw[variable])
+                except AnsibleError as error:
+                    raise ProvisionError(
+                        f"{name}: variable {variable}: {str(error).splitlines()[0]}"
+                    ) from error
+            hosts.append(InventoryHost(name, groups, _plain(values), frozenset(map(str, raw))))
+        if context.CLIARGS["subset"]:
+            inventory.subset(context.CLIARGS["subset"])
+        with _mismatch_told():
+            limited = frozenset(str(host.name) for host in inventory.get_hosts("all"))
+    except AnsibleError as error:
+        raise _unread(context.CLIARGS.get("inventory") or (), error) from error
+    secrets = tuple((str(name), secret.bytes) for name, secret in loader._vault.secrets or ())
+    return Inventory(sources, directory, tuple(hosts), limited, secrets)
+
+
+@contextmanager
+def _warnings_if_read() -> Iterator[None]:
+    """Hold back what Ansible shows while it reads: where it fails, its cause is told instead.
+
+    It warns of each plugin that did not understand an inventory, in a dozen lines.
+    """
+    from ansible.utils.display import Display
+
+    display, held = Display(), list[tuple[tuple[Any, ...], dict[str, Any]]]()
+    display.display = lambda *words, **options: held.append((words, options))
+    read = False
+    try:
+        yield
+        read = True
+    finally:
+        del display.display
+        for words, options in held:
+            if read or display.verbosity:
+                display.display(*words, **options)
+
+
+@contextmanager
+def _mismatch_told() -> Iterator[None]:
+    """Have Ansible warn of what a limit names and the inventory has not.
+
+    Our ansible.cfg says not to, for groups that a run has only where there is need of them.
+    """
+    from ansible import constants
+
+    said = constants.HOST_PATTERN_MISMATCH
+    if said == "ignore":
+        constants.HOST_PATTERN_MISMATCH = "warning"
+    try:
+        yield
+    finally:
+        constants.HOST_PATTERN_MISMATCH = said
+
+
+def _unread(sources: Sequence[str], error: Exception) -> ProvisionError:
+    """Why an inventory is not read: its cause, which Ansible only warns of, where there is one."""
+    import yaml
+    from ansible.errors import AnsibleError
+    from ansible.parsing.dataloader import DataLoader
+    from ansible.parsing.vault import AnsibleVaultError
+    from ansible.utils.vars import load_extra_vars
+
+    try:
+        load_extra_vars(DataLoader())
+    except AnsibleVaultError:
+        pass  # without the vault's password, which is another matter
+    except AnsibleError as cause:
+        said = " ".join(str(cause).split("\n\n")[0].split())
+        return ProvisionError(f"-e: {said}", remedy="mend what follows it (--extra-vars)")
+    for path in _paths(sources):
+        if path.suffix not in {".yml", ".yaml", ".json"} or not path.is_file():
+            continue
+        try:
+            yaml.compose(path.read_text("utf-8"))
+        except OSError as cause:
+            return ProvisionError(f"{path}: {cause.strerror}", remedy=remedy(path))
+        except yaml.MarkedYAMLError as cause:
+            line = f"line {cause.problem_mark.line + 1}: " if cause.problem_mark else ""
+            return ProvisionError(f"{path}: {line}{cause.problem}", remedy="mend the file")
+        except ValueError as cause:
+            return ProvisionError(f"{path}: {cause}", remedy="write it in UTF-8")
+    return ProvisionError(str(error))
+
+
+def start_over() -> None:
+    """Ansible takes options and vault once in a process; here several inventories are read."""
+    from ansible.parsing.vault import VaultSecretsContext
+    from ansible.utils.context_objects import GlobalCLIArgs
+    from ansible.utils.vars import load_extra_vars, load_options_vars
+
+    VaultSecretsContext._current = None
+    for cached, name in ((load_extra_vars, "extra_vars"), (load_options_vars, "options_vars")):
+        if hasattr(cached, name):
+            delattr(cached, name)
+    GlobalCLIArgs._Singleton__instance = None
+
+
+def _assert_sources(sources: Sequence[str]) -> None:
+    """Ansible only warns of an inventory that is not there, and goes on without hosts."""
+    for source in sources:
+        if "," not in source and not Path(source).exists():
+            raise ProvisionError(
+                f"{source}: there is no such inventory",
+                remedy="write one with `provision init`, name it with -i, or do without one: "
+                "provision monitor-server HOST, provision worker HOST --monitor HOST",
+            )
+
+
+def _paths(sources: Sequence[str]) -> list[Path]:
+    """The files and directories among an inventory's sources; a list of hosts has commas."""
+    return [Path(source) for source in sources if "," not in source]
+
+
+def _directory(sources: Sequence[str]) -> Path:
+    for path in _paths(sources):
+        if path.exists():
+            return path.absolute().parent  # of a directory too: Ansible reads all that is in it
+    return Path.cwd()
+
+
+def _plain(value: Any) -> Any:
+    """Ansible's tagged values as plain ones, which YAML, JSON and pydantic take as they are."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, date):  # and a time with it, where it has one
+        kind_of_date = datetime if isinstance(value, datetime) else date
+        return kind_of_date.fromisoformat(value.isoformat())
+    return value
