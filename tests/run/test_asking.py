@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
 
 from provision.cli import run
 from provision.run.asking import password_of_sudo
@@ -43,6 +44,32 @@ def test_where_nobody_can_answer_nothing_is_begun(
     assert run(command) == 2
     assert "give --yes" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["inventory.yml"]
+
+
+VAULT = """
+trap : INT
+{python} -m provision plan -i {inventory} --ask-vault-pass
+echo status=$? $(stty | grep -o -- '-echo$')
+"""
+
+
+@pytest.mark.parametrize(("typed", "told"), [("word", "cannot be reached"), ("\x03", "status=130")])
+def test_the_password_of_a_vault_is_asked_for_once_by_who_reads_the_inventory(
+    typed: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "inventory.yml").write_text(
+        "all: {vars: {ansible_port: 1}}\nmonitor: {hosts: {127.0.0.1: {}}}\n"
+    )
+    text: bytes = VaultLib([("default", VaultSecret(b"word"))]).encrypt("provision_secrets: {}\n")
+    (tmp_path / "secrets.yml").write_bytes(text)
+    (tmp_path / "secrets.yml").chmod(0o600)
+    script = VAULT.format(python=sys.executable, inventory=tmp_path / "inventory.yml")
+    _, seen = at_terminal("sh", "-c", script, answers={"Vault password": typed}, timeout=60)
+    assert told in seen
+    assert seen.count("Vault password") == 1
+    assert "word\r" not in seen
+    assert seen.rstrip().splitlines()[-1].startswith("status=")
+    assert "-echo" not in seen, "the terminal does not show what is typed any more"
 
 
 def test_a_site_without_an_inventory_is_not_kept_before_somebody_agreed(
