@@ -134,7 +134,7 @@ class Waiting:
     def wait(self) -> str:
         """Wait; gives why the service does not work, empty if it does."""
         start = time.monotonic()
-        pause, since, first = 0.1, 0.0, None
+        pause, since, first = 0.05, 0.0, None
         same: Optional[Tuple[str, str]] = None
         while True:
             now = time.monotonic()
