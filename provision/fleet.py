@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -14,13 +13,14 @@ from provision.catalog.model import Catalog
 from provision.errors import ProvisionError
 from provision.external import assert_usable
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
-from provision.paths import CATALOGS_DIRECTORY, scratch
+from provision.paths import CATALOGS_DIRECTORY
 from provision.paths import INVENTORY_FILE as INVENTORY_FILE
 from provision.render.tree import write_tree
 from provision.run import clocks
 from provision.run.alone import alone
 from provision.run.ansible import RunResult, not_ended, run_playbook
 from provision.run.view import RunView
+from provision.scratch import scratch
 from provision.secrets import (
     FILE_NAME,
     KEY,
@@ -124,14 +124,11 @@ def apply(
     pattern = ",".join([",".join(hosts) or targets, *sorted(strangers)])
     selected |= strangers
     lock = nullcontext() if check else alone(fleet.secrets_file.resolve().parent, command)
-    place = scratch(_TREE + _HOST * len(selected))
-    with lock, tempfile.TemporaryDirectory(prefix="provision-", dir=place) as directory:
-        tree = Path(directory) / "tree"
+    with lock, scratch(_TREE + _HOST * len(selected)) as directory:
+        tree = directory / "tree"
         if check:
             renews = playbook == SITE_PLAYBOOK
-            secrets_file, site = _secrets_for_check(
-                fleet, Path(directory), view.note, renews, regenerate
-            )
+            secrets_file, site = _secrets_for_check(fleet, directory, view.note, renews, regenerate)
         else:
             secrets_file = keep_secrets(fleet, view.note, regenerate)
             site = with_certificates(fleet)

@@ -33,21 +33,3 @@ def config() -> Path:
     """Where sites without an inventory of their own are kept (XDG_CONFIG_HOME)."""
     home = os.environ.get("XDG_CONFIG_HOME", "")
     return (Path(home) if home.startswith("/") else Path.home() / ".config") / "provision"
-
-
-def scratch(size: int) -> str | None:
-    """Where a run puts what it needs no longer when it is over, of about so many bytes.
-
-    In memory, where that has room four times over: thousands of small files keep a disk busy. None,
-    which tempfile takes for its own choice, where there is none or TMPDIR names a place.
-    """
-    if os.environ.get("TMPDIR"):
-        return None
-    for place in filter(None, (os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm")):  # noqa: S108
-        try:
-            room = os.statvfs(place)
-        except OSError:
-            continue
-        if room.f_bavail * room.f_frsize >= 4 * size and os.access(place, os.W_OK | os.X_OK):
-            return place
-    return None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from pathlib import Path
 
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import with_inventory
@@ -17,6 +15,7 @@ from provision.run.ansible import RunResult, not_ended, run_playbook
 from provision.run.asking import agreed, assert_answerable, password_of_sudo
 from provision.run.removing import show_removal
 from provision.run.view import RunView
+from provision.scratch import scratch
 from provision.secrets import FILE_NAME
 
 # Ansible's own words for what is asked first and then done.
@@ -122,8 +121,8 @@ def _run(
         if looks
         else alone((inventory.directory / FILE_NAME).resolve().parent, "provision remove")
     )
-    with lock, tempfile.TemporaryDirectory(prefix="provision-") as directory:
-        nothing = Path(directory) / "secrets.json"  # none are needed
+    with lock, scratch(0) as directory:
+        nothing = directory / "secrets.json"  # none are needed
         nothing.write_text("{}")
         view.begin(hosts)
         try:
