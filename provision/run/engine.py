@@ -39,7 +39,7 @@ WHOLE_INVENTORY = ("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true")
 FIRST = 100
 _MOST = 64
 # How long one that was interrupted may take to give the terminal back, in seconds.
-_PATIENCE = 2
+_PATIENCE = 0.5
 
 
 def playbook_environment(base: Mapping[str, str], *, verbose: bool) -> dict[str, str]:
