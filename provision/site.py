@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -356,13 +356,17 @@ def _near_groups(others: Sequence[InventoryHost], file: str) -> list[Problem]:
 
 def _misspelt(host: InventoryHost, file: str, known: frozenset[str]) -> list[Problem]:
     """Variables that are none of ours, but so near to one that they were meant to be."""
-    found = []
-    for name in sorted(host.names - known):
-        near = difflib.get_close_matches(name, known - {"apps"}, n=1, cutoff=0.9)
-        if near:
-            what = f"no such variable; did you mean {near[0]}?"
-            found.append(Problem(file, f"{host.name}: {name}", what))
-    return found
+    return [
+        Problem(file, f"{host.name}: {name}", f"no such variable; did you mean {meant}?")
+        for name in sorted(host.names - known)
+        if (meant := _meant(name, known))
+    ]
+
+
+@cache
+def _meant(name: str, known: frozenset[str]) -> str | None:
+    """That of our variables which a name is near to; hosts have much the same variables."""
+    return next(iter(difflib.get_close_matches(name, known - {"apps"}, n=1, cutoff=0.9)), None)
 
 
 def _one_monitor(

@@ -295,7 +295,13 @@ def serve(connection: socket.socket, output: IO[str] | None = None, *, reads: bo
     from ansible.cli.playbook import PlaybookCLI
 
     from provision.run.loading import load_plugins
-    from provision.run.reading import start_over
+    from provision.run.reading import hand_on, start_over
+
+    class Playbook(PlaybookCLI):  # type: ignore[misc]
+        def _play_prereqs(self) -> Any:
+            made = super()._play_prereqs()
+            hand_on(made[0])
+            return made
 
     with connection:
         if not reads:
@@ -321,7 +327,7 @@ def serve(connection: socket.socket, output: IO[str] | None = None, *, reads: bo
             os.dup2(output.fileno(), number)
     start_over()
     sys.argv = ["ansible-playbook", *argv]
-    PlaybookCLI.cli_executor(sys.argv)
+    Playbook.cli_executor(sys.argv)
 
 
 def _read(connection: socket.socket, options: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,9 @@ from provision.inventory import (
 )
 from provision.run.engine import WHOLE_INVENTORY
 from provision.run.loading import find_plugins
+
+# What the loader of the inventory has read: variables of hosts, which the run wants too.
+_files: dict[str, Any] = {}
 
 
 def read(options: Sequence[str], wanted: Wanted) -> Inventory:
@@ -69,8 +72,18 @@ def read(options: Sequence[str], wanted: Wanted) -> Inventory:
             limited = frozenset(str(host.name) for host in inventory.get_hosts("all"))
     except AnsibleError as error:
         raise _unread(context.CLIARGS.get("inventory") or (), error) from error
+    _files.update(getattr(loader, "_FILE_CACHE", {}))
     secrets = tuple((str(name), secret.bytes) for name, secret in loader._vault.secrets or ())
     return Inventory(sources, directory, tuple(hosts), limited, secrets)
+
+
+def hand_on(loader: Any) -> None:
+    """Let a run's loader know what was read with the inventory: to read it is most of its work.
+
+    It is not public how a loader remembers files; where it does otherwise, it reads them again.
+    """
+    with suppress(AttributeError):
+        loader._FILE_CACHE.update(_files)
 
 
 @contextmanager
