@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import gc
 import os
-import pickle
 import signal
 import socket
 import subprocess
@@ -21,14 +19,13 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import IO, TYPE_CHECKING, NoReturn, Protocol
 
 from provision.errors import ProvisionError
-from provision.garbage import collect_seldom
 from provision.paths import PLAYBOOKS
+from provision.run.messages import received, send
 
 if TYPE_CHECKING:
     from provision.inventory import Inventory, Wanted
@@ -37,7 +34,6 @@ if TYPE_CHECKING:
 WHOLE_INVENTORY = ("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true")
 #: The number of the first descriptor that a run is handed, beside its standard input.
 FIRST = 100
-_MOST = 64
 # How long one that was interrupted may take to give the terminal back, in seconds.
 _PATIENCE = 0.5
 
@@ -163,7 +159,7 @@ class Engine:
                 self.process = Fork(lambda: self._serve(theirs, environment))
             else:
                 self.process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "provision.run.engine", str(theirs.fileno())],
+                    [sys.executable, "-P", "-m", "provision.run.serving", str(theirs.fileno())],
                     env=environment,
                     pass_fds=[theirs.fileno()],
                     stdout=self.output,
@@ -172,6 +168,8 @@ class Engine:
 
     def _serve(self, theirs: socket.socket, environment: Mapping[str, str]) -> None:
         """What the fork does."""
+        from provision.run.serving import serve
+
         self._socket.close()
         os.environ.clear()
         os.environ.update(environment)
@@ -186,11 +184,11 @@ class Engine:
         SystemExit with its status where it ends over that, having said why.
         """
         try:
-            _send(self._socket, ["read", list(options)])
-            while (answer := _received(self._socket)) is not None:
+            send(self._socket, ["read", list(options)])
+            while (answer := received(self._socket)) is not None:
                 (kind, value), _ = answer
                 if kind == "wanted?":
-                    _send(self._socket, wanted(value))
+                    send(self._socket, wanted(value))
                 elif kind == "failed":
                     raise value
                 else:
@@ -217,7 +215,7 @@ class Engine:
         """
         message = ["run", list(argv), dict(environment), list(descriptors)]
         with self._socket:
-            _send(self._socket, message, [*descriptors.values()])
+            send(self._socket, message, [*descriptors.values()])
 
     def printed(self) -> str:
         """What a run printed, where that was not shown."""
@@ -275,100 +273,3 @@ def engine(*, shown: bool) -> Engine:
             return ready
         ready.close()
     return Engine(shown=shown)
-
-
-def main() -> None:
-    """Load Ansible, wait for what to run, and run it."""
-    collect_seldom()
-    serve(socket.socket(fileno=int(sys.argv[1])))
-
-
-def serve(connection: socket.socket, output: IO[str] | None = None, *, reads: bool = False) -> None:
-    """Load Ansible, wait for what to do, and do it; a run prints to the output.
-
-    reads says that an inventory comes first: what only runs need is loaded after it.
-    """
-    # Ctrl-C reaches this process too; until it does something, that is for the other to tell.
-    interrupt = signal.getsignal(signal.SIGINT)
-    quiet = signal.SIG_DFL if interrupt is signal.default_int_handler else interrupt
-    signal.signal(signal.SIGINT, quiet)
-    from ansible.cli.playbook import PlaybookCLI
-
-    from provision.run.loading import load_plugins
-    from provision.run.reading import hand_on, start_over
-
-    class Playbook(PlaybookCLI):  # type: ignore[misc]
-        def _play_prereqs(self) -> Any:
-            made = super()._play_prereqs()
-            hand_on(made[0])
-            return made
-
-    with connection:
-        if not reads:
-            load_plugins()
-        received = _received(connection)
-        while received is not None and received[0][0] == "read":
-            signal.signal(signal.SIGINT, interrupt)
-            _read(connection, received[0][1])
-            signal.signal(signal.SIGINT, quiet)
-            load_plugins()
-            received = _received(connection)
-        if received is None:
-            return
-    signal.signal(signal.SIGINT, interrupt)
-    (_, argv, environment, numbers), given = received
-    gc.freeze()  # no collection touches, and so copies, what the processes for hosts share
-    os.environ.update(environment)
-    for number, descriptor in zip(numbers, given, strict=True):
-        os.dup2(descriptor, number, inheritable=number == 0)
-        os.close(descriptor)
-    if output is not None:
-        for number in (1, 2):
-            os.dup2(output.fileno(), number)
-    start_over()
-    sys.argv = ["ansible-playbook", *argv]
-    Playbook.cli_executor(sys.argv)
-
-
-def _read(connection: socket.socket, options: Sequence[str]) -> None:
-    """Read an inventory, and answer with it."""
-    from provision.run.reading import read
-
-    def wanted(directory: Path) -> frozenset[str]:
-        _send(connection, ("wanted?", directory))
-        received = _received(connection)
-        if received is None:
-            raise SystemExit(1)  # the other has ended, or is about to
-        names: frozenset[str] = received[0]
-        return names
-
-    try:
-        _send(connection, ("inventory", read(options, wanted)))
-    except (ProvisionError, OSError) as error:
-        _send(connection, ("failed", error))
-    except Exception:
-        _send(connection, ("failed", RuntimeError(traceback.format_exc())))
-
-
-def _send(connection: socket.socket, message: object, descriptors: Sequence[int] = ()) -> None:
-    """Send what _received() gives; where the other has ended, its status says why."""
-    content = pickle.dumps(message)
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        socket.send_fds(connection, [len(content).to_bytes(8, "big")], descriptors)
-        connection.sendall(content)
-
-
-def _received(connection: socket.socket) -> tuple[Any, list[int]] | None:
-    """A message and the descriptors that came with it; None where the other has ended."""
-    content = b""
-    with contextlib.suppress(ConnectionResetError):
-        size, given, _, _ = socket.recv_fds(connection, 8, _MOST)
-        left = int.from_bytes(size, "big")
-        while piece := connection.recv(left - len(content)):
-            content += piece
-    # Both ends are processes of ours.
-    return (pickle.loads(content), given) if content else None  # noqa: S301
-
-
-if __name__ == "__main__":
-    main()
