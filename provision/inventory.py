@@ -108,10 +108,13 @@ class Inventory:
     def _loader(self) -> DataLoader:
         """What reads files with the vault's passwords."""
         from ansible.parsing.dataloader import DataLoader
-        from ansible.parsing.vault import VaultSecret
+        from ansible.parsing.vault import VaultSecret, VaultSecretsContext
 
+        secrets = [(name, VaultSecret(text)) for name, text in self.vault_secrets]
         loader = DataLoader()
-        loader.set_vault_secrets([(name, VaultSecret(text)) for name, text in self.vault_secrets])
+        loader.set_vault_secrets(secrets)
+        # With which single values are decrypted; Ansible takes it once in a process.
+        VaultSecretsContext._current = VaultSecretsContext(secrets)
         return loader
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible.parsing.vault import VaultLib, VaultSecret, VaultSecretsContext
 
 from provision.errors import ProvisionError
 from provision.fleet import Fleet, keep_secrets, read_fleet
+from provision.run import engine
 from provision.secrets import load_secrets
 from tests.conftest import INVENTORY
 
@@ -21,9 +22,18 @@ def vault(*ids: str) -> VaultLib:
     return VaultLib([(name, VaultSecret(PASSWORDS[name])) for name in ids])
 
 
-@pytest.fixture
-def fleet(tmp_path: Path) -> Callable[[str], Fleet]:
-    """Reads a site with this secrets file and these passwords, in this order."""
+@pytest.fixture(params=["here", "there"])
+def fleet(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], Fleet]]:
+    """Reads a site with this secrets file and these passwords, in this order.
+
+    Here, or in a process that is made for a run: of the vault this one knows nothing then.
+    """
+    if request.param == "there":
+        process = engine.Engine(shown=False, fork=True)
+        monkeypatch.setattr(engine, "prepared", lambda: process)
+        request.addfinalizer(process.close)
 
     def make(secrets: str, *ids: str) -> Fleet:
         (tmp_path / "inventory.yml").write_text(INVENTORY)
@@ -34,9 +44,11 @@ def fleet(tmp_path: Path) -> Callable[[str], Fleet]:
         for name in ids:
             (tmp_path / name).write_bytes(PASSWORDS[name])
             options += ["--vault-id", f"{name}@{tmp_path / name}"]
+        monkeypatch.setattr(VaultSecretsContext, "_current", None)
         return read_fleet(["-i", str(tmp_path / "inventory.yml"), *options])
 
-    return make
+    yield make
+    VaultSecretsContext._current = None
 
 
 def encrypted(text: str, name: str = "prod") -> str:
