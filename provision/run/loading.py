@@ -11,8 +11,10 @@ import contextlib
 import hashlib
 import json
 import os
+import pickle
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from provision.paths import PLAYBOOKS, cache
@@ -27,6 +29,10 @@ _PLUGINS = {
     "become": ("sudo",),
     "action": ("compare",),
 }
+
+
+# Ansible loads all of these in each run (ansible/executor/playbook_executor.py).
+_ALL = ("connection", "shell", "become")
 
 
 class Remembering:
@@ -46,10 +52,7 @@ class Remembering:
                 return there
         made = self._read(text, content_id)
         with contextlib.suppress(OSError, TypeError):
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            part = kept.with_suffix(f".{os.getpid()}")
-            part.write_text(json.dumps(made))
-            part.replace(kept)
+            _keep(kept, json.dumps(made).encode())
         return made
 
 
@@ -76,6 +79,8 @@ def find_plugins(collections: Sequence[str] = ()) -> None:
     if AnsibleCollectionConfig.collection_finder is None:
         remember_routes()
         init_plugin_loader(list(collections))
+        if kept := _definitions():
+            _know(kept)
 
 
 def load_plugins() -> None:
@@ -90,3 +95,55 @@ def load_plugins() -> None:
         for kind, names in _PLUGINS.items():
             for name in names:
                 getattr(loader, f"{kind}_loader").get(name, class_only=True)
+        for kind in _ALL:
+            list(getattr(loader, f"{kind}_loader").all(class_only=True))
+        if (kept := _definitions()) and not kept.exists():
+            _keep(kept, pickle.dumps(_documented()))
+
+
+def _definitions() -> Path | None:
+    """Where it is kept what can be set of Ansible's own plugins: it reads their documentation.
+
+    None where there may be others of their names.
+    """
+    from ansible.plugins import loader
+    from ansible.release import __version__
+
+    for kind in (*_PLUGINS, *_ALL):
+        if any(map(os.path.isdir, getattr(loader, f"{kind}_loader").config)):
+            return None
+    where = hashlib.sha256(loader.__file__.encode()).hexdigest()[:16]
+    return cache() / "ansible" / f"definitions-{__version__}-{where}.pickle"
+
+
+def _documented() -> list[tuple[str, str, Any]]:
+    """Kind, name and settings of the plugins that were loaded and are Ansible's own."""
+    from ansible import constants, plugins
+
+    return [
+        (kind, name, settings)
+        for kind in sorted({*_PLUGINS, *_ALL})
+        for name, settings in constants.config.get_configuration_definitions(kind).items()
+        if Path(plugins.__path__[0], kind, f"{name}.py").is_file()
+    ]
+
+
+def _know(kept: Path) -> None:
+    """Tell Ansible what is kept, if there is anything."""
+    from ansible import constants
+
+    with contextlib.suppress(OSError):
+        try:
+            there = pickle.loads(kept.read_bytes())  # noqa: S301 - what this user has put there
+            for kind, name, settings in there:
+                constants.config.initialize_plugin_configuration_definitions(kind, name, settings)
+        except Exception:  # it was cut short, if it is there at all
+            kept.unlink()
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write what is kept, as a whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}")
+    part.write_bytes(content)
+    part.replace(path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +83,43 @@ def test_every_plugin_that_is_loaded_ahead_is_there_and_nothing_is_said() -> Non
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+KNOWN = """
+import pickle, sys
+from provision.run import loading
+from ansible import constants
+from ansible._internal._datatag._tags import TrustedAsTemplate
+loading.find_plugins()
+before = constants.config.has_configuration_definition("connection", "ssh")
+loading.load_plugins()
+found = loading._documented()
+assert {"ssh", "sudo", "sh"} <= {name for _, name, _ in found}
+path = {(kind, name): each for kind, name, each in found}["connection", "ssh"]["control_path_dir"]
+assert TrustedAsTemplate.is_tagged_on(path["default"])
+print(before, found)
+"""
+
+
+def known(directory: Path) -> str:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(directory), "HOME": str(directory)}
+    done = subprocess.run(
+        [sys.executable, "-c", KNOWN], env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_the_documentation_of_plugins_is_read_once(tmp_path: Path) -> None:
+    first, second = known(tmp_path), known(tmp_path)
+    assert first.startswith("False ") and second.startswith("True ")
+    assert first.partition(" ")[2] == second.partition(" ")[2]
+    (kept,) = (tmp_path / "provision" / "ansible").glob("definitions-*")
+    kept.write_bytes(kept.read_bytes()[:1000])
+    assert known(tmp_path) == first
+    assert known(tmp_path) == second
+
+
+def test_where_an_operator_has_plugins_it_is_not_taken_for_theirs(tmp_path: Path) -> None:
+    known(tmp_path)
+    (tmp_path / ".ansible" / "plugins" / "connection").mkdir(parents=True)
+    assert known(tmp_path).startswith("False ")
