@@ -181,8 +181,8 @@ def test_a_service_is_watched_for_as_long_as_it_must_stay_and_no_longer(
     )
     watched = waiting([show("activating"), show("activating"), show()], stable=0.5)
     assert watched.wait() == ""
-    # It was looked at after 0.1 s and 0.13 s more.
-    assert watched.waited == pytest.approx(0.1 + 0.13 + 0.5)
+    # It was looked at after 0.05 s and 0.065 s more.
+    assert watched.waited == pytest.approx(0.05 + 0.065 + 0.5)
 
 
 def test_a_service_that_does_not_stay_up_is_not_ready() -> None:
