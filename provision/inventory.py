@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MONITOR_GROUP = "monitor"
 WORKERS_GROUP = "workers"
 
+# How what ansible-vault encrypted begins.
+_VAULTED = b"$ANSIBLE_VAULT"
+
 #: Gives the names of the variables to evaluate, for the directory that an inventory is in.
 Wanted = Callable[[Path], frozenset[str]]
 
@@ -58,12 +61,13 @@ class Inventory:
         """
         import yaml
 
-        if not is_encrypted_file(path):
-            # Ansible, which takes long to load, has something to say of one that is not plain.
-            try:
-                return yaml.load(path.read_bytes(), yaml.CSafeLoader)
-            except (OSError, yaml.YAMLError):
-                pass
+        # Ansible, which takes long to load, has something to say of one that is not plain.
+        try:
+            content = path.read_bytes()
+            if _VAULTED not in content:
+                return yaml.load(content, yaml.CSafeLoader)
+        except (OSError, yaml.YAMLError):
+            pass
         from ansible.errors import AnsibleError
 
         try:
@@ -82,7 +86,7 @@ class Inventory:
             content = path.read_bytes()
         except OSError as error:
             raise ProvisionError(f"{path}: {error.strerror}") from error
-        if not content.startswith(b"$ANSIBLE_VAULT"):
+        if not content.startswith(_VAULTED):
             return content
         from ansible.errors import AnsibleError
 
@@ -141,7 +145,7 @@ def _vault_id(content: bytes) -> str | None:
 def is_encrypted_file(path: Path) -> bool:
     """Whether anything in a file is of ansible-vault: all of it, or some value."""
     try:
-        return b"$ANSIBLE_VAULT" in path.read_bytes()
+        return _VAULTED in path.read_bytes()
     except OSError:
         return False
 

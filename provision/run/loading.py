@@ -31,7 +31,7 @@ _PLUGINS = {
 }
 
 
-# Ansible loads all of these in each run (ansible/executor/playbook_executor.py).
+# Of these kinds Ansible loads all plugins in each run (ansible/executor/playbook_executor.py).
 _ALL = ("connection", "shell", "become")
 
 
@@ -109,7 +109,7 @@ def _definitions() -> Path | None:
     from ansible.plugins import loader
     from ansible.release import __version__
 
-    for kind in (*_PLUGINS, *_ALL):
+    for kind in _PLUGINS:
         if any(map(os.path.isdir, getattr(loader, f"{kind}_loader").config)):
             return None
     where = hashlib.sha256(loader.__file__.encode()).hexdigest()[:16]
@@ -122,7 +122,7 @@ def _documented() -> list[tuple[str, str, Any]]:
 
     return [
         (kind, name, settings)
-        for kind in sorted({*_PLUGINS, *_ALL})
+        for kind in sorted(_PLUGINS)
         for name, settings in constants.config.get_configuration_definitions(kind).items()
         if Path(plugins.__path__[0], kind, f"{name}.py").is_file()
     ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from ansible.parsing.dataloader import DataLoader
 
@@ -23,4 +24,6 @@ def test_what_was_read_of_hosts_is_not_read_once_more(tmp_path: Path) -> None:
 
 
 def test_a_loader_that_remembers_otherwise_reads_anew() -> None:
-    hand_on(object())
+    other = SimpleNamespace()
+    hand_on(other)
+    assert vars(other) == {}
