@@ -54,6 +54,8 @@ SERIES_TO_ROWS: Mapping[str, Any] = {
     "id": "reduce",
     "options": {"reducers": ["lastNotNull"], "mode": "seriesToRows"},
 }
+# What the one line of all series is called, where nothing else is said of it.
+UNDIVIDED = "All"
 _MOST = {Unit.PERCENT: 100.0, Unit.RATIO: 1.0}
 
 
@@ -62,11 +64,12 @@ def graph(catalog: Catalog, metrics: Sequence[Metric]) -> Panel:
     first = metrics[0]
     title = first.family or first.title
     texts = [
-        (text, _plain(f"{metric.title} {name}" if len(metrics) > 1 else name))
+        (text, _plain(f"{metric.title} {name}" if len(metrics) > 1 else name).strip())
         for metric in metrics
         for text, name in _asked(catalog, metric)
     ]
     queries = _queries(texts)
+    names = [name for _, name in texts]
     return Panel(
         id=graph_id(first),
         kind=Kind.GRAPH,
@@ -81,7 +84,7 @@ def graph(catalog: Catalog, metrics: Sequence[Metric]) -> Panel:
         steps=steps(first, scale(first)),
         style=_style(catalog, first),
         nothing="none in this time" if sparse(catalog, first) else None,
-        overrides=tuple(map(_named_by_labels, queries)) if grouped(catalog) else (),
+        overrides=tuple(map(_named_by_labels, queries, names)) if grouped(catalog) else (),
         links=(
             Link(
                 "Host ${__field.labels.host}",
@@ -228,13 +231,14 @@ def _line_is(catalog: Catalog, metric: Metric) -> list[str]:
     return [f"A line of several series is their {words[function(metric)]}."]
 
 
-def _named_by_labels(query: Query) -> Mapping[str, Any]:
-    """What the lines of a query are called: as it is, and the values of what they are grouped by.
+def _named_by_labels(query: Query, name: str) -> Mapping[str, Any]:
+    """What the lines of a query are called: its name, and the values of what they are grouped by.
 
-    Source: Grafana documentation, Configure standard options, Display name.
+    Where that is empty, Grafana calls a line by the query's alias. Source: Grafana documentation,
+    Configure standard options, Display name.
     """
-    name = f"{query.alias} ${{__field.labels.__values}}".strip()
-    return override("byFrameRefID", query.ref, ("displayName", name))
+    called = f"{name} ${{__field.labels.__values}}".strip()
+    return override("byFrameRefID", query.ref, ("displayName", called))
 
 
 def override(by: str, option: str, *properties: tuple[str, Any]) -> Mapping[str, Any]:
@@ -272,7 +276,9 @@ def _asked(catalog: Catalog, metric: Metric) -> list[tuple[str, str]]:
 
 
 def _queries(texts: Sequence[tuple[str, str]]) -> tuple[Query, ...]:
-    return tuple(Query(reference(i), text, name.strip()) for i, (text, name) in enumerate(texts))
+    return tuple(
+        Query(reference(i), text, name or UNDIVIDED) for i, (text, name) in enumerate(texts)
+    )
 
 
 def reference(index: int) -> str:

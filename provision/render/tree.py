@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -169,7 +170,8 @@ class Renderer:
 
     @cached_property
     def _dashboards(self) -> dict[str, str]:
-        return provisioned_dashboards(self._site.catalogs, self._site.interval)
+        apps = Counter(each.app for host in self._site.workers for each in host.catalogs)
+        return provisioned_dashboards(self._site.catalogs, self._site.interval, apps)
 
     def _values(self, role: str, host: Host) -> dict[str, Any]:
         settings, monitor = host.settings, self._site.monitor.settings

@@ -231,8 +231,8 @@ def test_a_line_under_a_former_name_has_a_name_of_its_own(
     metric = metric_of(realm, "Sessions online")
     former = {"formerly": (Former(name="older"),)}
     for each, groups in (
-        (metric, ["${group_by:doublequote}"]),
-        (metric.model_copy(update=former), ["${group_by:doublequote}", '"former_name"']),
+        (metric, ["${group_by:csv}"]),
+        (metric.model_copy(update=former), ["${group_by:csv}", '"former_name"']),
     ):
         (query,) = graph(realm, [each]).queries
         by = query.text.rpartition("GROUP BY ")[2].removesuffix(" fill(null)")
@@ -261,7 +261,7 @@ def test_a_graph_is_grouped_by_what_is_chosen(catalogs: Catalogs) -> None:
     assert group_tags(host) == ()
     for panel in build_dashboard(django).panels:
         if panel.kind is Kind.GRAPH:
-            assert all("${group_by:doublequote}" in query.text for query in panel.queries)
+            assert all("${group_by:csv}" in query.text for query in panel.queries)
     assert not [p for p in build_dashboard(host).panels if "group_by" in str(p.queries)]
 
 

@@ -58,11 +58,13 @@ def test_everything_goes_through_the_datasource_that_is_chosen(
         if variable not in groups:
             assert variable["datasource"] == wanted and variable["refresh"] == 2
     for variable in groups:
-        assert (variable["name"], variable["current"]["value"]) == ("group_by", ["host"])
-        possible = [option["value"] for option in variable["options"]]
-        assert variable["query"].split(",") == possible and len(possible) > 1
-        selected = [option["value"] for option in variable["options"] if option["selected"]]
-        assert selected == ["host"]
+        assert (variable["name"], variable["current"]["value"]) == ("group_by", ['"host"'])
+        possible = {option["text"]: option["value"] for option in variable["options"]}
+        # As Grafana reads a custom variable.
+        assert dict(each.split(" : ") for each in variable["query"].split(",")) == possible
+        assert [*possible][:2] == ["(none)", "host"] and len(possible) > 2
+        selected = [option["text"] for option in variable["options"] if option["selected"]]
+        assert selected == variable["current"]["text"] == ["host"]
     grouped = [t["query"] for panel in all_panels(dashboard) for t in panel.get("targets", [])]
     assert any("group_by" in query for query in grouped) == bool(groups)
     for panel in all_panels(dashboard):
@@ -96,6 +98,19 @@ def test_alerts_and_deploys_are_marked_and_links_keep_time_and_variables(
     for panel in all_panels(dashboard):
         for each in panel.get("fieldConfig", {}).get("defaults", {}).get("links", ()):
             assert "${__url_time_range}" in each["url"]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "text", "value"), [(20, ["host"], ['"host"']), (21, ["(none)"], ["/^$/"])]
+)
+def test_of_more_hosts_than_one_reads_lines_of_there_is_one_at_first(
+    realm: Catalog, hosts: int, text: list[str], value: list[str]
+) -> None:
+    made = provisioned_dashboards([realm], hosts={"realm": hosts, "other": 500})
+    variables = json.loads(made["realm"])["templating"]["list"]
+    (variable,) = [each for each in variables if each["name"] == "group_by"]
+    assert variable["current"] == {"selected": True, "text": text, "value": value}
+    assert [each["text"] for each in variable["options"] if each["selected"]] == text
 
 
 def test_a_site_that_writes_less_often_is_not_divided_more_finely(realm: Catalog) -> None:

@@ -17,7 +17,7 @@ from provision.catalog.load import load_catalogs
 from provision.catalog.model import GROUP_BY, Catalog, Metric
 from provision.dashboards.fleet import OVERVIEW, all_dashboards
 from provision.dashboards.model import Kind, Panel, Query
-from provision.dashboards.queries import expand, group_tags, identifier
+from provision.dashboards.queries import expand, group_tags, grouping
 from provision.influx import Answer, InfluxDB, Series
 from tests.integration.programs import Database
 from tests.integration.reckoned import Asking, Key, Reckoner, Rows
@@ -43,7 +43,7 @@ class Data:
 
     def ask(self, asking: Asking, queries: Sequence[str]) -> list[Answer]:
         values = {name: regex(chosen) for name, chosen in asking.choice.items()}
-        values[GROUP_BY] = ", ".join(map(identifier, asking.by))
+        values[GROUP_BY] = grouping(asking.by)
         times = {"start": asking.start, "end": asking.end, "interval": asking.interval}
         return self.reader.ask([expand(each, values=values, **times) for each in queries])
 
@@ -98,7 +98,12 @@ def by_all_but_the_host(dashboard: str, base: int) -> Asking:
     return Asking(base + 7_000, base + 607_000, 3 * STEP, {}, by)
 
 
-CHOICES = [everything, one_host, one_of_each, by_all_but_the_host]
+def in_total(dashboard: str, base: int) -> Asking:
+    """One line of all that there is."""
+    return Asking(base + 7_000, base + 607_000, 3 * STEP, {}, ())
+
+
+CHOICES = [everything, one_host, one_of_each, by_all_but_the_host, in_total]
 
 
 def lines(answer: Answer) -> dict[Key, Rows]:
