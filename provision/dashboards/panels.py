@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from provision.catalog.model import (
@@ -34,6 +34,7 @@ from provision.dashboards.model import (
 from provision.dashboards.queries import (
     WINDOW,
     asked_of,
+    group_tags,
     grouped,
     highest,
     level,
@@ -54,8 +55,6 @@ SERIES_TO_ROWS: Mapping[str, Any] = {
     "id": "reduce",
     "options": {"reducers": ["lastNotNull"], "mode": "seriesToRows"},
 }
-# What the one line of all series is called, where nothing else is said of it.
-UNDIVIDED = "All"
 _MOST = {Unit.PERCENT: 100.0, Unit.RATIO: 1.0}
 
 
@@ -63,13 +62,18 @@ def graph(catalog: Catalog, metrics: Sequence[Metric]) -> Panel:
     """The graph of a metric, or of several that are read together."""
     first = metrics[0]
     title = first.family or first.title
-    texts = [
-        (text, _plain(f"{metric.title} {name}" if len(metrics) > 1 else name).strip())
+    tags = [f"$tag_{tag}" for tag in group_tags(catalog)]
+    # Where there are former names, the one line of all has a label that may be empty.
+    titled = len(metrics) > 1 or bool(tags and first.formerly)
+    asked = [
+        (text, _plain(f"{metric.title} {name}" if titled else name).strip())
         for metric in metrics
         for text, name in _asked(catalog, metric)
     ]
-    queries = _queries(texts)
-    names = [name for _, name in texts]
+    queries = tuple(
+        Query(reference(i), text, " ".join([name, *tags]).strip())
+        for i, (text, name) in enumerate(asked)
+    )
     return Panel(
         id=graph_id(first),
         kind=Kind.GRAPH,
@@ -84,7 +88,7 @@ def graph(catalog: Catalog, metrics: Sequence[Metric]) -> Panel:
         steps=steps(first, scale(first)),
         style=_style(catalog, first),
         nothing="none in this time" if sparse(catalog, first) else None,
-        overrides=tuple(map(_named_by_labels, queries, names)) if grouped(catalog) else (),
+        overrides=tuple(_names(queries, [name for _, name in asked])) if tags else (),
         links=(
             Link(
                 "Host ${__field.labels.host}",
@@ -231,14 +235,17 @@ def _line_is(catalog: Catalog, metric: Metric) -> list[str]:
     return [f"A line of several series is their {words[function(metric)]}."]
 
 
-def _named_by_labels(query: Query, name: str) -> Mapping[str, Any]:
-    """What the lines of a query are called: its name, and the values of what they are grouped by.
+def _names(queries: Sequence[Query], names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """What the lines of queries are called: a name, and the values of what they are grouped by.
 
-    Where that is empty, Grafana calls a line by the query's alias. Source: Grafana documentation,
-    Configure standard options, Display name.
+    One line of all has no labels, and what Grafana knows no value of it leaves as it stands: that
+    line is known by the alias, in which no tag was put in its place. Source: Grafana documentation,
+    Configure standard options, Display name; InfluxDB query editor, Alias patterns.
     """
-    called = f"{name} ${{__field.labels.__values}}".strip()
-    return override("byFrameRefID", query.ref, ("displayName", called))
+    for query, name in zip(queries, names, strict=True):
+        by_labels = f"{name} ${{__field.labels.__values}}".strip()
+        yield override("byFrameRefID", query.ref, ("displayName", by_labels))
+        yield override("byName", query.alias, ("displayName", name or "All"))
 
 
 def override(by: str, option: str, *properties: tuple[str, Any]) -> Mapping[str, Any]:
@@ -252,7 +259,7 @@ def override(by: str, option: str, *properties: tuple[str, Any]) -> Mapping[str,
 def _asked(catalog: Catalog, metric: Metric) -> list[tuple[str, str]]:
     """What a graph asks of a metric, each with what its series are called.
 
-    Where they are grouped by what is chosen, their labels are named by _named_by_labels().
+    Where they are grouped by what is chosen, their labels are named by _names().
     """
     asked = asked_of(catalog, metric)
     # A label that has one value tells nothing apart.
@@ -273,12 +280,6 @@ def _asked(catalog: Catalog, metric: Metric) -> list[tuple[str, str]]:
         share = _per_second(metric)
         return [(rate_of_counts(asked, field, "" if share == 1 else f" / {share:.0f}"), name)]
     return [(rate_of_deltas(asked, field), name)]
-
-
-def _queries(texts: Sequence[tuple[str, str]]) -> tuple[Query, ...]:
-    return tuple(
-        Query(reference(i), text, name or UNDIVIDED) for i, (text, name) in enumerate(texts)
-    )
 
 
 def reference(index: int) -> str:

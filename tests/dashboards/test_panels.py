@@ -120,6 +120,27 @@ def test_what_is_read_together_says_which_is_which(realm: Catalog) -> None:
         assert metric.description in panel.description
 
 
+def test_one_line_of_all_is_called_by_its_name_though_it_has_no_labels(catalogs: Catalogs) -> None:
+    jobs = catalogs["tinybird-jobs"]
+    metric = metric_of(jobs, "Jobs that failed")
+    tags = "$tag_host $tag_region_machine $tag_database_server $tag_database $tag_kind"
+    for metrics, called in (
+        ([metric], "All"),
+        ([metric_of(jobs, "Jobs that succeeded"), metric], "Jobs that failed"),
+        ([metric.model_copy(update={"formerly": (Former(name="older"),)})], "Jobs that failed"),
+    ):
+        panel = graph(jobs, metrics)
+        alias = panel.queries[-1].alias
+        assert alias == (tags if called == "All" else f"{called} {tags}")
+        by_labels, of_all = panel.overrides[-2:]
+        assert by_labels["matcher"] == {"id": "byFrameRefID", "options": panel.queries[-1].ref}
+        # Where several apply to a property, the last does.
+        assert of_all == {
+            "matcher": {"id": "byName", "options": alias},
+            "properties": [{"id": "displayName", "value": called}],
+        }
+
+
 def test_a_label_with_one_value_tells_nothing_apart(catalogs: Catalogs) -> None:
     panel = graph_of(catalogs["host"], "Processor in use")
     assert panel.queries[0].alias == "$tag_host"
@@ -133,8 +154,8 @@ def test_no_title_names_a_variable_in_the_name_of_a_series(realm: Catalog, title
     for query in panel.queries:
         own, _, labels = names(panel)[query.ref].rpartition("${")
         assert labels == "__field.labels.__values}"
-        assert own.strip() == query.alias
-        assert "$" not in query.alias and "[[" not in query.alias
+        assert query.alias == f"{own.strip()} $tag_host $tag_hostname $tag_version".strip()
+        assert "$" not in own and "[[" not in own
 
 
 def test_the_line_of_a_graph_is_where_its_alert_is(realm: Catalog) -> None:
