@@ -34,7 +34,6 @@ from provision.dashboards.model import (
 from provision.dashboards.queries import (
     WINDOW,
     asked_of,
-    group_tags,
     grouped,
     highest,
     level,
@@ -55,6 +54,8 @@ SERIES_TO_ROWS: Mapping[str, Any] = {
     "id": "reduce",
     "options": {"reducers": ["lastNotNull"], "mode": "seriesToRows"},
 }
+# What a line is called that has no name of its own nor values of tags.
+_OF_ALL = "All"
 _MOST = {Unit.PERCENT: 100.0, Unit.RATIO: 1.0}
 
 
@@ -62,17 +63,16 @@ def graph(catalog: Catalog, metrics: Sequence[Metric]) -> Panel:
     """The graph of a metric, or of several that are read together."""
     first = metrics[0]
     title = first.family or first.title
-    tags = [f"$tag_{tag}" for tag in group_tags(catalog)]
+    divided = grouped(catalog)
     # Where there are former names, the one line of all has a label that may be empty.
-    titled = len(metrics) > 1 or bool(tags and first.formerly)
+    titled = len(metrics) > 1 or bool(divided and first.formerly)
     asked = [
         (text, _plain(f"{metric.title} {name}" if titled else name).strip())
         for metric in metrics
         for text, name in _asked(catalog, metric)
     ]
     queries = tuple(
-        Query(reference(i), text, " ".join([name, *tags]).strip())
-        for i, (text, name) in enumerate(asked)
+        Query(reference(i), text, name or _OF_ALL) for i, (text, name) in enumerate(asked)
     )
     return Panel(
         id=graph_id(first),
@@ -88,7 +88,7 @@ def graph(catalog: Catalog, metrics: Sequence[Metric]) -> Panel:
         steps=steps(first, scale(first)),
         style=_style(catalog, first),
         nothing="none in this time" if sparse(catalog, first) else None,
-        overrides=tuple(_names(queries, [name for _, name in asked])) if tags else (),
+        overrides=tuple(_names(queries, [name for _, name in asked])) if divided else (),
         links=(
             Link(
                 "Host ${__field.labels.host}",
@@ -238,14 +238,14 @@ def _line_is(catalog: Catalog, metric: Metric) -> list[str]:
 def _names(queries: Sequence[Query], names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
     """What the lines of queries are called: a name, and the values of what they are grouped by.
 
-    One line of all has no labels, and what Grafana knows no value of it leaves as it stands: that
-    line is known by the alias, in which no tag was put in its place. Source: Grafana documentation,
-    Configure standard options, Display name; InfluxDB query editor, Alias patterns.
+    One line of all has no labels, and what Grafana knows no value of it leaves as it stands: such
+    a line is found by that, called by its name alone, and leads to no host. Source: Grafana documentation, Configure
+    standard options, Display name, and Configure field overrides.
     """
     for query, name in zip(queries, names, strict=True):
         by_labels = f"{name} ${{__field.labels.__values}}".strip()
         yield override("byFrameRefID", query.ref, ("displayName", by_labels))
-        yield override("byName", query.alias, ("displayName", name or "All"))
+        yield override("byName", by_labels, ("displayName", query.alias), ("links", []))
 
 
 def override(by: str, option: str, *properties: tuple[str, Any]) -> Mapping[str, Any]:
