@@ -239,8 +239,8 @@ def _names(queries: Sequence[Query], names: Sequence[str]) -> Iterator[Mapping[s
     """What the lines of queries are called: a name, and the values of what they are grouped by.
 
     One line of all has no labels, and what Grafana knows no value of it leaves as it stands: such
-    a line is found by that, called by its name alone, and leads to no host. Source: Grafana documentation, Configure
-    standard options, Display name, and Configure field overrides.
+    a line is found by that, called by its name alone, and leads to no host. Source: Grafana
+    documentation, Configure standard options, Display name, and Configure field overrides.
     """
     for query, name in zip(queries, names, strict=True):
         by_labels = f"{name} ${{__field.labels.__values}}".strip()
