@@ -20,8 +20,7 @@ type: aggregate
 short_description: Writes one JSON object for each event of a run
 description:
   - Writes to the file named by the environment variable E(PROVISION_EVENTS); without it, nothing.
-  - The objects have C(event), which is C(play), C(task), C(result), C(host_task), C(waiting)
-    or C(stats).
+  - The objects have C(event), which is C(play), C(host_task), C(waiting), C(result) or C(stats).
 """
 
 #: What of a result is told; anything else of it stays in Ansible.
@@ -96,10 +95,6 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """A play begins."""
         self._tell("play", play=play.get_name().strip())
-
-    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        """A task begins, on whichever hosts."""
-        self._tell("task", **self._task(task))
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         """A task begins on a host."""
