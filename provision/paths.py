@@ -17,8 +17,10 @@ CATALOGS = _PACKAGE / "catalogs"
 TEMPLATES = _data("templates")
 PLAYBOOKS = _data("playbooks")
 DASHBOARDS = _data("dashboards")
-# What a site is called by where nobody says otherwise, and what stands beside it.
+# What a site is called by where nobody says otherwise, and what stands beside it. A directory is of
+# several sources, as dynamic inventories are; which of them is meant is for -i to say.
 INVENTORY_FILE = "inventory.yml"
+INVENTORY_DIRECTORY = "inventory"
 CATALOGS_DIRECTORY = "catalogs"
 
 

@@ -12,7 +12,7 @@ from provision.catalog.reference import anchor, reference
 from provision.catalog.schema import schema
 from provision.errors import EXIT_OK, ProvisionError
 from provision.output import show_table, shown, table
-from provision.paths import CATALOGS_DIRECTORY, INVENTORY_FILE
+from provision.paths import CATALOGS_DIRECTORY, INVENTORY_DIRECTORY, INVENTORY_FILE
 
 
 def list_catalogs(*, catalogs: Path | None, as_json: bool) -> int:
@@ -76,7 +76,8 @@ def known_catalog(app: str, catalogs: Path | None) -> Catalog:
 def own_directory() -> Path | None:
     """Where the site's own catalogs are: beside the inventory that stands here, if one does."""
     directory = Path(CATALOGS_DIRECTORY)
-    return directory if Path(INVENTORY_FILE).is_file() and directory.is_dir() else None
+    site = Path(INVENTORY_FILE).is_file() or Path(INVENTORY_DIRECTORY).is_dir()
+    return directory if site and directory.is_dir() else None
 
 
 def as_data(catalog: Catalog) -> dict[str, object]:

@@ -71,6 +71,15 @@ def test_a_site_has_its_own_in_the_list_too(site: Path, capsys: pytest.CaptureFi
     assert "# Shop \\| \\*bold\\*" in told(capsys, "docs", "shop")
 
 
+def test_an_inventory_of_several_sources_has_its_catalogs_beside_it_too(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("inventory").mkdir()
+    Path("inventory.yml").rename("inventory/hosts.yml")
+    assert "Shop | *bold*" in told(capsys, "show", "shop")
+    assert f"{site}" in told(capsys, "check")
+
+
 def test_a_directory_alone_is_no_site(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("inventory.yml").unlink()
     assert [row["app"] for row in data(capsys, "list")["applications"]] == BUILT_IN
