@@ -57,7 +57,7 @@ CATALOGS = click.option(
     "--catalogs",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A directory with catalogs of your own, beside the built-in ones"
-    " (by default catalogs/, where an inventory.yml stands here).",
+    " (by default catalogs/, where inventory.yml or inventory/ stands here).",
 )
 FORMAT = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True

@@ -129,6 +129,8 @@ class Settings(BaseModel):
     grafana_port: _Port = 3000
     grafana_url: _Url | None = None
 
+    # Of more hosts than this, an application's graphs open with one line of all.
+    grafana_most_lines: Annotated[int, Field(ge=0)] = 20
     # Where the pages of `provision catalog docs` are published, {app} in place of the application.
     grafana_runbook_url: _Runbooks | None = None
     # With a user, the secret grafana_smtp_password is wanted.

@@ -238,14 +238,16 @@ def _line_is(catalog: Catalog, metric: Metric) -> list[str]:
 def _names(queries: Sequence[Query], names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
     """What the lines of queries are called: a name, and the values of what they are grouped by.
 
-    One line of all has no labels, and what Grafana knows no value of it leaves as it stands: such
-    a line is found by that, called by its name alone, and leads to no host. Source: Grafana
+    One line of all has no labels: it is found by what Grafana makes of their values, called by its
+    name alone, and leads to no host. 9 leaves standing what it knows no value of; later ones put
+    nothing in its place, and take the alias for a name that is empty. Source: Grafana
     documentation, Configure standard options, Display name, and Configure field overrides.
     """
     for query, name in zip(queries, names, strict=True):
         by_labels = f"{name} ${{__field.labels.__values}}".strip()
         yield override("byFrameRefID", query.ref, ("displayName", by_labels))
-        yield override("byName", by_labels, ("displayName", query.alias), ("links", []))
+        for made in (by_labels, f"{name} " if name else query.alias):
+            yield override("byName", made, ("displayName", query.alias), ("links", []))
 
 
 def override(by: str, option: str, *properties: tuple[str, Any]) -> Mapping[str, Any]:

@@ -31,9 +31,8 @@ REMEMBERED = 86_400
 # What the variable GROUP_BY begins with: a line for each combination of tags would be thousands for
 # a hundred hosts.
 GROUPED = ("host",)
-# Its value for one line of all: a regular expression that the name of no tag matches. Where a tag
-# that is not there is named instead, the sum of a subquery takes InfluxDB twice as long and more.
-TOTAL = "/^$/"
+# Its choice of one line of all: no tag is called so.
+UNDIVIDED = "(none)"
 
 _IDENTIFIER = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 _TEXT = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n"})
@@ -63,11 +62,15 @@ class Asked:
 
     @property
     def groups(self) -> str:
-        """The GROUP BY clause of a graph: in Grafana's intervals, what each line is of."""
+        """The GROUP BY clause of a graph: in Grafana's intervals, what each line is of.
+
+        The tags are a regular expression, which may match none: where a tag is named that is not
+        there, the sum of a subquery takes InfluxDB twice as long and more.
+        """
         if not self.grouped:
             return self.series
         former = [identifier(FORMER_NAME)] if FORMER_NAME in self.by else []
-        return ", ".join(["time($__interval)", f"${{{GROUP_BY}:csv}}", *former])
+        return ", ".join(["time($__interval)", f"/^${{{GROUP_BY}:regex}}$/", *former])
 
     @property
     def series(self) -> str:
@@ -114,9 +117,13 @@ def variable_tags(catalog: Catalog) -> tuple[str, ...]:
     return (*catalog.placeholders, *(("instance",) if catalog.input is Input.PROMETHEUS else ()))
 
 
-def grouping(tags: Sequence[str]) -> str:
-    """The value of the variable GROUP_BY that divides graphs by some tags, or by none."""
-    return ", ".join(map(identifier, tags)) or TOTAL
+def either(values: Sequence[str]) -> str:
+    """What Grafana makes of a variable's chosen values as `:regex`.
+
+    Source: Grafana documentation, Variable syntax, Advanced variable format options.
+    """
+    escaped = [re.sub(r"([\\^$*+?.()|\[\]{}/])", r"\\\1", value) for value in values]
+    return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
 
 
 def source(measurements: Sequence[str]) -> str:
@@ -334,7 +341,8 @@ def measurements_of(catalog: Catalog) -> str:
 def expand(query: str, *, start: int, end: int, interval: int, values: Mapping[str, str]) -> str:
     """A query with Grafana's variables put in: times and interval in milliseconds.
 
-    values are regular expressions by variable; a variable that is not named matches everything.
+    values are regular expressions by variable; one that is not named matches everything, but for
+    GROUP_BY.
     """
     query = query.replace("$timeFilter", f"time >= {start}ms AND time <= {end}ms")
     query = query.replace("$__interval_ms", str(interval)).replace("$__interval", f"{interval}ms")
@@ -344,9 +352,8 @@ def expand(query: str, *, start: int, end: int, interval: int, values: Mapping[s
 def expand_variables(query: str, values: Mapping[str, str], end: int) -> str:
     """A query with the dashboard's variables put in, and Grafana's own left to Grafana.
 
-    ${__to}, in ms, is one that only Grafana's web page puts in. The value of GROUP_BY is what
-    grouping() says.
+    ${__to}, in ms, is one that only Grafana's web page puts in.
     """
-    groups = values.get(GROUP_BY) or grouping(GROUPED)
-    query = query.replace("${__to}", str(end)).replace(f"${{{GROUP_BY}:csv}}", groups)
+    query = query.replace("${__to}", str(end))
+    values = {GROUP_BY: either(GROUPED), **values}
     return re.sub(r"\$\{(\w+):regex\}", lambda match: values.get(match[1], ".*"), query)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,7 @@ from jinja2 import Template
 from provision.catalog.model import GROUP_BY, Catalog
 from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.model import Dashboard
-from provision.dashboards.queries import GROUPED, TOTAL, grouping
+from provision.dashboards.queries import GROUPED, UNDIVIDED
 from provision.render.environment import environment
 
 DATASOURCE_UID = "provision-influxdb"
@@ -25,10 +25,6 @@ INTERVAL = "10s"
 # How many points a line of a graph has at most: an hour's are a minute apart. InfluxDB's time goes
 # with series times intervals, and sums, means and the highest of an interval lose nothing.
 POINTS = 60
-# More lines than this in a graph nobody reads: of so many hosts it opens with one line of all.
-MOST_LINES = 20
-# The choice of one line. Nothing of a catalog's is called so: these are no letters of a tag's name.
-UNDIVIDED = "(none)"
 
 
 @cache
@@ -48,9 +44,8 @@ def render_dashboard(
 
     datasource is a uid, or DATASOURCE_INPUT where importable, which declares that input. interval
     is how often Telegraf writes: what is divided more finely would be drawn as peaks and gaps.
-    grouped are the tags that graphs are divided by as it opens.
+    grouped are the tags that graphs are divided by as it opens, or UNDIVIDED.
     """
-    possible = {UNDIVIDED: TOTAL, **{tag: grouping([tag]) for tag in dashboard.groups}}
     text = _template().render(
         dashboard=dashboard,
         datasource=datasource,
@@ -58,18 +53,18 @@ def render_dashboard(
         interval=interval,
         points=POINTS,
         group_by=GROUP_BY,
-        groups=possible if dashboard.groups else {},
-        chosen={name: possible.get(name) for name in grouped or [UNDIVIDED]},
+        groups=[UNDIVIDED, *dashboard.groups] if dashboard.groups else [],
+        grouped=grouped,
     )
     return json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
 
 
 def provisioned_dashboards(
-    catalogs: Sequence[Catalog], interval: str = INTERVAL, hosts: Mapping[str, int] | None = None
+    catalogs: Sequence[Catalog], interval: str = INTERVAL, undivided: Collection[str] = ()
 ) -> dict[str, str]:
     """The dashboards for a Grafana that has the datasource of ours, by the names of their files.
 
-    hosts is how many have each application.
+    Those of undivided applications open with one line of all hosts.
     """
     return {
         name: render_dashboard(
@@ -77,7 +72,7 @@ def provisioned_dashboards(
             datasource=DATASOURCE_UID,
             importable=False,
             interval=interval,
-            grouped=() if (hosts or {}).get(name, 0) > MOST_LINES else GROUPED,
+            grouped=(UNDIVIDED,) if name in undivided else GROUPED,
         )
         for name, dashboard in all_dashboards(catalogs).items()
     }

@@ -170,8 +170,10 @@ class Renderer:
 
     @cached_property
     def _dashboards(self) -> dict[str, str]:
-        apps = Counter(each.app for host in self._site.workers for each in host.catalogs)
-        return provisioned_dashboards(self._site.catalogs, self._site.interval, apps)
+        hosts = Counter(each.app for host in self._site.workers for each in host.catalogs)
+        most = self._site.monitor.settings.grafana_most_lines
+        undivided = {app for app, number in hosts.items() if number > most}
+        return provisioned_dashboards(self._site.catalogs, self._site.interval, undivided)
 
     def _values(self, role: str, host: Host) -> dict[str, Any]:
         settings, monitor = host.settings, self._site.monitor.settings

@@ -132,10 +132,12 @@ def test_one_line_of_all_is_called_by_its_name_though_it_has_no_labels(catalogs:
         panel = graph(jobs, metrics)
         query = panel.queries[-1]
         name = labels if called == "All" else f"{called} {labels}"
-        # In this order: Grafana finds the second by what the first makes of a line without labels.
-        assert panel.overrides[-2:] == (
+        # In this order: Grafana finds it by what the first makes of a line without labels.
+        alone = (("displayName", called), ("links", []))
+        assert panel.overrides[-3:] == (
             override("byFrameRefID", query.ref, ("displayName", name)),
-            override("byName", name, ("displayName", called), ("links", [])),
+            override("byName", name, *alone),
+            override("byName", "All" if called == "All" else f"{called} ", *alone),
         )
 
 
@@ -250,8 +252,8 @@ def test_a_line_under_a_former_name_has_a_name_of_its_own(
     metric = metric_of(realm, "Sessions online")
     former = {"formerly": (Former(name="older"),)}
     for each, groups in (
-        (metric, ["${group_by:csv}"]),
-        (metric.model_copy(update=former), ["${group_by:csv}", '"former_name"']),
+        (metric, ["/^${group_by:regex}$/"]),
+        (metric.model_copy(update=former), ["/^${group_by:regex}$/", '"former_name"']),
     ):
         (query,) = graph(realm, [each]).queries
         by = query.text.rpartition("GROUP BY ")[2].removesuffix(" fill(null)")
@@ -280,7 +282,7 @@ def test_a_graph_is_grouped_by_what_is_chosen(catalogs: Catalogs) -> None:
     assert group_tags(host) == ()
     for panel in build_dashboard(django).panels:
         if panel.kind is Kind.GRAPH:
-            assert all("${group_by:csv}" in query.text for query in panel.queries)
+            assert all("/^${group_by:regex}$/" in query.text for query in panel.queries)
     assert not [p for p in build_dashboard(host).panels if "group_by" in str(p.queries)]
 
 

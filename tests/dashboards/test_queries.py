@@ -200,7 +200,7 @@ def test_the_highest_of_several_series_is_asked_of_all_their_values() -> None:
     asked = Asked(("m",), (), ("host", "model"), grouped=True)
     assert level(asked, "f", "max") == (
         'SELECT max("f") FROM "m" WHERE $timeFilter '
-        "GROUP BY time($__interval), ${group_by:csv} fill(null)"
+        "GROUP BY time($__interval), /^${group_by:regex}$/ fill(null)"
     )
     assert level(asked, "f").startswith('SELECT sum("f") FROM (SELECT last("f") AS "f" FROM "m" ')
 

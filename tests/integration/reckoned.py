@@ -126,7 +126,9 @@ class Reckoner:
 
     def _by(self, asking: Asking) -> Sequence[str]:
         former = ("former_name",) if self.metric.formerly else ()
-        return (*asking.by, *former) if self.grouped else self.tags
+        if not self.grouped:
+            return self.tags
+        return (*(tag for tag in asking.by if tag in self.tags), *former)
 
     def _levels(self, asking: Asking) -> dict[Key, Rows]:
         """The last values of all series of a line as their sum, or the highest or lowest of all."""

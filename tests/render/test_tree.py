@@ -276,3 +276,17 @@ workers:
     assert 'urls = ["http://m:8086"]' in files["near/etc/telegraf/telegraf.conf"]
     with pytest.raises(ProvisionError, match="telegraf_gateway_url"):
         fleet_of(text.replace("http://gateway", "file://gateway"))
+
+
+@pytest.mark.parametrize(("app", "opens"), [("realm", "(none)"), ("dataclay", "host")])
+def test_an_application_on_more_hosts_than_lines_opens_with_one_line_of_all(
+    fleet_of: Make, tmp_path: Path, app: str, opens: str
+) -> None:
+    """It is the hosts of each application that count: two have realm, one of them dataclay."""
+    text = INVENTORY.replace("192.0.2.1}", "192.0.2.1, grafana_most_lines: 1}")
+    text = text.replace("    w2.example.com:\n", "    w2.example.com: {apps: [realm, dataclay]}\n")
+    files = tree(fleet_of(text), tmp_path / "tree")
+    (made,) = [made for path, made in files.items() if path.endswith(f"provision/{app}.json")]
+    variables = json.loads(made)["templating"]["list"]
+    (variable,) = [each for each in variables if each["name"] == "group_by"]
+    assert variable["current"]["value"] == [opens]

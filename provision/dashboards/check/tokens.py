@@ -20,7 +20,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _REGEX = re.compile(r"/(?:\\.|[^/\\\n])+/")
-_BEFORE_REGEX = frozenset({"=~", "!~", "(", ",", "FROM", "SELECT"})
+_BEFORE_REGEX = frozenset({"=~", "!~", "(", ",", "BY", "FROM", "SELECT"})
 
 
 @dataclass(frozen=True)

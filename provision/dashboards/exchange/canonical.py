@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from provision.catalog.model import GROUP_BY
+
 # What Grafana counts or works out, and what only an export has.
 _GRAFANAS_OWN = frozenset(
     {"id", "version", "iteration", "schemaVersion", "revision", "style", "gnetId", "pluginVersion"}
@@ -130,9 +132,11 @@ def _variable(variable: Mapping[str, Any]) -> dict[str, Any]:
     told = {k: v for k, v in variable.items() if k not in {"definition", "current", "options"}}
     if isinstance(told.get("query"), Mapping):  # newer editors keep one with a name
         told["query"] = told["query"].get("query", told["query"])
-    if variable.get("type") not in {"query", "datasource"}:
+    if variable.get("type") not in {"query", "datasource", "custom"}:  # their query says it all
         told["options"] = variable.get("options")
     bare: dict[str, Any] = _bare(told)
+    if variable.get("name") == GROUP_BY:  # as many hosts as a site has, so it opens
+        return bare
     current = variable.get("current")
     value = current.get("value") if isinstance(current, Mapping) else None
     values = value if isinstance(value, list) else [value]

@@ -40,6 +40,11 @@ def test_the_parts_of_a_statement_are_told_apart() -> None:
     assert select.bare == ()
 
 
+def test_groups_may_begin_with_a_regular_expression() -> None:
+    (select,) = parse('SELECT max("x") FROM "m" GROUP BY /^${group_by:regex}$/, time(1m)')
+    assert select.intervals == ["1m"]
+
+
 def test_names_without_quotes_are_found() -> None:
     (select,) = parse(
         "SELECT mean(usage) AS u FROM cpu WHERE host = 'a' GROUP BY time(1m), path::tag"
