@@ -72,8 +72,8 @@ def check_panels(
 ) -> list[PanelOutcome]:
     """Ask every panel's queries of InfluxDB, as Grafana would with all variables on All.
 
-    Graphs are asked with a line for each host. With hosts only they are looked at, and all where there is nothing of them. Times are in ms
-    since 1970.
+    Graphs are asked with a line for each host. With hosts only they are looked at, and all where
+    there is nothing of them. Times are in ms since 1970.
     """
     interval = max(INTERVAL, (end - start) // INTERVALS)
 
