@@ -43,7 +43,14 @@ class ByFileAndEngine(LoadScopeScheduling):  # type: ignore[misc]
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndEngine:
     """Who runs what where tests run side by side (pytest -n)."""
+    config.option.loadscopereorder = False  # the order is that of pytest_collection_modifyitems
     return ByFileAndEngine(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: on hosts, then with programs."""
+    slow = ("e2e", "integration")
+    items.sort(key=lambda item: [name not in item.path.parts for name in slow])
 
 
 INVENTORY = """\
