@@ -222,7 +222,8 @@ def limit(
 ) -> tuple[int, dict[tuple[int, int], Outcome]]:
     """The highest rate of which a minute loses nothing, and all runs by rate and seconds.
 
-    Rates go up until something is lost in a few seconds, and from there down. Ours is in any case
+    Rates go up until something is lost in a few seconds, and from there down; the lowest is sent a
+    minute whatever it loses. Ours is in any case
     sent a minute at the rate of the bar.
     """
     sent: dict[tuple[int, int], Outcome] = {}
@@ -233,7 +234,7 @@ def limit(
 
     with receive_buffer(RECEIVE_BUFFER if kind == "ours" else None):
         short = [*itertools.takewhile(lambda rate: holds(rate, SHORT), RATES)]
-        best = next((rate for rate in reversed(short) if holds(rate, LONG)), 0)
+        best = next((rate for rate in reversed(short or RATES[:1]) if holds(rate, LONG)), 0)
         if kind == "ours" and (BAR, LONG) not in sent:
             holds(BAR, LONG)
     return best, sent

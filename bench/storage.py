@@ -8,7 +8,6 @@ hours, so that there are as many shards. What a value takes on disk is measured 
 
 from __future__ import annotations
 
-import re
 import statistics
 import tempfile
 import time
@@ -33,7 +32,7 @@ from provision.verify.panels import INTERVAL
 DENSE = 3600
 SPARSE = 3 * 3600
 RUNS = 3
-# What half of a screen is wide.
+# What half of a screen is wide: a graph of which nothing is said has a point for each pixel.
 PIXELS = 1000
 # How many requests a browser has under way at one server (HTTP/1.1).
 AT_ONCE = 6
@@ -134,7 +133,6 @@ def measure(
     """Fill a server with one layout, and ask what its dashboards ask."""
     end = int(time.time()) // STEP * STEP
     mine = title.endswith("ours")
-    # A graph of which nothing is said has a point for each of its pixels.
     across = POINTS if mine else PIXELS
     values = sum(len(row.fields) for row in layout)
 
@@ -181,17 +179,7 @@ def measure(
         "queries": {app: len(queries) for app, queries in asked.items()},
         "values_written_each_second": each / seconds,
     }
-    settings = [(3600, "1 h", across, RUNS, opened), (DAY, "24 h", across, 1, opened)]
-    settings.append((30 * DAY, "30 days", across, 1, opened))
-    if mine:  # it is the same as what the others are told
-        settings = [(span, f"{what}, one line of all", *rest) for span, what, *rest in settings]
-    if mine:
-        settings.append((3600, "1 h, a line for each host", across, RUNS, {}))
-        one = {"host": re.escape(name_of(0))}
-        settings.append((3600, "1 h, one host chosen", across, RUNS, one))
-    else:
-        settings.append((3600, f"1 h in {POINTS} points", POINTS, RUNS, {}))
-    for span, what, most, times, chosen in settings:
+    for span, what, most, times, chosen in _times(opened, mine=mine):
         bar = 1.0 if mine and span == 3600 else None
         found.append(slowest(what, loads(span, most, times, chosen), bar))
     if mine:
@@ -206,6 +194,25 @@ def measure(
         )
     )
     return found, detail
+
+
+def _times(
+    opened: Mapping[str, str], *, mine: bool
+) -> list[tuple[int, str, int, int, Mapping[str, str]]]:
+    """What is looked at: seconds, what they are called, points of a line, runs, and the choice."""
+    lines, across = (", one line of all", POINTS) if mine else ("", PIXELS)
+    found = [
+        (3600, f"1 h{lines}", across, RUNS, opened),
+        (DAY, f"24 h{lines}", across, 1, opened),
+        (30 * DAY, f"30 days{lines}", across, 1, opened),
+    ]
+    if not mine:
+        return [*found, (3600, f"1 h in {POINTS} points", POINTS, RUNS, {})]
+    return [
+        *found,
+        (3600, "1 h, a line for each host", across, RUNS, {}),
+        (3600, "1 h, one host chosen", across, RUNS, {"host": either([name_of(0)])}),
+    ]
 
 
 def _verified(store: Store, made: Site) -> list[float]:

@@ -65,7 +65,7 @@ def graph(catalog: Catalog, metrics: Sequence[Metric]) -> Panel:
     title = first.family or first.title
     divided = grouped(catalog)
     # Where there are former names, the one line of all has a label that may be empty.
-    titled = len(metrics) > 1 or bool(divided and first.formerly)
+    titled = len(metrics) > 1 or (divided and first.formerly)
     asked = [
         (text, _plain(f"{metric.title} {name}" if titled else name).strip())
         for metric in metrics

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from provision.catalog.model import Catalog
 from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.model import Panel
-from provision.dashboards.queries import expand, expand_variables
+from provision.dashboards.queries import either, expand, expand_variables
 from provision.dashboards.render import DATASOURCE_UID
 from provision.grafana import Grafana
 from provision.influx import InfluxDB, Series
@@ -133,7 +132,7 @@ def _outcomes(
     panels: Sequence[tuple[str, Panel, list[str]]], ask: Ask, hosts: Sequence[str]
 ) -> list[PanelOutcome]:
     """What becomes of panels, each with the name of its dashboard and its queries."""
-    chosen = {HOST: f"({'|'.join(map(re.escape, hosts))})"} if hosts else {}
+    chosen = {HOST: either(hosts)} if hosts else {}
     answers = iter(ask([query for _, _, queries in panels for query in queries], chosen))
     outcomes = [
         _outcome(name, panel, [next(answers) for _ in queries]) for name, panel, queries in panels
