@@ -160,7 +160,10 @@ def _report(document: Document, errors: Sequence[tuple[KeyPath, Mapping[str, Any
 
 def _path(details: Mapping[str, Any], places: Sequence[int] | None) -> KeyPath:
     """The key path in the file, whose metrics have the indexes of places."""
-    path = [part for part in details["loc"] if part != "[key]"]
+    path = list(details["loc"])
+    # So pydantic marks that it is a mapping's key that is wrong; a key may be called so, too.
+    if path[-1:] == ["[key]"] and details["type"] != "extra_forbidden":
+        path.pop()
     if places is not None and path[:1] == ["metrics"] and len(path) > 1:
         path[1] = places[path[1]]
     return tuple(path)

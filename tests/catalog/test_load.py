@@ -175,6 +175,7 @@ LOADERS = [yaml.SafeLoader, yaml.CSafeLoader]
         ("app: .inf\n", "a text is needed, not inf"),
         ("app: 0b_\n", "quote it if it is a text"),
         ('"\\e[31m": x\n', "line 1: ['\\x1b[31m']: no such key"),
+        ('"[key]": x\n', "line 1: ['[key]']: no such key"),
         ('"\\ud800": x\n', "nicode"),
         ('app: "\\ud800"\n', "nicode"),
         ('app: "\\0"\n', r"app: '\x00' is not right here"),
