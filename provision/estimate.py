@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from provision.catalog.matching import series
 from provision.catalog.model import Catalog
+from provision.catalog.series import series
 from provision.dashboards.fleet import all_dashboards
 from provision.site import Site
 from provision.values import seconds

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from provision.catalog.matching import MATCHING as MATCHING
 from provision.catalog.matching import TOGETHER as TOGETHER
-from provision.catalog.matching import series as series
 from provision.catalog.model import Catalog
 from provision.catalog.rules import FORMS as FORMS
 from provision.catalog.rules import RULES as RULES

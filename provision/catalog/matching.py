@@ -6,7 +6,6 @@ As in provision.catalog.rules, each has a name and, in its docstring, the reason
 from __future__ import annotations
 
 import itertools
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from provision.applications import variables
 from provision.catalog.buckets import Kind, Pattern, overlap
 from provision.catalog.model import Catalog, Input, Metric
+from provision.catalog.series import series
 from provision.catalog.subject import Found, Rule, Subject, names, whole
 
 # One metric of one host; a database with more than some hundred thousand series in all gets slow.
@@ -30,16 +30,6 @@ class _Row:
     index: int
     metric: Metric
     pattern: Pattern
-
-
-def series(catalog: Catalog, metric: Metric) -> int:
-    """How many series one host is expected to write of a metric."""
-    numbers = [
-        len(metric.labels.get(tag) or ()) or catalog.placeholders[tag].number
-        for tag in catalog.tags(metric)
-        if tag in catalog.placeholders
-    ]
-    return math.prod(numbers)
 
 
 def _series_bounded(subject: Subject) -> Found:

@@ -42,10 +42,11 @@ RESERVED_TAGS = frozenset(
         *("instance", "job", FORMER_NAME),
     }
 )
-# Variables that dashboards have beside those of tags: the datasource, and the tags by which the
-# lines of graphs are divided.
+# Variables that dashboards have beside those of tags: the datasource, the tags by which the lines
+# of graphs are divided, and whether hosts' totals are asked (provision.catalog.series).
 GROUP_BY = "group_by"
-RESERVED_VARIABLES = frozenset({"datasource", GROUP_BY})
+TOTALS_TAG = "totals"
+RESERVED_VARIABLES = frozenset({"datasource", GROUP_BY, TOTALS_TAG})
 # What Prometheus and the Pushgateway tell processes of one application apart by.
 TARGET_LABELS = ("instance", "job")
 UNDOCUMENTED = "undocumented"

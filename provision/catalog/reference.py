@@ -13,8 +13,8 @@ from functools import cache
 from jinja2 import Template
 
 from provision.applications import variables
-from provision.catalog.lint import series
 from provision.catalog.model import Catalog, Condition, Input, Metric, MetricType, Transport
+from provision.catalog.series import series
 from provision.catalog.units import Unit
 from provision.render.environment import environment
 from provision.settings import Settings

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from provision.catalog.lint import series
 from provision.catalog.load import load_catalogs, unknown_app
 from provision.catalog.model import Catalog, MetricType
 from provision.catalog.reference import anchor, reference
 from provision.catalog.schema import schema
+from provision.catalog.series import series
 from provision.errors import EXIT_OK, ProvisionError
 from provision.output import show_table, shown, table
 from provision.paths import CATALOGS_DIRECTORY, INVENTORY_DIRECTORY, INVENTORY_FILE

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from provision.applications import EVERY_WORKER
 from provision.catalog.document import written
-from provision.catalog.lint import Finding, findings_together, reason, series
+from provision.catalog.lint import Finding, findings_together, reason
 from provision.catalog.load import Examined, catalog_files, examine, load_catalogs, own_files
 from provision.catalog.model import Catalog
+from provision.catalog.series import series
 from provision.commands.catalog import own_directory
 from provision.errors import EXIT_ERROR, EXIT_OK
 from provision.output import out, show_table, shown, table

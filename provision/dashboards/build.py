@@ -13,7 +13,13 @@ from provision.catalog.units import Unit
 from provision.dashboards.layout import Heading, lay_out
 from provision.dashboards.model import Dashboard, Kind, Variable
 from provision.dashboards.panels import dashboard_uid, graph, number
-from provision.dashboards.queries import asked_of, group_tags, tag_values, variable_tags
+from provision.dashboards.queries import (
+    asked_of,
+    group_tags,
+    tag_values,
+    totals_chosen,
+    variable_tags,
+)
 
 TAG = "provision"
 # How many numbers a dashboard begins with, where fewer metrics are watched.
@@ -48,6 +54,7 @@ def build_dashboard(catalog: Catalog, extra: Sequence[Heading] = ()) -> Dashboar
         variables=build_variables(catalog),
         rows=lay_out(headings),
         groups=group_tags(catalog),
+        totals=totals_chosen(catalog),
     )
 
 

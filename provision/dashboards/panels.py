@@ -33,7 +33,7 @@ from provision.dashboards.model import (
 )
 from provision.dashboards.queries import (
     WINDOW,
-    asked_of,
+    asked_by_graph,
     grouped,
     highest,
     level,
@@ -263,7 +263,7 @@ def _asked(catalog: Catalog, metric: Metric) -> list[tuple[str, str]]:
 
     Where they are grouped by what is chosen, their labels are named by _names().
     """
-    asked = asked_of(catalog, metric)
+    asked = asked_by_graph(catalog, metric)
     # A label that has one value tells nothing apart.
     tags = [tag for tag in catalog.tags(metric) if len(metric.labels.get(tag) or ()) != 1]
     former = [FORMER_NAME] if metric.formerly else []

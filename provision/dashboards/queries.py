@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provision.catalog.model import (
     FORMER_NAME,
     GROUP_BY,
+    TOTALS_TAG,
     Catalog,
     Input,
     Metric,
     MetricType,
     TimerField,
 )
+from provision.catalog.series import LINES_TAG, TOTALS, totals
 
 # A counter's condition is about its increase in this time, in seconds.
 WINDOW = 300
@@ -33,6 +35,8 @@ REMEMBERED = 86_400
 GROUPED = ("host",)
 # Its choice of one line of all: no tag is called so.
 UNDIVIDED = "(none)"
+# What a measurement's name ends with: nothing, or where the choices let it, that of totals.
+TOTALS_CHOSEN = f"${{{TOTALS_TAG}:raw}}"
 
 _IDENTIFIER = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 _TEXT = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n"})
@@ -42,18 +46,21 @@ _TEXT = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n"})
 class Asked:
     """What a query is about: where it is stored, the tags that are chosen by, those that divide.
 
-    grouped says that a graph is divided by those tags alone that its dashboard's variable names.
+    grouped says that a graph is divided by those tags alone that its dashboard's variable names;
+    totals that hosts' totals are kept, which a graph asks where the choices let it.
     """
 
     measurements: tuple[str, ...]
     chosen: tuple[str, ...]
     by: tuple[str, ...]
     grouped: bool = False
+    totals: bool = False
 
     @property
     def source(self) -> str:
         """The FROM clause: former names of a metric are asked as well."""
-        return source(self.measurements)
+        asked = source(self.measurements)
+        return f'{asked[:-1]}{TOTALS_CHOSEN}"' if self.totals else asked
 
     @property
     def condition(self) -> str:
@@ -86,6 +93,11 @@ def asked_of(catalog: Catalog, metric: Metric) -> Asked:
     # What came under a former name is a series of its own.
     by = (*tags, FORMER_NAME) if metric.formerly else tags
     return Asked(catalog.measurements(metric), chosen, by, grouped=grouped(catalog))
+
+
+def asked_by_graph(catalog: Catalog, metric: Metric) -> Asked:
+    """A metric as graphs ask for it: of hosts' totals, where they are kept and the choices let."""
+    return replace(asked_of(catalog, metric), totals=bool(totals(catalog, metric)))
 
 
 def grouped(catalog: Catalog) -> bool:
@@ -330,6 +342,22 @@ def tag_values(catalog: Catalog, tag: str, chained: Sequence[str]) -> str:
     )
 
 
+def totals_chosen(catalog: Catalog) -> str | None:
+    """What asks whether graphs may ask hosts' totals; None where there are none.
+
+    It finds the name of totals, or nothing where a tag is chosen or divided by that they do not
+    have: what a regular expression of `.*` takes is no tag at all, too.
+    """
+    if not any(totals(catalog, metric) for metric in catalog.metrics):
+        return None
+    chosen = where(("host", *variable_tags(catalog)))
+    return (
+        f"SHOW TAG VALUES FROM /^{re.escape(catalog.stem)}_.*{TOTALS}$/ "
+        f"WITH KEY = {identifier(TOTALS_TAG)} WHERE {chosen} "
+        f"AND {identifier(LINES_TAG)} =~ /(^|,)${{{GROUP_BY}:csv}}(,|$)/"
+    )
+
+
 def measurements_of(catalog: Catalog) -> str:
     """What FROM says of all that an application stores."""
     if catalog.input is Input.TELEGRAF:
@@ -352,8 +380,10 @@ def expand(query: str, *, start: int, end: int, interval: int, values: Mapping[s
 def expand_variables(query: str, values: Mapping[str, str], end: int) -> str:
     """A query with the dashboard's variables put in, and Grafana's own left to Grafana.
 
-    ${__to}, in ms, is one that only Grafana's web page puts in.
+    ${__to}, in ms, is one that only Grafana's web page puts in. Hosts' totals are asked where a
+    value says so (TOTALS).
     """
     query = query.replace("${__to}", str(end))
+    query = query.replace(TOTALS_CHOSEN, values.get(TOTALS_TAG, ""))
     values = {GROUP_BY: either(GROUPED), **values}
     return re.sub(r"\$\{(\w+):regex\}", lambda match: values.get(match[1], ".*"), query)

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Template
 
-from provision.catalog.model import GROUP_BY, Catalog
+from provision.catalog.model import GROUP_BY, TOTALS_TAG, Catalog
 from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.model import Dashboard
 from provision.dashboards.queries import GROUPED, UNDIVIDED
@@ -53,6 +53,7 @@ def render_dashboard(
         interval=interval,
         points=POINTS,
         group_by=GROUP_BY,
+        totals=TOTALS_TAG,
         groups=[UNDIVIDED, *dashboard.groups] if dashboard.groups else [],
         grouped=grouped,
     )

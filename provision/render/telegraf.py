@@ -10,6 +10,7 @@ from provision.applications import Target
 from provision.catalog.buckets import Pattern, parse_pattern
 from provision.catalog.model import (
     FORMER_NAME,
+    TOTALS_TAG,
     UNDOCUMENTED,
     VALUE,
     Catalog,
@@ -17,6 +18,7 @@ from provision.catalog.model import (
     Input,
     MetricType,
 )
+from provision.catalog.series import LINES, LINES_TAG, TOTALS, totals
 from provision.render.manifest import listeners, pushgateway_url
 from provision.render.targets import STATSD_PATH
 from provision.site import Host
@@ -73,6 +75,11 @@ def telegraf_values(path: str, host: Host) -> dict[str, Any]:
             ],
             "percentiles": percentiles(catalogs),
             "receive_buffer": RECEIVE_BUFFER,
+            "totals": totals_of(catalogs),
+            "suffix": TOTALS,
+            "totals_tag": TOTALS_TAG,
+            "lines_tag": LINES_TAG,
+            "lines": LINES,
             "undocumented": UNDOCUMENTED,
             "reserved": RESERVED,
             "nobody": NOBODY,
@@ -104,6 +111,17 @@ def percentiles(catalogs: Sequence[Catalog]) -> list[float]:
         for value in metric.percentiles
     }
     return sorted(found)
+
+
+def totals_of(catalogs: Sequence[Catalog]) -> list[tuple[str, list[str], list[str]]]:
+    """(measurement, fields that are added up, fields of which the highest is kept) of totals."""
+    found = []
+    for catalog in catalogs:
+        for metric in catalog.metrics:
+            if kept := totals(catalog, metric):
+                by_way = {way: [n for n in kept if kept[n] == way] for way in ("sum", "max")}
+                found.append((catalog.measurement(metric), by_way["sum"], by_way["max"]))
+    return found
 
 
 def documented_buckets(catalogs: Sequence[Catalog]) -> list[tuple[str, list[Documented]]]:

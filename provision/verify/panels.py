@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from provision.catalog.model import Catalog
+from provision.catalog.model import TOTALS_TAG, Catalog
+from provision.catalog.series import TOTALS
 from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.model import Panel
 from provision.dashboards.queries import either, expand, expand_variables
@@ -132,7 +133,8 @@ def _outcomes(
     panels: Sequence[tuple[str, Panel, list[str]]], ask: Ask, hosts: Sequence[str]
 ) -> list[PanelOutcome]:
     """What becomes of panels, each with the name of its dashboard and its queries."""
-    chosen = {HOST: either(hosts)} if hosts else {}
+    # Where nothing is chosen but hosts, a dashboard asks their totals.
+    chosen = {TOTALS_TAG: TOTALS, **({HOST: either(hosts)} if hosts else {})}
     answers = iter(ask([query for _, _, queries in panels for query in queries], chosen))
     outcomes = [
         _outcome(name, panel, [next(answers) for _ in queries]) for name, panel, queries in panels

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provision.catalog.buckets import classify
-from provision.catalog.lint import findings_together, lint, lint_together, series
+from provision.catalog.lint import findings_together, lint, lint_together
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
 from tests.catalog.builders import (
@@ -130,13 +130,6 @@ def test_where_nothing_is_found_every_sample_is_taken_for_its_own_metric(
         taken = classify(bucket, rows)
         assert taken is not None
         assert taken[0] is metric
-
-
-def test_series_are_counted_with_the_labels_that_a_metric_has() -> None:
-    labels = {"city": None, "town": ["a"]}
-    places = {"city": PLACE | {"expected": 7}, "town": CLOSED | {"values": ["a", "b"]}}
-    made = scraped(METRIC | {"labels": labels}, placeholders=places)
-    assert series(made, made.metrics[0]) == 7
 
 
 def test_thousands_of_metrics_are_linted_in_no_time() -> None:

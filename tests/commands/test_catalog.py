@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from provision.catalog.lint import reason, series
+from provision.catalog.lint import reason
 from provision.catalog.load import load_catalogs
 from provision.catalog.reference import anchor, reference
 from provision.catalog.schema import schema
+from provision.catalog.series import series
 from provision.cli import run
 from tests.conftest import INVENTORY
 

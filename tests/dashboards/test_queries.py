@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provision.alerts.queries import chain
-from provision.catalog.model import Catalog, Former
+from provision.catalog.model import TOTALS_TAG, Catalog, Former
+from provision.catalog.series import TOTALS
 from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.queries import (
     Asked,
+    asked_by_graph,
     asked_of,
     expand,
     expand_variables,
@@ -27,6 +29,7 @@ from provision.dashboards.queries import (
     reports,
     tag_values,
     text,
+    totals_chosen,
     variable_tags,
 )
 from tests.hostile import HOSTILE
@@ -249,3 +252,30 @@ def test_all_that_an_application_stores_is_asked_and_nothing_else(catalogs: Cata
         for other, names in stored.items():
             found = {name for name in names if re.search(pattern[1:-1], name)}
             assert found == (names if other == app else set())
+
+
+def test_a_graph_asks_for_totals_where_they_are_kept_and_the_choices_let(
+    catalogs: Catalogs,
+) -> None:
+    tinybird = catalogs["tinybird-jobs"]
+    query = rate_of_deltas(asked_by_graph(tinybird, tinybird.metrics[0]), "value")
+    assert 'FROM "tinybird_jobs_ok${totals:raw}" WHERE' in query
+    assert 'FROM "tinybird_jobs_ok" WHERE' in expand_variables(query, {}, 5)
+    asked = expand_variables(query, {TOTALS_TAG: TOTALS}, 5)
+    assert 'FROM "tinybird_jobs_ok:by_host" WHERE' in asked
+    # Numbers, tables and alerts are of each series.
+    assert not asked_of(tinybird, tinybird.metrics[0]).totals
+    django = catalogs["django-clickhouse"]
+    assert not asked_by_graph(django, django.metrics[0]).totals
+
+
+def test_what_chooses_totals_follows_every_choice(catalogs: Catalogs) -> None:
+    for app in ("tinybird-jobs", "django-clickhouse"):
+        catalog = catalogs[app]
+        question = totals_chosen(catalog)
+        assert question is not None
+        for tag in ("host", *catalog.placeholders):
+            assert f'"{tag}" =~ /^${{{tag}:regex}}$/' in question
+        assert question.endswith('"totals_by" =~ /(^|,)${group_by:csv}(,|$)/')
+    assert totals_chosen(catalogs["realm"]) is None
+    assert totals_chosen(catalogs["dataclay"]) is None

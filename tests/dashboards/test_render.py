@@ -20,6 +20,8 @@ from provision.paths import DASHBOARDS
 from tests.hostile import HOSTILE
 
 Catalogs = Mapping[str, Catalog]
+# Applications of which hosts' totals are kept.
+WITH_TOTALS = ("django-clickhouse", "tinybird-jobs")
 NAMES = sorted([*load_catalogs(None), "overview"])
 
 
@@ -53,8 +55,10 @@ def test_everything_goes_through_the_datasource_that_is_chosen(
     assert chosen["current"]["value"] == DATASOURCE_UID
     wanted = {"type": "influxdb", "uid": "${datasource}"}
     groups = [each for each in others if each["type"] == "custom"]
+    hidden = [each for each in others if each["hide"]]
+    assert [each["name"] for each in hidden] == (["totals"] if name in WITH_TOTALS else [])
     for variable in others:
-        assert variable["multi"] and variable["includeAll"]
+        assert (variable["multi"], variable["includeAll"]) == (variable not in hidden,) * 2
         if variable not in groups:
             assert variable["datasource"] == wanted and variable["refresh"] == 2
     for variable in groups:

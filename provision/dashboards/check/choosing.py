@@ -106,7 +106,7 @@ def _sources(dashboard: Dashboard) -> list[Variable]:
 
 
 def _queried(dashboard: Dashboard) -> list[Variable]:
-    return [each for each in dashboard.variables if each.type == "query"]
+    return [each for each in dashboard.variables if each.type == "query" and not each.hidden]
 
 
 def _chosen(source: str | None, name: str) -> bool:

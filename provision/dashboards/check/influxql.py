@@ -9,7 +9,9 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from provision.catalog.series import TOTALS
 from provision.dashboards.check.tokens import Token, tokens
+from provision.dashboards.queries import TOTALS_CHOSEN
 
 _CLAUSES = frozenset({"WHERE", "GROUP", "ORDER", "LIMIT", "OFFSET", "SLIMIT", "SOFFSET"})
 _AFTER_GROUPS = frozenset({"FILL", "TZ"})
@@ -180,7 +182,9 @@ class _Reader:
                 if name.kind == "word":
                     bare.append(name.text)
                 quoted = name.kind == "identifier"
-                measurements.append(name.name if quoted else name.text)
+                asked = name.name if quoted else name.text
+                # Hosts' totals are of what the metric is of.
+                measurements.append(asked.removesuffix(TOTALS_CHOSEN).removesuffix(TOTALS))
             if self._key() != ",":
                 return measurements, inner, bare
             self.at += 1

@@ -123,6 +123,7 @@ class Variable:
     multi: bool
     all: bool
     refresh: int | None
+    hidden: bool
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ from provision.dashboards.check.model import (
     Variable,
 )
 
+# How a dashboard's `hide` says that a variable is not shown.
+HIDDEN = 2
+
 
 @dataclass
 class Shape:
@@ -234,6 +237,7 @@ def _variable(value: Any, shape: Shape, *path: str | int) -> Variable:
         source=_source(raw, shape, path),
         multi=shape.flag(raw.get("multi"), *path, "multi"),
         all=shape.flag(raw.get("includeAll"), *path, "includeAll"),
+        hidden=raw.get("hide") == HIDDEN,
         # Before Grafana 5 true and false.
         refresh=shape.whole(int(raw["refresh"]), *path, "refresh")
         if isinstance(raw.get("refresh"), bool)

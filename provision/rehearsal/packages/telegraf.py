@@ -16,6 +16,7 @@ RECIPE = 1
 
 # What is rendered, or of use beside it, and builds in a minute; all plugins take ten times as long.
 PLUGINS = (
+    "aggregators.starlark",
     *("inputs.cpu", "inputs.disk", "inputs.diskio", "inputs.http", "inputs.internal"),
     *("inputs.influxdb_listener", "inputs.influxdb_v2_listener", "inputs.kernel", "inputs.mem"),
     *("inputs.net", "inputs.nstat", "inputs.processes", "inputs.statsd", "inputs.swap"),

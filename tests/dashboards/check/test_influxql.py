@@ -45,6 +45,12 @@ def test_groups_may_begin_with_a_regular_expression() -> None:
     assert select.intervals == ["1m"]
 
 
+def test_totals_of_hosts_are_of_what_the_measurement_is_of() -> None:
+    for name in ("m", "m${totals:raw}", "m:by_host"):
+        (select,) = parse(f'SELECT max("x") FROM "{name}", "n"')
+        assert select.measurements == ("m", "n")
+
+
 def test_names_without_quotes_are_found() -> None:
     (select,) = parse(
         "SELECT mean(usage) AS u FROM cpu WHERE host = 'a' GROUP BY time(1m), path::tag"

@@ -28,5 +28,6 @@ def test_the_package_is_laid_out_as_upstreams(tmp_path: Path) -> None:
 
 def test_every_plugin_has_its_kind() -> None:
     kinds = {name.partition(".")[0] for name in telegraf.PLUGINS}
-    assert kinds == {"inputs", "outputs", "parsers", "processors", "secretstores", "serializers"}
+    own = {"secretstores", "serializers"}
+    assert kinds == {"aggregators", "inputs", "outputs", "parsers", "processors", *own}
     assert len(set(telegraf.PLUGINS)) == len(telegraf.PLUGINS)
