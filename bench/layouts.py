@@ -33,9 +33,11 @@ from tests.integration.programs import (
 HOST = name_of(0)
 KINDS = ("documented", "ours")
 WALKTHROUGH = Path(__file__).parents[1] / "tests/cases/realm/walkthrough.conf"
+# In seconds; totals are made as often.
+_INTERVAL = 2
 _AGENT = """[agent]
 hostname = "{host}"
-interval = "2s"
+interval = "{interval}s"
 flush_interval = "1s"
 [[outputs.file]]
 files = ["{output}"]
@@ -104,12 +106,15 @@ def _rows(kind: str, telegraf: Path, app: str, directory: Path) -> list[Row]:
         dataclay_targets=[{"url": f"127.0.0.1:{page_port}", "service": "backend"}],
         telegraf_statsd_port=port,
         telegraf_statsd_tcp_port=tcp,
+        telegraf_interval=f"{_INTERVAL}s",
     )
     host = next(each for each in made.hosts if each.name == HOST)
     mine: list[Application] = [each for each in host.applications if each.catalog.app == app]
     traffic = documented_traffic(mine)
     output = directory / "written"
-    (directory / "agent.conf").write_text(_AGENT.format(host=HOST, output=output))
+    (directory / "agent.conf").write_text(
+        _AGENT.format(host=HOST, output=output, interval=_INTERVAL)
+    )
     (directory / "inputs").mkdir()
     for number, text in enumerate(_inputs(kind, directory, made, port, tcp, page_port)):
         (directory / "inputs" / f"{number}.conf").write_text(text, encoding="utf-8")

@@ -20,10 +20,11 @@ from bench.measuring import Figure, tell
 from bench.programs import influxd_program, telegraf_program
 from bench.sites import APPS, name_of, site
 from bench.store import DAY, HOSTS, STEP, Store, points, server
-from provision.catalog.model import GROUP_BY
+from provision.catalog.model import GROUP_BY, TOTALS_TAG
+from provision.catalog.series import TOTALS
 from provision.commands.verify import stored
 from provision.dashboards.fleet import all_dashboards
-from provision.dashboards.queries import UNDIVIDED, either, expand, identifier
+from provision.dashboards.queries import UNDIVIDED, either, expand, group_tags, identifier
 from provision.dashboards.render import POINTS
 from provision.site import Site
 from provision.verify.findings import Area
@@ -166,7 +167,7 @@ def measure(
         return figure(f"slowest dashboard ({app}), {what}", "s", *runs[app], most=most)
 
     # As a dashboard of so many hosts opens.
-    opened = {GROUP_BY: either([UNDIVIDED])}
+    opened = {GROUP_BY: either([UNDIVIDED]), TOTALS_TAG: TOTALS}
     cold = loads(3600, across, 1, opened)
     each = lines * values / len(layout)
     found = [
@@ -179,7 +180,7 @@ def measure(
         "queries": {app: len(queries) for app, queries in asked.items()},
         "values_written_each_second": each / seconds,
     }
-    for span, what, most, times, chosen in _times(opened, mine=mine):
+    for span, what, most, times, chosen in _times(made, opened, mine=mine):
         bar = 1.0 if mine and span == 3600 else None
         found.append(slowest(what, loads(span, most, times, chosen), bar))
     if mine:
@@ -197,7 +198,7 @@ def measure(
 
 
 def _times(
-    opened: Mapping[str, str], *, mine: bool
+    made: Site, opened: Mapping[str, str], *, mine: bool
 ) -> list[tuple[int, str, int, int, Mapping[str, str]]]:
     """What is looked at: seconds, what they are called, points of a line, runs, and the choice."""
     lines, across = (", one line of all", POINTS) if mine else ("", PIXELS)
@@ -210,9 +211,22 @@ def _times(
         return [*found, (3600, f"1 h in {POINTS} points", POINTS, RUNS, {})]
     return [
         *found,
-        (3600, "1 h, a line for each host", across, RUNS, {}),
-        (3600, "1 h, one host chosen", across, RUNS, {"host": either([name_of(0)])}),
+        (3600, "1 h, a line for each host", across, RUNS, {TOTALS_TAG: TOTALS}),
+        # Divided so, no totals are asked.
+        (3600, "1 h, a line for each other tag", across, RUNS, {GROUP_BY: either(_others(made))}),
+        (
+            3600,
+            "1 h, one host chosen",
+            across,
+            RUNS,
+            {TOTALS_TAG: TOTALS, "host": either([name_of(0)])},
+        ),
     ]
+
+
+def _others(made: Site) -> list[str]:
+    """All that graphs may be divided by, but the host."""
+    return sorted({tag for each in made.catalogs for tag in group_tags(each)} - {"host"})
 
 
 def _verified(store: Store, made: Site) -> list[float]:
