@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from provision.catalog.model import Catalog
-from provision.catalog.series import series
+from provision.catalog.series import series, totals
 from provision.dashboards.fleet import all_dashboards
 from provision.site import Site
 from provision.values import seconds
@@ -59,9 +59,9 @@ def loads(site: Site, only: Collection[str] | None = None) -> list[Load]:
             app = catalog.app
             hosts[app] = hosts.get(app, 0) + 1
             for metric in catalog.metrics:
-                number = series(catalog, metric)
-                rows[app] = rows.get(app, 0) + number
-                written = number * len(catalog.fields(metric)) / interval
+                number, kept = series(catalog, metric), totals(catalog, metric)
+                rows[app] = rows.get(app, 0) + number + bool(kept)
+                written = (number * len(catalog.fields(metric)) + len(kept)) / interval
                 points[app] = points.get(app, 0.0) + written
     return [
         Load(app, hosts[app], rows[app], points[app], queries.get(app, 0) / REFRESH)

@@ -31,6 +31,13 @@ def test_a_host_that_writes_half_as_often_makes_half_as_many_points(
     assert realm.queries > 0
 
 
+def test_totals_of_hosts_are_series_too(fleet_of: Callable[..., Fleet]) -> None:
+    made = fleet_of(SITE.replace("[realm]", "[tinybird-jobs]"))
+    found = {load.app: load for load in loads(made.site)}
+    # Two counters and two timers, each of 2,500 series and of a total.
+    assert found["tinybird-jobs"].series == 2 * 4 * 2501
+
+
 def test_a_limit_leaves_the_hosts_that_it_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
