@@ -60,7 +60,7 @@ def loads(site: Site, only: Collection[str] | None = None) -> list[Load]:
             hosts[app] = hosts.get(app, 0) + 1
             for metric in catalog.metrics:
                 number, kept = series(catalog, metric), totals(catalog, metric)
-                rows[app] = rows.get(app, 0) + number + bool(kept)
+                rows[app] = rows.get(app, 0) + number + (1 if kept else 0)
                 written = (number * len(catalog.fields(metric)) + len(kept)) / interval
                 points[app] = points.get(app, 0.0) + written
     return [

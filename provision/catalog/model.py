@@ -43,10 +43,10 @@ RESERVED_TAGS = frozenset(
     }
 )
 # Variables that dashboards have beside those of tags: the datasource, the tags by which the lines
-# of graphs are divided, and whether hosts' totals are asked (provision.catalog.series).
-GROUP_BY = "group_by"
+# of graphs are divided (or none), and whether hosts' totals are asked (provision.catalog.series).
+GROUP_BY, NONE = "group_by", "none"
 TOTALS_TAG = "totals"
-RESERVED_VARIABLES = frozenset({"datasource", GROUP_BY, TOTALS_TAG})
+RESERVED_VARIABLES = frozenset({"datasource", GROUP_BY, NONE, TOTALS_TAG})
 # What Prometheus and the Pushgateway tell processes of one application apart by.
 TARGET_LABELS = ("instance", "job")
 UNDOCUMENTED = "undocumented"

@@ -138,7 +138,7 @@ def _placeholder_reserved(subject: Subject) -> Found:
             what = f"{name!r} is a tag that Telegraf sets itself, or that targets have"
             yield ("placeholders", name), what
         elif name in RESERVED_VARIABLES:
-            yield ("placeholders", name), f"{name!r} is a variable of every dashboard"
+            yield ("placeholders", name), f"{name!r} is a word of every dashboard"
         elif name in fields:
             yield ("placeholders", name), f"{name!r} is a field of {fields[name]} as well"
 

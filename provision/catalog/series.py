@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from provision.catalog.model import (
+    NONE,
     VALUE,
     Catalog,
     Input,
@@ -27,7 +28,7 @@ MANY = 50
 TOTALS = ":by_host"
 # Beside TOTALS_TAG, which says the name above, each total has a tag with what a graph may be
 # grouped by that asks for it, as it stands between commas: one line of all, or one for each host.
-LINES_TAG, LINES = "totals_by", "none,host"
+LINES_TAG, LINES = "totals_by", f"{NONE},host"
 
 
 def series(catalog: Catalog, metric: Metric) -> int:

@@ -24,6 +24,7 @@ from provision.verify.panels import (
 )
 from provision.verify.probe import Probe, probe_variables, probes, probes_seen
 from provision.verify.seen import HOUR, losses, metrics_seen, strangers_seen, values_seen
+from provision.verify.totals import totals_seen
 from provision.verify.waiting import until
 
 # What is always sent comes every interval; a few may be late.
@@ -125,7 +126,7 @@ def stored(database: InfluxDB, site: Site, patience: float, window: int) -> list
     found = _until(metrics, time.monotonic() + patience)
     since = int((time.time() - window) * 1000)
     found += [*values_seen(database, site, since), *strangers_seen(database, since)]
-    found += losses(database, site, since)
+    found += [*totals_seen(database, site, since, interval), *losses(database, site, since)]
     end = int(time.time() * 1000)
     panels = check_panels(database, site.catalogs, end - HOUR, end, few_hosts(site))
     return [*found, *(_panel(outcome, "InfluxDB") for outcome in panels)]

@@ -17,7 +17,7 @@ from provision.dashboards.queries import (
     asked_of,
     group_tags,
     tag_values,
-    totals_chosen,
+    totals_query,
     variable_tags,
 )
 
@@ -54,7 +54,7 @@ def build_dashboard(catalog: Catalog, extra: Sequence[Heading] = ()) -> Dashboar
         variables=build_variables(catalog),
         rows=lay_out(headings),
         groups=group_tags(catalog),
-        totals=totals_chosen(catalog),
+        totals_query=totals_query(catalog),
     )
 
 

@@ -138,7 +138,7 @@ class Variable:
 class Dashboard:
     """A dashboard, laid out. deploys are the tags of the annotations that tell of deploys.
 
-    groups are the tags by which the lines of its graphs may be divided. totals is what asks
+    groups are the tags by which the lines of its graphs may be divided. totals_query asks
     whether hosts' totals are asked in the place of all series.
     """
 
@@ -150,7 +150,7 @@ class Dashboard:
     variables: tuple[Variable, ...]
     rows: tuple[Row, ...]
     groups: tuple[str, ...] = ()
-    totals: str | None = None
+    totals_query: str | None = None
 
     @property
     def panels(self) -> tuple[Panel, ...]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from provision.catalog.model import (
     FORMER_NAME,
     GROUP_BY,
+    NONE,
     TOTALS_TAG,
     Catalog,
     Input,
@@ -34,7 +35,7 @@ REMEMBERED = 86_400
 # a hundred hosts.
 GROUPED = ("host",)
 # Its choice of one line of all: no tag is called so.
-UNDIVIDED = "(none)"
+UNDIVIDED = f"({NONE})"
 # What a measurement's name ends with: nothing, or where the choices let it, that of totals.
 TOTALS_CHOSEN = f"${{{TOTALS_TAG}:raw}}"
 
@@ -59,8 +60,8 @@ class Asked:
     @property
     def source(self) -> str:
         """The FROM clause: former names of a metric are asked as well."""
-        asked = source(self.measurements)
-        return f'{asked[:-1]}{TOTALS_CHOSEN}"' if self.totals else asked
+        ending = TOTALS_CHOSEN if self.totals else ""
+        return source([f"{name}{ending}" for name in self.measurements])
 
     @property
     def condition(self) -> str:
@@ -342,17 +343,18 @@ def tag_values(catalog: Catalog, tag: str, chained: Sequence[str]) -> str:
     )
 
 
-def totals_chosen(catalog: Catalog) -> str | None:
-    """What asks whether graphs may ask hosts' totals; None where there are none.
+def totals_query(catalog: Catalog) -> str | None:
+    """What asks whether graphs may ask hosts' totals; None where none are kept.
 
-    It finds the name of totals, or nothing where a tag is chosen or divided by that they do not
+    It finds the end of their names, or nothing where a tag is chosen or divided by that they do not
     have: what a regular expression of `.*` takes is no tag at all, too.
     """
-    if not any(totals(catalog, metric) for metric in catalog.metrics):
+    kept = [catalog.measurement(metric) for metric in catalog.metrics if totals(catalog, metric)]
+    if not kept:
         return None
     chosen = where(("host", *variable_tags(catalog)))
     return (
-        f"SHOW TAG VALUES FROM /^{re.escape(catalog.stem)}_.*{TOTALS}$/ "
+        f"SHOW TAG VALUES FROM /^({'|'.join(map(re.escape, kept))}){TOTALS}$/ "
         f"WITH KEY = {identifier(TOTALS_TAG)} WHERE {chosen} "
         f"AND {identifier(LINES_TAG)} =~ /(^|,)${{{GROUP_BY}:csv}}(,|$)/"
     )

@@ -53,7 +53,7 @@ def render_dashboard(
         interval=interval,
         points=POINTS,
         group_by=GROUP_BY,
-        totals=TOTALS_TAG,
+        totals_variable=TOTALS_TAG,
         groups=[UNDIVIDED, *dashboard.groups] if dashboard.groups else [],
         grouped=grouped,
     )

@@ -119,8 +119,9 @@ def totals_of(catalogs: Sequence[Catalog]) -> list[tuple[str, list[str], list[st
     for catalog in catalogs:
         for metric in catalog.metrics:
             if kept := totals(catalog, metric):
-                by_way = {way: [n for n in kept if kept[n] == way] for way in ("sum", "max")}
-                found.append((catalog.measurement(metric), by_way["sum"], by_way["max"]))
+                sums = [field for field, way in kept.items() if way == "sum"]
+                highest = [field for field in kept if field not in sums]
+                found.append((catalog.measurement(metric), sums, highest))
     return found
 
 

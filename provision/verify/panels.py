@@ -10,7 +10,7 @@ from provision.catalog.model import TOTALS_TAG, Catalog
 from provision.catalog.series import TOTALS
 from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.model import Panel
-from provision.dashboards.queries import either, expand, expand_variables
+from provision.dashboards.queries import TOTALS_CHOSEN, either, expand, expand_variables
 from provision.dashboards.render import DATASOURCE_UID
 from provision.grafana import Grafana
 from provision.influx import InfluxDB, Series
@@ -94,7 +94,7 @@ def check_panels(
         for panel in dashboard.panels
         if panel.queries
     ]
-    return _outcomes(panels, ask, hosts)
+    return _outcomes(panels, ask, _chosen(hosts))
 
 
 def check_panels_in_grafana(
@@ -126,25 +126,40 @@ def check_panels_in_grafana(
         panels += [
             (name, panel, asked.get(panel.id, [])) for panel in built.panels if panel.queries
         ]
-    return _outcomes(panels, ask, hosts)
+    return _outcomes(panels, ask, _chosen(hosts))
+
+
+def _chosen(hosts: Sequence[str]) -> dict[str, str]:
+    """The values of variables: where nothing is chosen but hosts, a dashboard asks their totals."""
+    return {TOTALS_TAG: TOTALS, **({HOST: either(hosts)} if hosts else {})}
 
 
 def _outcomes(
-    panels: Sequence[tuple[str, Panel, list[str]]], ask: Ask, hosts: Sequence[str]
+    panels: Sequence[tuple[str, Panel, list[str]]], ask: Ask, chosen: Mapping[str, str]
 ) -> list[PanelOutcome]:
-    """What becomes of panels, each with the name of its dashboard and its queries."""
-    # Where nothing is chosen but hosts, a dashboard asks their totals.
-    chosen = {TOTALS_TAG: TOTALS, **({HOST: either(hosts)} if hosts else {})}
+    """What becomes of panels, each with the name of its dashboard and its queries.
+
+    Of what nothing is found the choice is everything: all series of all hosts.
+    """
     answers = iter(ask([query for _, _, queries in panels for query in queries], chosen))
     outcomes = [
         _outcome(name, panel, [next(answers) for _ in queries]) for name, panel, queries in panels
     ]
-    empty = [n for n, each in enumerate(outcomes) if hosts and not each.points and not each.error]
+    empty = [
+        n
+        for n, each in enumerate(outcomes)
+        if not each.points and not each.error and _made_a_difference(chosen, panels[n][2])
+    ]
     if empty:
-        again = _outcomes([panels[number] for number in empty], ask, ())
+        again = _outcomes([panels[number] for number in empty], ask, {})
         for number, outcome in zip(empty, again, strict=True):
             outcomes[number] = outcome
     return outcomes
+
+
+def _made_a_difference(chosen: Mapping[str, str], queries: Sequence[str]) -> bool:
+    """Whether queries would ask something else if nothing were chosen."""
+    return HOST in chosen or bool(chosen and any(TOTALS_CHOSEN in query for query in queries))
 
 
 def _points(series: Series) -> int:

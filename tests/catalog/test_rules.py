@@ -111,8 +111,15 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
     (
         "placeholder-reserved",
         catalog(prefix="shop.<group_by>", placeholders={"group_by": PLACE}),
-        "a variable of every dashboard",
+        "a word of every dashboard",
         catalog(prefix="shop.<group>", placeholders={"group": PLACE}),
+    ),
+    (
+        "placeholder-reserved",
+        # Grafana makes of "(none)", lines of all, what it makes of this.
+        catalog(prefix="shop.<none>", placeholders={"none": PLACE}),
+        "a word of every dashboard",
+        catalog(prefix="shop.<no>", placeholders={"no": PLACE}),
     ),
     (
         "placeholder-reserved",

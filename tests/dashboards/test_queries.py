@@ -29,7 +29,7 @@ from provision.dashboards.queries import (
     reports,
     tag_values,
     text,
-    totals_chosen,
+    totals_query,
     variable_tags,
 )
 from tests.hostile import HOSTILE
@@ -272,10 +272,11 @@ def test_a_graph_asks_for_totals_where_they_are_kept_and_the_choices_let(
 def test_what_chooses_totals_follows_every_choice(catalogs: Catalogs) -> None:
     for app in ("tinybird-jobs", "django-clickhouse"):
         catalog = catalogs[app]
-        question = totals_chosen(catalog)
+        question = totals_query(catalog)
         assert question is not None
         for tag in ("host", *catalog.placeholders):
             assert f'"{tag}" =~ /^${{{tag}:regex}}$/' in question
+        assert re.search(r"FROM /\^\(\w+(\|\w+)+\):by_host\$/ WITH", question)
         assert question.endswith('"totals_by" =~ /(^|,)${group_by:csv}(,|$)/')
-    assert totals_chosen(catalogs["realm"]) is None
-    assert totals_chosen(catalogs["dataclay"]) is None
+    assert totals_query(catalogs["realm"]) is None
+    assert totals_query(catalogs["dataclay"]) is None

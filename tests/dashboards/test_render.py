@@ -57,6 +57,8 @@ def test_everything_goes_through_the_datasource_that_is_chosen(
     groups = [each for each in others if each["type"] == "custom"]
     hidden = [each for each in others if each["hide"]]
     assert [each["name"] for each in hidden] == (["totals"] if name in WITH_TOTALS else [])
+    # A value that comes with a link or a bookmark would stay, whatever is chosen.
+    assert all(each["hide"] == 2 and each["skipUrlSync"] for each in hidden)
     for variable in others:
         assert (variable["multi"], variable["includeAll"]) == (variable not in hidden,) * 2
         if variable not in groups:

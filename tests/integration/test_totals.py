@@ -13,7 +13,7 @@ from provision.catalog.model import GROUP_BY, TOTALS_TAG, Catalog
 from provision.catalog.series import TOTALS
 from provision.dashboards.build import build_dashboard
 from provision.dashboards.model import Kind
-from provision.dashboards.queries import UNDIVIDED, either, expand, totals_chosen
+from provision.dashboards.queries import UNDIVIDED, either, expand, totals_query
 from provision.influx import InfluxDB
 from provision.site import Site
 from tests.integration.programs import (
@@ -62,15 +62,19 @@ def catalog(site: Site) -> Catalog:
     return next(each for each in site.catalogs if each.app == APP)
 
 
+def now() -> int:
+    return int(time.time() * 1000)
+
+
 def summed(reader: InfluxDB, name: str, field: str) -> float:
-    (answer,) = reader.ask([f'SELECT sum("{field}") FROM "{name}" WHERE "host" = \'{HOST}\''])
+    (answer,) = reader.ask([f'SELECT sum("{field}") FROM "{name}"'])
     return float(answer.series[0].rows[0]["sum"]) if answer.series else 0.0
 
 
 def test_graphs_of_totals_are_those_of_all_series(database: Database, telegraf: Telegraf) -> None:
     of = random.Random(7)
     reader = database.reader()
-    start = int(time.time() * 1000) - 1000
+    start = now() - 1000
     events = 0
     for _ in range(12):
         # Intervals are of one second, and what is sent falls anywhere.
@@ -86,7 +90,7 @@ def test_graphs_of_totals_are_those_of_all_series(database: Database, telegraf: 
 
     wait_for(lambda: counted("") == [events] * 3, "all jobs")
     wait_for(lambda: counted(TOTALS) == [events] * 3, "all jobs in the totals")
-    end = int(time.time() * 1000)
+    end = now()
     graphs = [
         query.text
         for panel in build_dashboard(catalog(telegraf.site)).panels
@@ -125,12 +129,33 @@ def test_graphs_of_totals_are_those_of_all_series(database: Database, telegraf: 
     assert measured == sorted(name + TOTALS for name in names)
 
 
+def test_what_a_telegraf_that_ends_has_stored_is_in_the_totals(
+    database: Database, telegraf_binary: Path, tmp_path: Path
+) -> None:
+    """Wherever in an interval it ends, and whatever of it comes on each side of a period's end."""
+    of = random.Random(3)
+    for number in range(4):
+        site = tmp_path / f"site-{number}"
+        with rendered_telegraf(telegraf_binary, database, site, apps=[APP]) as telegraf:
+            for _ in range(3):
+                send_tcp(telegraf.tcp_port, jobs(of, 30))
+                time.sleep(0.2 + of.random() / 2)
+    reader = database.reader()
+    for name in COUNTERS:
+        stored = summed(reader, name, "value")
+        assert summed(reader, name + TOTALS, "value") == stored > 0
+    for name in TIMERS:
+        for field in ("sum", "count"):
+            stored = summed(reader, name, field)
+            assert summed(reader, name + TOTALS, field) == stored > 0
+
+
 def test_totals_are_asked_where_nothing_else_is_chosen_or_divided_by(
     database: Database, telegraf: Telegraf
 ) -> None:
     """Grafana puts each variable's choice into what asks it, All as `.*`."""
     send_tcp(telegraf.tcp_port, jobs(random.Random(1), 5))
-    question = totals_chosen(catalog(telegraf.site))
+    question = totals_query(catalog(telegraf.site))
     assert question is not None
     reader = database.reader()
 
@@ -154,3 +179,19 @@ def test_totals_are_asked_where_nothing_else_is_chosen_or_divided_by(
     assert found("host", kind="k1") == []
     assert found("host", kind=either(["k1", "k2"])) == []
     assert found(UNDIVIDED, region_machine="m1") == []
+
+
+def test_numbers_that_are_too_large_together_are_no_harm(
+    database: Database, telegraf: Telegraf
+) -> None:
+    most = 2**63 - 1
+    reader = database.reader()
+    name = f"tinybird_jobs_error{TOTALS}"
+    before = summed(reader, name, "value")
+    for kind in ("k1", "k2"):
+        where = f"tinybird.m1.jobs.s1.huge.{kind}"
+        lines = [f"{where}.ok:{most}|c", f"{where}.total:1.5e308|ms", f"{where}.error:3|c"]
+        send_tcp(telegraf.tcp_port, lines)
+    wait_for(lambda: summed(reader, name, "value") == before + 6, "the totals")
+    (answer,) = reader.ask([f'SELECT max("value") FROM "tinybird_jobs_ok{TOTALS}"'])
+    assert answer.series[0].rows[0]["max"] == most

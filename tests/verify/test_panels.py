@@ -87,7 +87,7 @@ def test_every_panel_of_every_catalog_is_asked(catalogs: Catalogs) -> None:
 
 def test_a_panel_is_as_bad_as_the_worst_of_its_queries(catalogs: Catalogs) -> None:
     def tell(statement: str) -> Answer:
-        if '"django_clickhouse_sync_steps:by_host"' not in statement:
+        if '"django_clickhouse_sync_steps' not in statement:
             return points(3)
         return points() if '"95_percentile"' in statement else points(4)
 
@@ -214,6 +214,20 @@ def test_a_few_hosts_are_asked_about_and_all_where_there_is_nothing_of_them(
     assert [(o.dashboard, o.panel.kind.value, o.panel.title) for o in outcomes] == every_panel(
         realm
     )
+
+
+def test_where_there_are_no_totals_all_series_are_asked(catalogs: Catalogs) -> None:
+    """As Grafana does; that they are missing is told of the hosts."""
+
+    def tell(statement: str) -> Answer:
+        return answer() if ":by_host" in statement else points(2)
+
+    database = Told(tell)
+    outcomes = check_panels(database, [catalogs["tinybird-jobs"]], 1000, 2000)
+    assert all(outcome.ok for outcome in outcomes)
+    _, again = database.requests
+    assert len(again) == 10
+    assert not any(":by_host" in statement for statement in again)
 
 
 def test_an_error_is_not_asked_about_again(realm: Catalog) -> None:

@@ -60,7 +60,7 @@ def _datasource_chosen(subject: Subject) -> Iterator[Found]:
 
 def _variable_all(subject: Subject) -> Iterator[Found]:
     """Who looks after many hosts looks at all of them first, and then at some."""
-    for variable in _queried(subject.dashboard):
+    for variable in _choices(subject.dashboard):
         if not (variable.multi and variable.all):
             yield Found(
                 f"variable {shown(variable.name)} is not for several values and All",
@@ -81,7 +81,7 @@ def _variable_refresh(subject: Subject) -> Iterator[Found]:
 def _variable_chained(subject: Subject) -> Iterator[Found]:
     """A choice that does not follow the ones before it offers what answers nothing."""
     before: set[str] = set()
-    for variable in _queried(subject.dashboard):
+    for variable in _choices(subject.dashboard):
         if before and not before & variables(variable.query):
             yield Found(
                 f"variable {shown(variable.name)} does not follow any before it",
@@ -93,7 +93,7 @@ def _variable_chained(subject: Subject) -> Iterator[Found]:
 def _variable_order(subject: Subject) -> Iterator[Found]:
     """From the host to the rarest tag: the order in which people narrow down."""
     wanted = [HOST, *variable_tags(subject.known)]
-    there = [each.name for each in _queried(subject.dashboard) if each.name in wanted]
+    there = [each.name for each in _choices(subject.dashboard) if each.name in wanted]
     if there != wanted:
         yield Found(
             f"the variables are {', '.join(there) or 'none'}",
@@ -106,7 +106,12 @@ def _sources(dashboard: Dashboard) -> list[Variable]:
 
 
 def _queried(dashboard: Dashboard) -> list[Variable]:
-    return [each for each in dashboard.variables if each.type == "query" and not each.hidden]
+    return [each for each in dashboard.variables if each.type == "query"]
+
+
+def _choices(dashboard: Dashboard) -> list[Variable]:
+    """Those that a person sees."""
+    return [each for each in _queried(dashboard) if not each.hidden]
 
 
 def _chosen(source: str | None, name: str) -> bool:

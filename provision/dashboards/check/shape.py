@@ -237,7 +237,7 @@ def _variable(value: Any, shape: Shape, *path: str | int) -> Variable:
         source=_source(raw, shape, path),
         multi=shape.flag(raw.get("multi"), *path, "multi"),
         all=shape.flag(raw.get("includeAll"), *path, "includeAll"),
-        hidden=raw.get("hide") == HIDDEN,
+        hidden=shape.whole(raw.get("hide"), *path, "hide") == HIDDEN,
         # Before Grafana 5 true and false.
         refresh=shape.whole(int(raw["refresh"]), *path, "refresh")
         if isinstance(raw.get("refresh"), bool)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from provision.catalog.model import GROUP_BY
+from provision.catalog.model import GROUP_BY, TOTALS_TAG
 
 # What Grafana counts or works out, and what only an export has.
 _GRAFANAS_OWN = frozenset(
@@ -135,7 +135,8 @@ def _variable(variable: Mapping[str, Any]) -> dict[str, Any]:
     if variable.get("type") not in {"query", "datasource", "custom"}:  # their query says it all
         told["options"] = variable.get("options")
     bare: dict[str, Any] = _bare(told)
-    if variable.get("name") == GROUP_BY:  # as many hosts as a site has, so it opens
+    # What it opens with follows from how many hosts a site has, and what they write.
+    if variable.get("name") in {GROUP_BY, TOTALS_TAG}:
         return bare
     current = variable.get("current")
     value = current.get("value") if isinstance(current, Mapping) else None

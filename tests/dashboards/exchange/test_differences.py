@@ -174,6 +174,14 @@ def test_what_grafana_adds_by_itself_is_no_difference(
     assert told(dashboard, change) == []
 
 
+def test_what_a_hidden_choice_found_is_no_difference(catalogs: Mapping[str, Catalog]) -> None:
+    made = rendered_dashboards([catalogs["tinybird-jobs"]], "uid")["provision-tinybird-jobs"]
+    saved = {"selected": False, "text": ":by_host", "value": ":by_host"}
+    assert told(made, lambda d: d["templating"]["list"][-1].update(current=saved)) == []
+    shown = told(made, lambda d: d["templating"]["list"][-1].update(hide=0))
+    assert len(shown) == 1 and "totals" in shown[0]
+
+
 @pytest.mark.parametrize(
     "odd",
     [
