@@ -24,8 +24,9 @@ from provision.catalog.model import GROUP_BY, TOTALS_TAG
 from provision.catalog.series import TOTALS
 from provision.commands.verify import stored
 from provision.dashboards.fleet import all_dashboards
-from provision.dashboards.queries import UNDIVIDED, either, expand, group_tags, identifier
+from provision.dashboards.influxql import identifier
 from provision.dashboards.render import POINTS
+from provision.dashboards.variables import UNDIVIDED, either, expand, group_tags
 from provision.site import Site
 from provision.verify.findings import Area
 from provision.verify.panels import INTERVAL

@@ -10,14 +10,8 @@ GROUP BY time() begins.
 from __future__ import annotations
 
 from provision.catalog.model import Catalog, Input, Metric, MetricType
-from provision.dashboards.queries import (
-    REMEMBERED,
-    WINDOW,
-    asked_of,
-    identifier,
-    judged,
-    or_zero,
-)
+from provision.dashboards.influxql import identifier
+from provision.dashboards.queries import REMEMBERED, WINDOW, asked_of, judged, or_zero
 
 # How long a series is remembered of which nothing comes, until its alert is seen to be over; where
 # silence is the fault it is remembered for longer.

@@ -13,13 +13,8 @@ from provision.catalog.units import Unit
 from provision.dashboards.layout import Heading, lay_out
 from provision.dashboards.model import Dashboard, Kind, Variable
 from provision.dashboards.panels import dashboard_uid, graph, number
-from provision.dashboards.queries import (
-    asked_of,
-    group_tags,
-    tag_values,
-    totals_query,
-    variable_tags,
-)
+from provision.dashboards.queries import asked_of
+from provision.dashboards.variables import group_tags, tag_values, totals_query, variable_tags
 
 TAG = "provision"
 # How many numbers a dashboard begins with, where fewer metrics are watched.

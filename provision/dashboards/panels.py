@@ -34,7 +34,6 @@ from provision.dashboards.model import (
 from provision.dashboards.queries import (
     WINDOW,
     asked_by_graph,
-    grouped,
     highest,
     level,
     mean_is_kept,
@@ -44,6 +43,7 @@ from provision.dashboards.queries import (
     rate_of_deltas,
     reports,
 )
+from provision.dashboards.variables import grouped
 from provision.values import seconds
 
 COLOURS = {Severity.INFO: "blue", Severity.WARNING: "orange", Severity.CRITICAL: "red"}

@@ -12,7 +12,7 @@ from jinja2 import Template
 from provision.catalog.model import GROUP_BY, TOTALS_TAG, Catalog
 from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.model import Dashboard
-from provision.dashboards.queries import GROUPED, UNDIVIDED
+from provision.dashboards.variables import GROUPED, UNDIVIDED
 from provision.render.environment import environment
 
 DATASOURCE_UID = "provision-influxdb"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from provision.catalog.model import Catalog, Input, Metric
-from provision.dashboards.queries import identifier, text
+from provision.dashboards.influxql import identifier, text
 from provision.influx import Answer, InfluxDB
 from provision.traffic import Sample
 

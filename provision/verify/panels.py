@@ -10,8 +10,8 @@ from provision.catalog.model import TOTALS_TAG, Catalog
 from provision.catalog.series import TOTALS
 from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.model import Panel
-from provision.dashboards.queries import TOTALS_CHOSEN, either, expand, expand_variables
 from provision.dashboards.render import DATASOURCE_UID
+from provision.dashboards.variables import TOTALS_CHOSEN, either, expand, expand_variables
 from provision.grafana import Grafana
 from provision.influx import InfluxDB, Series
 from provision.site import Site

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from provision.catalog.model import VALUE
-from provision.dashboards.queries import identifier
+from provision.dashboards.influxql import identifier
 from provision.influx import InfluxDB
 from provision.render.manifest import listeners, pushgateway_url
 from provision.render.telegraf import PROBE_BUCKET, PROBE_MEASUREMENT, PROBE_NAME, PROBE_PUSHED

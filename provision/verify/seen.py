@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from provision.applications import Application
 from provision.catalog.model import UNDOCUMENTED, Catalog, Input, Metric
-from provision.dashboards.queries import identifier, source
+from provision.dashboards.influxql import identifier, source
 from provision.errors import ProvisionError
 from provision.influx import Answer, InfluxDB
 from provision.site import Host, Site

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from provision.catalog.model import Catalog, Metric
 from provision.catalog.series import TOTALS, totals
-from provision.dashboards.queries import identifier
+from provision.dashboards.influxql import identifier
 from provision.influx import Answer, InfluxDB
 from provision.site import Site
 from provision.verify.arrival import HOST

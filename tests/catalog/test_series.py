@@ -6,7 +6,7 @@ import pytest
 
 from provision.catalog.series import LINES, MANY, TOTALS, series, totals
 from provision.catalog.vocabulary import NAME
-from provision.dashboards.queries import GROUPED, UNDIVIDED
+from provision.dashboards.variables import GROUPED, UNDIVIDED
 from tests.catalog.builders import CLOSED, METRIC, PLACE, SETTING, catalog, scraped
 
 TIMER = METRIC | {"type": "timer", "unit": "seconds"}

@@ -10,7 +10,7 @@ from provision.catalog.load import load_catalogs
 from provision.catalog.model import GROUP_BY, Catalog
 from provision.dashboards.build import build_dashboard, build_variables, graph_ids, summary
 from provision.dashboards.model import Kind
-from provision.dashboards.queries import TOTALS_CHOSEN
+from provision.dashboards.variables import TOTALS_CHOSEN
 from provision.paths import CATALOGS
 
 Catalogs = Mapping[str, Catalog]

@@ -9,7 +9,7 @@ from provision.catalog.model import Catalog, Condition, Former, Metric, Severity
 from provision.dashboards.build import build_dashboard
 from provision.dashboards.model import NEUTRAL, Kind, Panel, Step
 from provision.dashboards.panels import describe, graph, number, override, reference, steps
-from provision.dashboards.queries import group_tags
+from provision.dashboards.variables import group_tags
 from tests.hostile import HOSTILE
 
 Catalogs = Mapping[str, Catalog]

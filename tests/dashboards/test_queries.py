@@ -4,34 +4,32 @@ import re
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from provision.alerts.queries import chain
 from provision.catalog.model import TOTALS_TAG, Catalog, Former
 from provision.catalog.series import TOTALS
 from provision.dashboards.fleet import all_dashboards
+from provision.dashboards.influxql import identifier
 from provision.dashboards.queries import (
     Asked,
     asked_by_graph,
     asked_of,
-    expand,
-    expand_variables,
     highest,
-    identifier,
     judged,
     level,
     mean_time,
-    measurements_of,
     now,
     rate_of_counts,
     rate_of_deltas,
     reports,
-    tag_values,
-    text,
-    totals_query,
+)
+from provision.dashboards.variables import (
+    expand,
+    expand_variables,
     variable_tags,
 )
+from tests.dashboards.test_influxql import unquoted
 from tests.hostile import HOSTILE
 
 Catalogs = Mapping[str, Catalog]
@@ -39,34 +37,11 @@ ASKED = Asked(("m",), ("host", "model"), ("host", "model"))
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-def unquoted(literal: str, quote: str) -> str:
-    """What InfluxDB reads of a quoted name or text.
-
-    Source: InfluxDB 1.x documentation, InfluxQL reference, Literals: a backslash escapes the quote,
-    a backslash and, as `n`, a line feed; nothing else stands after one.
-    """
-    assert literal[0] == literal[-1] == quote
-    inner = literal[1:-1]
-    assert re.fullmatch(rf"(?:[^\\\n{quote}]|\\[\\n{quote}])*", inner)
-    return re.sub(r"\\(.)", lambda match: {"n": "\n"}.get(match[1], match[1]), inner)
-
-
 def outermost(query: str) -> str:
     """A query without what stands in brackets."""
     while query != (query := re.sub(r"\([^()]*\)", "", query)):
         pass
     return query
-
-
-def test_identifiers_are_quoted() -> None:
-    assert identifier('a"b\\c\nd') == '"a\\"b\\\\c\\nd"'
-    assert text("a'b\\c\nd") == "'a\\'b\\\\c\\nd'"
-
-
-@given(TEXT)
-def test_any_name_stays_a_name_and_any_text_a_text(name: str) -> None:
-    assert unquoted(identifier(name), '"') == name
-    assert unquoted(text(name), "'") == name
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -79,26 +54,6 @@ def test_no_name_becomes_code_in_a_query(name: str) -> None:
         assert rest.count("NAME") == 4
         assert "FROM NAME, NAME WHERE $timeFilter GROUP BY time($__interval), " in rest
         assert "GROUP BY time($__interval), NAME" in rest
-
-
-def test_grafanas_variables_are_put_in() -> None:
-    query = rate_of_deltas(ASKED, "value")
-    expanded = expand(query, start=1000, end=2000, interval=10000, values={"host": "w1"})
-    assert "$" not in expanded.replace("$/", "")
-    assert "=~ /^w1$/" in expanded
-    assert "=~ /^.*$/" in expanded
-    assert "/ AND time >= 1000ms AND time <= 2000ms GROUP BY" in expanded
-    assert "/ 10000 " in expanded
-    assert "time(10000ms)" in expanded
-
-
-def test_a_dashboards_variables_are_put_in_and_grafanas_own_left() -> None:
-    expanded = expand_variables(rate_of_deltas(ASKED, "value"), {"model": "a|b"}, 5)
-    assert expanded == (
-        'SELECT sum("value") * 1000 / $__interval_ms FROM "m" '
-        'WHERE "host" =~ /^.*$/ AND "model" =~ /^a|b$/ AND $timeFilter '
-        'GROUP BY time($__interval), "host", "model" fill(null)'
-    )
 
 
 @pytest.mark.parametrize(
@@ -232,28 +187,6 @@ def test_a_metric_is_divided_by_all_its_tags_and_chosen_by_the_dashboards(
     assert asked.chosen == asked.by == ("host", "prefix", "model")
 
 
-def test_variables_are_chained(realm: Catalog) -> None:
-    query = tag_values(realm, "version", ["host", "hostname"])
-    assert query == (
-        'SHOW TAG VALUES FROM /^realm_/ WITH KEY = "version" '
-        'WHERE "host" =~ /^${host:regex}$/ AND "hostname" =~ /^${hostname:regex}$/'
-    )
-    assert tag_values(realm, "host", []) == 'SHOW TAG VALUES FROM /^realm_/ WITH KEY = "host"'
-
-
-def test_all_that_an_application_stores_is_asked_and_nothing_else(catalogs: Catalogs) -> None:
-    stored = {
-        app: {name for metric in catalog.metrics for name in catalog.measurements(metric)}
-        for app, catalog in catalogs.items()
-    }
-    for app, catalog in catalogs.items():
-        pattern = measurements_of(catalog)
-        assert (pattern[0], pattern[-1]) == ("/", "/")
-        for other, names in stored.items():
-            found = {name for name in names if re.search(pattern[1:-1], name)}
-            assert found == (names if other == app else set())
-
-
 def test_a_graph_asks_for_totals_where_they_are_kept_and_the_choices_let(
     catalogs: Catalogs,
 ) -> None:
@@ -267,16 +200,3 @@ def test_a_graph_asks_for_totals_where_they_are_kept_and_the_choices_let(
     assert not asked_of(tinybird, tinybird.metrics[0]).totals
     django = catalogs["django-clickhouse"]
     assert not asked_by_graph(django, django.metrics[0]).totals
-
-
-def test_what_chooses_totals_follows_every_choice(catalogs: Catalogs) -> None:
-    for app in ("tinybird-jobs", "django-clickhouse"):
-        catalog = catalogs[app]
-        question = totals_query(catalog)
-        assert question is not None
-        for tag in ("host", *catalog.placeholders):
-            assert f'"{tag}" =~ /^${{{tag}:regex}}$/' in question
-        assert re.search(r"FROM /\^\(\w+(\|\w+)+\):by_host\$/ WITH", question)
-        assert question.endswith('"totals_by" =~ /(^|,)${group_by:csv}(,|$)/')
-    assert totals_query(catalogs["realm"]) is None
-    assert totals_query(catalogs["dataclay"]) is None

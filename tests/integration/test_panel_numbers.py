@@ -17,7 +17,7 @@ from provision.catalog.load import load_catalogs
 from provision.catalog.model import GROUP_BY, Catalog, Metric
 from provision.dashboards.fleet import OVERVIEW, all_dashboards
 from provision.dashboards.model import Kind, Panel, Query
-from provision.dashboards.queries import UNDIVIDED, either, expand, group_tags
+from provision.dashboards.variables import UNDIVIDED, either, expand, group_tags
 from provision.influx import Answer, InfluxDB, Series
 from tests.integration.programs import Database
 from tests.integration.reckoned import Asking, Key, Reckoner, Rows

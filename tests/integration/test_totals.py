@@ -13,7 +13,7 @@ from provision.catalog.model import GROUP_BY, TOTALS_TAG, Catalog
 from provision.catalog.series import TOTALS
 from provision.dashboards.build import build_dashboard
 from provision.dashboards.model import Kind
-from provision.dashboards.queries import UNDIVIDED, either, expand, totals_query
+from provision.dashboards.variables import UNDIVIDED, either, expand, totals_query
 from provision.influx import InfluxDB
 from provision.site import Site
 from tests.integration.programs import (

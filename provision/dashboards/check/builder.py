@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from provision.dashboards.queries import identifier, text
+from provision.dashboards.influxql import identifier, text
 
 _REGEX = ("=~", "!~")
 

@@ -8,7 +8,7 @@ from provision.catalog.messages import shown
 from provision.dashboards.check.model import GRAFANAS_OWN, Dashboard, Variable
 from provision.dashboards.check.subject import EXPRESSION, Found, Rule, Subject
 from provision.dashboards.check.tokens import variables
-from provision.dashboards.queries import variable_tags
+from provision.dashboards.variables import variable_tags
 
 HOST = "host"
 ON_TIME_RANGE = 2

@@ -10,7 +10,7 @@ from provision.catalog.model import Catalog, Input, Metric, MetricType
 from provision.catalog.units import TIMES, Unit, grafana_unit
 from provision.dashboards.check.model import GRAPH, STAT, Panel
 from provision.dashboards.check.subject import Found, Rule, Showing, Subject
-from provision.dashboards.queries import variable_tags
+from provision.dashboards.variables import variable_tags
 
 # Panels whose numbers are those of their queries, in one unit; a table has one for each column.
 ONE_UNIT = frozenset({GRAPH, STAT, "gauge", "bargauge"})

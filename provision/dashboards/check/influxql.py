@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from provision.catalog.series import TOTALS
 from provision.dashboards.check.tokens import Token, tokens
-from provision.dashboards.queries import TOTALS_CHOSEN
+from provision.dashboards.variables import TOTALS_CHOSEN
 
 _CLAUSES = frozenset({"WHERE", "GROUP", "ORDER", "LIMIT", "OFFSET", "SLIMIT", "SOFFSET"})
 _AFTER_GROUPS = frozenset({"FILL", "TZ"})
