@@ -17,6 +17,7 @@ from tests.playbooks.conftest import PLAYBOOKS
 
 # What a module reaches for on the controller must not be there: the host has no such packages.
 PYTHON = [sys.executable, "-I", "-S", "-"]
+SENT = ("converge_state", "packages", "place_files", "probe", "service_ready", "take_away")
 
 
 def run(text: str, directory: Path) -> subprocess.CompletedProcess[str]:
@@ -35,7 +36,7 @@ def file(path: Path, content: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", ["converge_state", "packages", "place_files", "take_away"])
+@pytest.mark.parametrize("name", SENT)
 def test_a_module_finds_all_that_it_imports(name: str, tmp_path: Path) -> None:
     done = run(hosted.program(name, {"nonsense": 1}, check=True), tmp_path)
     said = hosted.answer(done.stdout)
@@ -45,11 +46,11 @@ def test_a_module_finds_all_that_it_imports(name: str, tmp_path: Path) -> None:
 
 
 def test_every_module_of_ours_with_an_action_is_sent_so() -> None:
-    """The four above are all that there are."""
+    """They are all that there are."""
     both = {p.stem for p in (PLAYBOOKS / "library").glob("*.py")} & {
         p.stem for p in (PLAYBOOKS / "action_plugins").glob("*.py")
     }
-    assert both == {"converge_state", "packages", "place_files", "take_away"}
+    assert both == set(SENT)
 
 
 def test_it_does_its_work_and_answers_behind_whatever_else_is_printed(tmp_path: Path) -> None:
