@@ -14,7 +14,7 @@ from jinja2 import Template
 
 from provision.applications import variables
 from provision.catalog.model import Catalog, Condition, Input, Metric, MetricType, Transport
-from provision.catalog.series import series
+from provision.catalog.series import TOTALS, series, totals
 from provision.catalog.units import Unit
 from provision.render.environment import environment
 from provision.settings import Settings
@@ -48,6 +48,7 @@ class Entry:
     fields: tuple[str, ...]
     tags: tuple[str, ...]
     series: int
+    totals: str | None
     description: tuple[str, ...]
     worry: str | None
     example: str
@@ -133,6 +134,7 @@ def _entries(catalog: Catalog) -> list[Entry]:
             fields=catalog.fields(metric),
             tags=("host", *catalog.tags(metric)),
             series=series(catalog, metric),
+            totals=f"{catalog.measurement(metric)}{TOTALS}" if totals(catalog, metric) else None,
             description=paragraphs(metric.description),
             worry=worry(catalog, metric, metric.condition) if metric.condition else None,
             example=example(catalog, metric),

@@ -126,7 +126,7 @@ def _placeholder_used(subject: Subject) -> Found:
 
 
 def _placeholder_reserved(subject: Subject) -> Found:
-    """Telegraf's own tags would be overwritten; a tag that is a field's namesake is never found."""
+    """Some names are others': Telegraf's own tags, words of every dashboard, a field's name."""
     catalog = subject.catalog
     fields = {
         name: metric.name
@@ -138,7 +138,8 @@ def _placeholder_reserved(subject: Subject) -> Found:
             what = f"{name!r} is a tag that Telegraf sets itself, or that targets have"
             yield ("placeholders", name), what
         elif name in RESERVED_VARIABLES:
-            yield ("placeholders", name), f"{name!r} is a word of every dashboard"
+            what = f"{name!r} is a word of every dashboard: choose another name"
+            yield ("placeholders", name), what
         elif name in fields:
             yield ("placeholders", name), f"{name!r} is a field of {fields[name]} as well"
 

@@ -9,7 +9,7 @@ from provision.catalog.load import load_catalogs, unknown_app
 from provision.catalog.model import Catalog, MetricType
 from provision.catalog.reference import anchor, reference
 from provision.catalog.schema import schema
-from provision.catalog.series import series
+from provision.catalog.series import series, totals
 from provision.errors import EXIT_OK, ProvisionError
 from provision.output import show_table, shown, table
 from provision.paths import CATALOGS_DIRECTORY, INVENTORY_DIRECTORY, INVENTORY_FILE
@@ -69,7 +69,11 @@ def known_catalog(app: str, catalogs: Path | None) -> Catalog:
     """The catalog of an application. Raises ProvisionError where it has none."""
     known = load_catalogs(catalogs or own_directory())
     if app not in known:
-        raise ProvisionError(unknown_app(app, known))
+        raise ProvisionError(
+            unknown_app(app, known),
+            remedy="your own are looked for in catalogs/ beside an inventory; "
+            "name another folder with --catalogs",
+        )
     return known[app]
 
 
@@ -95,6 +99,7 @@ def as_data(catalog: Catalog) -> dict[str, object]:
             "tags": list(catalog.tags(metric)),
             "fields": list(catalog.fields(metric)),
             "series": series(catalog, metric),
+            "totals": dict(totals(catalog, metric)),
             "anchor": anchor(catalog, metric),
         }
         for metric in catalog.metrics

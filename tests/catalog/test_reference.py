@@ -266,3 +266,10 @@ def test_no_value_breaks_a_table(value: str) -> None:
     table = rows(parsed(made))[0]
     assert [len(row) for row in table] == [4, 4]
     assert table[1][2].split() == value.split()
+
+
+def test_the_totals_of_hosts_are_named(catalogs: Mapping[str, Catalog]) -> None:
+    assert "- Their total on one host: `tinybird_jobs_ok:by_host`" in reference(
+        catalogs["tinybird-jobs"]
+    )
+    assert "total on one host" not in reference(catalogs["realm"])
