@@ -8,7 +8,7 @@ Telegraf adds up as it writes (templates/telegraf/).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from provision.catalog.model import (
     NONE,
@@ -66,3 +66,10 @@ def totals(catalog: Catalog, metric: Metric) -> Mapping[str, str]:
     parts = (TimerField.SUM.value, TimerField.COUNT.value)
     mean = dict.fromkeys(parts if set(parts) <= set(catalog.fields(metric)) else (), "sum")
     return {**mean, **dict.fromkeys(map(percentile, metric.percentiles), "max")}
+
+
+def with_totals(catalog: Catalog) -> Iterator[tuple[Metric, Mapping[str, str]]]:
+    """The metrics of which hosts' totals are kept, with their fields as totals() gives them."""
+    for metric in catalog.metrics:
+        if kept := totals(catalog, metric):
+            yield metric, kept

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from provision.catalog.model import GROUP_BY, NONE, TOTALS_TAG, Catalog, Input
-from provision.catalog.series import LINES_TAG, TOTALS, totals
+from provision.catalog.series import LINES_TAG, TOTALS, with_totals
 from provision.dashboards.influxql import identifier, where
 
 # What the variable GROUP_BY begins with: a line for each combination of tags would be thousands for
@@ -75,7 +75,7 @@ def totals_query(catalog: Catalog) -> str | None:
     It finds the end of their names, or nothing where a tag is chosen or divided by that they do not
     have: what a regular expression of `.*` takes is no tag at all, too.
     """
-    kept = [catalog.measurement(metric) for metric in catalog.metrics if totals(catalog, metric)]
+    kept = [catalog.measurement(metric) for metric, _ in with_totals(catalog)]
     if not kept:
         return None
     chosen = where(("host", *variable_tags(catalog)))

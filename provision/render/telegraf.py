@@ -18,7 +18,7 @@ from provision.catalog.model import (
     Input,
     MetricType,
 )
-from provision.catalog.series import LINES, LINES_TAG, TOTALS, totals
+from provision.catalog.series import LINES, LINES_TAG, TOTALS, with_totals
 from provision.render.manifest import listeners, pushgateway_url
 from provision.render.targets import STATSD_PATH
 from provision.site import Host
@@ -117,11 +117,10 @@ def totals_of(catalogs: Sequence[Catalog]) -> list[tuple[str, list[str], list[st
     """(measurement, fields that are added up, fields of which the highest is kept) of totals."""
     found = []
     for catalog in catalogs:
-        for metric in catalog.metrics:
-            if kept := totals(catalog, metric):
-                sums = [field for field, way in kept.items() if way == "sum"]
-                highest = [field for field in kept if field not in sums]
-                found.append((catalog.measurement(metric), sums, highest))
+        for metric, kept in with_totals(catalog):
+            sums = [field for field, way in kept.items() if way == "sum"]
+            highest = [field for field in kept if field not in sums]
+            found.append((catalog.measurement(metric), sums, highest))
     return found
 
 

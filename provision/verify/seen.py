@@ -88,7 +88,7 @@ def _last_seen(database: InfluxDB, site: Site, fresh: int) -> list[_Asked]:
         late = [each for each in every if each.late]
         answers = _last(database, [(each.catalog, each.metric) for each in late], since)
         for each, answer in zip(late, answers, strict=True):
-            each.times, each.error = _times(answer), answer.error
+            each.times, each.error = times(answer), answer.error
     return every
 
 
@@ -96,16 +96,23 @@ def _last(
     database: InfluxDB, documented: Sequence[tuple[Catalog, Metric]], since: int | None
 ) -> list[Answer]:
     """When each metric was last seen, by host, since a time (ms since 1970) or ever."""
-    condition = "" if since is None else f" WHERE time >= {since}ms"
     statements = [
-        f"SELECT last({identifier(catalog.field(metric))}) AS seen FROM "
-        f"{source(catalog.measurements(metric))}{condition} GROUP BY {identifier(HOST)}"
+        last_seen(catalog.field(metric), catalog.measurements(metric), since)
         for catalog, metric in documented
     ]
     return database.ask(statements)
 
 
-def _times(answer: Answer) -> dict[str, int]:
+def last_seen(field: str, measurements: Sequence[str], since: int | None) -> str:
+    """What asks when a field last came from each host, since a time (ms since 1970) or ever."""
+    condition = "" if since is None else f" WHERE time >= {since}ms"
+    return (
+        f"SELECT last({identifier(field)}) AS seen FROM "
+        f"{source(measurements)}{condition} GROUP BY {identifier(HOST)}"
+    )
+
+
+def times(answer: Answer) -> dict[str, int]:
     """Times in ms since 1970, by host: the last of all measurements that it may be in."""
     last: dict[str, int] = {}
     for series in answer.series:
