@@ -51,6 +51,8 @@ def loads(site: Site, only: Collection[str] | None = None) -> list[Load]:
     hosts: dict[str, int] = {}
     rows: dict[str, int] = {}
     points: dict[str, float] = {}
+    # Most hosts have the same applications, with the same settings.
+    known: dict[object, tuple[int, int]] = {}
     for host in site.workers:
         if only is not None and host.name not in only:
             continue
@@ -58,15 +60,26 @@ def loads(site: Site, only: Collection[str] | None = None) -> list[Load]:
         for catalog in host.catalogs:
             app = catalog.app
             hosts[app] = hosts.get(app, 0) + 1
-            for metric in catalog.metrics:
-                number, kept = series(catalog, metric), totals(catalog, metric)
-                rows[app] = rows.get(app, 0) + number + (1 if kept else 0)
-                written = (number * len(catalog.fields(metric)) + len(kept)) / interval
-                points[app] = points.get(app, 0.0) + written
+            key = (app, catalog.setting_values)
+            if key not in known:
+                known[key] = _of_one_host(catalog)
+            number, written = known[key]
+            rows[app] = rows.get(app, 0) + number
+            points[app] = points.get(app, 0.0) + written / interval
     return [
         Load(app, hosts[app], rows[app], points[app], queries.get(app, 0) / REFRESH)
         for app in sorted(hosts)
     ]
+
+
+def _of_one_host(catalog: Catalog) -> tuple[int, int]:
+    """The series that a host has of an application, and the values of an interval."""
+    rows = values = 0
+    for metric in catalog.metrics:
+        number, kept = series(catalog, metric), totals(catalog, metric)
+        rows += number + (1 if kept else 0)
+        values += number * len(catalog.fields(metric)) + len(kept)
+    return rows, values
 
 
 def _queries(catalogs: Sequence[Catalog]) -> dict[str, int]:
