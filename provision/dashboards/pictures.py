@@ -61,18 +61,12 @@ def take_pictures(
             remedy="pip install 'provision[preview]'",
         ) from error
     directory.mkdir(parents=True, exist_ok=True)
-    pair = base64.b64encode(":".join(login).encode()).decode()
     taken = []
     try:
         with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(
-                executable_path=browser, args=["--no-sandbox", "--disable-dev-shm-usage"]
-            )
+            chromium = launched(playwright, browser)
             for width in widths:
-                context = chromium.new_context(
-                    extra_http_headers={"Authorization": f"Basic {pair}"},
-                    viewport={"width": width, "height": 1080},
-                )
+                context = signed_in(chromium, login, width)
                 for theme in themes:
                     for each in dashboards:
                         path = directory / f"{each.uid}-{width}-{theme}.png"
@@ -86,6 +80,21 @@ def take_pictures(
         said = " ".join(error.message.split())[:300]
         raise ProvisionError(f"{url}: the browser shows no dashboard: {said}") from error
     return taken
+
+
+def launched(playwright: Any, browser: str) -> Any:
+    """A Chromium of Playwright's, by its path, without a screen."""
+    arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+    return playwright.chromium.launch(executable_path=browser, args=arguments)
+
+
+def signed_in(chromium: Any, login: tuple[str, str], width: int, height: int = 1080) -> Any:
+    """A window of so many pixels that is logged in to Grafana; login is as in take_pictures()."""
+    pair = base64.b64encode(":".join(login).encode()).decode()
+    return chromium.new_context(
+        extra_http_headers={"Authorization": f"Basic {pair}"},
+        viewport={"width": width, "height": height},
+    )
 
 
 def _take(page: Any, where: str, dashboard: Dashboard, width: int, path: Path) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import shutil
 import time
@@ -16,14 +15,15 @@ import pytest
 from provision.catalog.load import load_catalogs
 from provision.catalog.series import TOTALS
 from provision.credentials import READER, fingerprint
-from provision.dashboards.pictures import BROWSERS
+from provision.dashboards.pictures import BROWSERS, find_browser, launched, signed_in
 from provision.dashboards.render import rendered_dashboards
 from tests.integration.grafana import ADMIN, PASSWORD, GrafanaServer, grafana_process, unpacked
 from tests.integration.programs import Database
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright is installed")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+pytestmark = pytest.mark.skipif(
+    not any(map(shutil.which, BROWSERS)), reason="no Chromium is installed"
+)
 
 UID = "grafana-of-tests"
 PATIENCE = 60_000
@@ -75,13 +75,8 @@ def grafana(
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-        chromium = playwright.chromium.launch(executable_path=BROWSER, args=arguments)
-        pair = base64.b64encode(f"{ADMIN}:{PASSWORD}".encode()).decode()
-        yield chromium.new_context(
-            extra_http_headers={"Authorization": f"Basic {pair}"},
-            viewport={"width": 1280, "height": 1400},
-        )
+        chromium = launched(playwright, find_browser())
+        yield signed_in(chromium, (ADMIN, PASSWORD), 1280, 1400)
         chromium.close()
 
 
