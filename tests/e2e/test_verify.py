@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import socket
 import time
 from collections.abc import Iterator
@@ -103,7 +104,10 @@ def test_a_value_in_no_list_is_kept_and_told(site: Site) -> None:
 
 
 def test_everything_documented_arrives_exactly_together_and_apart(site: Site) -> None:
-    site.on(DJANGO, "systemctl restart telegraf")  # a gauge repeats its last value until then
+    # A gauge repeats its last value until then. Telegraf tells systemd that it is ready before it
+    # listens, and what is sent over UDP meanwhile is lost.
+    listens = "until ss -Hlnu 'sport = :8125' | grep -q .; do sleep 0.1; done"
+    site.on(DJANGO, f"systemctl restart telegraf; timeout 30 sh -c {shlex.quote(listens)}")
     start = int(time.time() * 1000)
     outcomes = site.metrics()
     assert len(outcomes) == 18 + 11 + 4 + 5 and described(outcomes) == []
