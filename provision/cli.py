@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,17 +34,23 @@ from provision.options import (
     RUN_OPTIONS,
     YES,
     ansible_options,
+    names_inventory,
     split_words,
+    with_inventory,
     with_options,
 )
 
 
-def _begin(options: Mapping[str, Any]) -> None:
-    """Let Ansible, with which the inventory is read, be loaded for a run while ours is loaded."""
+def _begin(options: dict[str, Any], words: Sequence[str] = (), *, reads: bool = True) -> None:
+    """Let Ansible be loaded for a run while ours is loaded; reads: and the inventory be read.
+
+    words are the command's arguments.
+    """
     from provision.run import engine
 
     if not options["verbose"]:
-        engine.prepare()
+        given = with_inventory([*ansible_options(options), *split_words(words)[1]])
+        engine.prepare(given if reads and names_inventory(given) else None)
 
 
 def _provide(targets: str, words: Sequence[str], options: dict[str, Any], **named: Any) -> int:
@@ -52,7 +58,7 @@ def _provide(targets: str, words: Sequence[str], options: dict[str, Any], **name
     serial, most = options.get("serial"), options.get("max_failures")
     if most is not None and not serial:
         raise click.UsageError("--max-failures goes with --serial")
-    _begin(options)
+    _begin(options, words, reads=named.get("monitor") is None)
     from provision.commands.provide import provide
 
     hosts, rest = split_words(words)
@@ -110,7 +116,7 @@ def render(output: Path, **options: Any) -> int:
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[HOST...] [-- OPTION...]")
 def plan(words: tuple[str, ...], form: str, detailed: bool, **options: Any) -> int:
     """Show what would change on the whole fleet, and why; nothing is changed."""
-    _begin(options)
+    _begin(options, words)
     from provision.commands import plan as command
 
     hosts, rest = split_words(words)
@@ -180,7 +186,7 @@ def worker(
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[HOST...] [-- OPTION...]")
 def rotate(words: tuple[str, ...], yes: bool, **options: Any) -> int:
     """Renew tokens and passwords without a gap: those of some workers, or all."""
-    _begin(options)
+    _begin(options, words)
     from provision.commands import rotate as command
 
     hosts, rest = split_words(words)
@@ -244,7 +250,7 @@ def status(words: tuple[str, ...], form: str, **options: Any) -> int:
 
     Ends with 1 where something does not run, differs, or cannot be reached.
     """
-    _begin(options)
+    _begin(options, words)
     from provision.commands import status as command
 
     hosts, rest = split_words(words)
@@ -267,7 +273,7 @@ def remove(words: tuple[str, ...], data: bool, yes: bool, **options: Any) -> int
 
     Data stays where it is, unless --data says otherwise.
     """
-    _begin(options)
+    _begin(options, words)
     from provision.commands import remove as command
 
     hosts, rest = split_words(words)

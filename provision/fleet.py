@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from provision.applications import variables as variables_of
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
-from provision.errors import ProvisionError
-from provision.external import assert_usable
+from provision.errors import InvalidInput, ProvisionError
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
+from provision.options import first_inventory, with_inventory
 from provision.paths import CATALOGS_DIRECTORY
 from provision.paths import INVENTORY_FILE as INVENTORY_FILE
 from provision.render.tree import write_tree
@@ -62,10 +62,12 @@ def read_fleet(options: Sequence[str]) -> Fleet:
     are not there.
     """
     options = with_inventory(options)
+    ahead = _catalogs_ahead(options)
     catalogs: dict[str, Catalog] = {}
 
     def wanted(directory: Path) -> frozenset[str]:
-        catalogs.update(load_catalogs(directory / CATALOGS_DIRECTORY))
+        found = ahead.get(directory) or load_catalogs(directory / CATALOGS_DIRECTORY)
+        catalogs.update(found)
         return WANTED.union(*map(variables_of, catalogs.values()))
 
     inventory = read_inventory(options, wanted)
@@ -80,16 +82,18 @@ def read_fleet(options: Sequence[str]) -> Fleet:
     return Fleet(inventory, site, secrets_file, tuple(options))
 
 
-def with_inventory(options: Sequence[str]) -> Sequence[str]:
-    """The options, with ./inventory.yml where they name none and there is one."""
-    if not names_inventory(options) and Path(INVENTORY_FILE).is_file():
-        return ["-i", INVENTORY_FILE, *options]
-    return options
+def _catalogs_ahead(options: Sequence[str]) -> dict[Path, dict[str, Catalog]]:
+    """The catalogs by the directory that the first inventory is in, while Ansible reads that.
 
-
-def names_inventory(options: Sequence[str]) -> bool:
-    """Whether the options name an inventory."""
-    return any(option.startswith(("-i", "--inventory")) for option in options)
+    What is wrong with them is told once the inventory has been read.
+    """
+    source = first_inventory(options)
+    if source is None:
+        return {}
+    directory = Path.cwd() if "," in source else Path(source).absolute().parent
+    with suppress(InvalidInput, OSError):
+        return {directory: load_catalogs(directory / CATALOGS_DIRECTORY)}
+    return {}
 
 
 def apply(
@@ -120,6 +124,8 @@ def apply(
     if playbook != "status.yml":  # which asks nobody but systemd
         strangers = _assert_credentials(fleet, selected, check=check)
     if playbook == SITE_PLAYBOOK and fleet.site.external:
+        from provision.external import assert_usable
+
         assert_usable(fleet.site, load_secrets(fleet.secrets_file, fleet.inventory.read_yaml))
     pattern = ",".join([",".join(hosts) or targets, *sorted(strangers)])
     selected |= strangers

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
+from provision.paths import INVENTORY_FILE
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 INVENTORY_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
@@ -106,3 +108,27 @@ def split_words(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]
     """Host names, and Ansible's options from the first word that is one."""
     first = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
     return tuple(words[:first]), tuple(words[first:])
+
+
+def with_inventory(options: Sequence[str]) -> Sequence[str]:
+    """The options, with ./inventory.yml where they name none and there is one."""
+    if not names_inventory(options) and Path(INVENTORY_FILE).is_file():
+        return ["-i", INVENTORY_FILE, *options]
+    return options
+
+
+def names_inventory(options: Sequence[str]) -> bool:
+    """Whether the options name an inventory."""
+    return any(option.startswith(("-i", "--inventory")) for option in options)
+
+
+def first_inventory(options: Sequence[str]) -> str | None:
+    """What the options name as the first inventory, None where they name none."""
+    for option, following in zip(options, [*options[1:], ""], strict=True):
+        if option in ("-i", "--inventory", "--inventory-file"):
+            return following
+        if option.startswith("--inventory"):
+            return option.partition("=")[2]
+        if option.startswith("-i"):
+            return option[2:]
+    return None

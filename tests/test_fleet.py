@@ -14,10 +14,9 @@ from provision.fleet import (
     apply,
     assert_given,
     keep_secrets,
-    names_inventory,
     read_fleet,
-    with_inventory,
 )
+from provision.options import names_inventory, with_inventory
 from provision.run.ansible import RunResult
 from provision.run.view import RunView
 from provision.secrets import load_secrets, write_secrets

@@ -27,7 +27,7 @@ EmailAddress = Annotated[
     str, StringConstraints(pattern=r"^[^\s@,;:<>()\[\]\"\\$]+@[^\s@,;:<>()\[\]\"\\$]+$")
 ]
 _Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")]
-_Channel = Annotated[str, StringConstraints(pattern=r"^[#@]?[\w.-]{1,80}$")]
+_Channel = Annotated[str, StringConstraints(pattern=r"^[#@]?[\w.-]+$", max_length=81)]
 SECRETS = "grafana_contact_"
 
 

@@ -9,7 +9,7 @@ Source: Grafana documentation, Alerting: file provisioning; queries and conditio
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
@@ -18,7 +18,8 @@ from provision.alerts.queries import chain
 from provision.alerts.texts import description, plain, summary
 from provision.catalog.model import Catalog, Condition, Input, Metric, MetricType, Severity
 from provision.catalog.reference import anchors
-from provision.dashboards.build import graph_ids
+from provision.dashboards.build import build_dashboard, graph_ids
+from provision.dashboards.model import Dashboard
 from provision.dashboards.panels import dashboard_uid
 from provision.values import seconds
 
@@ -66,16 +67,22 @@ class AlertRule:
 
 
 def build_rules(
-    catalogs: Iterable[Catalog], *, runbooks: str | None = None, interval: int = 10
+    catalogs: Iterable[Catalog],
+    *,
+    runbooks: str | None = None,
+    interval: int = 10,
+    dashboards: Mapping[str, Dashboard] | None = None,
 ) -> list[AlertRule]:
     """The rules of all conditions of some catalogs, in their order.
 
     runbooks is the URL of the published reference pages, with {app} in it; interval is how often
-    Telegraf writes, in seconds.
+    Telegraf writes, in seconds. dashboards are those of the applications, where they are built
+    already.
     """
-    rules = []
+    rules, built = [], dashboards or {}
     for catalog in catalogs:
-        places, graphs = anchors(catalog), graph_ids(catalog)
+        places = anchors(catalog)
+        graphs = graph_ids(built.get(catalog.app) or build_dashboard(catalog))
         for metric in catalog.metrics:
             if metric.condition is not None:
                 runbook = _runbook(catalog, places[metric.name, metric.type], runbooks)

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from provision.adhoc import adhoc_inventory, adhoc_path, remember_settings, unless_wrong
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
-from provision.fleet import Fleet, assert_ready, names_inventory, read_fleet
+from provision.fleet import Fleet, assert_ready, read_fleet
+from provision.options import names_inventory
 from provision.output import out
 from provision.run.asking import agreed, assert_answerable, password_of_sudo
 from provision.run.batches import Batches

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
-from provision.fleet import with_inventory
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
+from provision.options import with_inventory
 from provision.output import note, out
 from provision.run.alone import alone
 from provision.run.ansible import RunResult, not_ended, run_playbook

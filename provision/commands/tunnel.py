@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from provision.errors import ProvisionError
-from provision.fleet import read_fleet, with_inventory
+from provision.fleet import read_fleet
 from provision.inventory import read_inventory
+from provision.options import with_inventory
 from provision.output import note, out, shown
 from provision.site import Host
 from provision.values import bracketed, local_address

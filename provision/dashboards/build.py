@@ -99,11 +99,11 @@ def build_variables(catalog: Catalog) -> tuple[Variable, ...]:
     return tuple(variables)
 
 
-def graph_ids(catalog: Catalog) -> dict[tuple[str, MetricType], int]:
+def graph_ids(dashboard: Dashboard) -> dict[tuple[str, MetricType], int]:
     """The ids of the graphs that metrics are on, in their application's dashboard."""
     return {
         (metric.name, metric.type): panel.id
-        for panel in build_dashboard(catalog).panels
+        for panel in dashboard.panels
         if panel.kind is Kind.GRAPH
         for metric in panel.metrics
     }

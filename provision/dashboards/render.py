@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -61,7 +61,7 @@ def render_dashboard(
 
 
 def provisioned_dashboards(
-    catalogs: Sequence[Catalog], interval: str = INTERVAL, undivided: Collection[str] = ()
+    dashboards: Mapping[str, Dashboard], interval: str = INTERVAL, undivided: Collection[str] = ()
 ) -> dict[str, str]:
     """The dashboards for a Grafana that has the datasource of ours, by the names of their files.
 
@@ -75,7 +75,7 @@ def provisioned_dashboards(
             interval=interval,
             grouped=(UNDIVIDED,) if name in undivided else GROUPED,
         )
-        for name, dashboard in all_dashboards(catalogs).items()
+        for name, dashboard in dashboards.items()
     }
 
 

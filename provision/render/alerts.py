@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from provision.alerts.contacts import contact_points
-from provision.alerts.rules import EVERY, AlertRule, build_rules
+from provision.alerts.rules import EVERY, AlertRule, build_rules, rule_uid
+from provision.dashboards.model import Dashboard
 from provision.render.targets import ALERTS_LEFT_PATH
 from provision.site import Site
 from provision.values import seconds
 
 
-def site_rules(site: Site) -> list[AlertRule]:
-    """The rules of all applications of a site."""
+def alert_values(site: Site, dashboards: Mapping[str, Dashboard]) -> dict[str, Any]:
+    """The rules by the groups that they are evaluated in: one for each application.
+
+    dashboards are those of the applications, which alerts lead to.
+    """
     # A worker that writes less often than others must not look silent.
     intervals = [seconds(host.settings.telegraf_interval) for host in site.workers]
-    return build_rules(
+    runbooks = site.monitor.settings.grafana_runbook_url
+    rules = build_rules(
         site.catalogs,
-        runbooks=site.monitor.settings.grafana_runbook_url,
+        runbooks=runbooks,
         interval=max(intervals, default=0),
+        dashboards=dashboards,
     )
-
-
-def alert_values(site: Site) -> dict[str, Any]:
-    """The rules by the groups that they are evaluated in: one for each application."""
     groups: dict[str, list[AlertRule]] = {}
-    for rule in site_rules(site):
+    for rule in rules:
         groups.setdefault(rule.app, []).append(rule)
-    runbooks = site.monitor.settings.grafana_runbook_url is not None
-    return {"groups": groups, "every": f"{EVERY}s", "runbooks": runbooks}
+    return {"groups": groups, "every": f"{EVERY}s", "runbooks": runbooks is not None}
 
 
 def alert_state(site: Site) -> dict[str, Any]:
     """What Grafana may have of ours, by uid, and the file in which it is told of the rest."""
     contacts = site.monitor.settings.grafana_contacts
     return {
-        "rules": [rule.uid for rule in site_rules(site)],
+        "rules": [
+            rule_uid(catalog, metric)
+            for catalog in site.catalogs
+            for metric in catalog.metrics
+            if metric.condition is not None
+        ],
         "contacts": [point.uid for point in contact_points(contacts)],
         "left": ALERTS_LEFT_PATH,
     }

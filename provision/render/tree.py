@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from provision.alerts.contacts import contact_points
 from provision.catalog.model import Catalog, Input
 from provision.credentials import READER, writer
+from provision.dashboards.fleet import all_dashboards
+from provision.dashboards.model import Dashboard
 from provision.dashboards.render import DATASOURCE_UID, FOLDER, provisioned_dashboards
 from provision.errors import ProvisionError
 from provision.listening import PUSHGATEWAY, TELEGRAF, guarded
@@ -156,7 +158,7 @@ class Renderer:
         if target.path == STATSD_PATH:
             values["documented"] = self._table(host.catalogs_of(Input.STATSD))
         if target.path == ALERT_RULES_PATH:
-            values |= alert_values(self._site)
+            values |= alert_values(self._site, self._built)
         return template.render(**self._values(target.role, host), **values)
 
     def _table(self, catalogs: Sequence[Catalog]) -> Literal:
@@ -169,11 +171,15 @@ class Renderer:
         return self._tables[key]
 
     @cached_property
+    def _built(self) -> dict[str, Dashboard]:
+        return all_dashboards(self._site.catalogs)
+
+    @cached_property
     def _dashboards(self) -> dict[str, str]:
         hosts = Counter(each.app for host in self._site.workers for each in host.catalogs)
         most = self._site.monitor.settings.grafana_most_lines
         undivided = {app for app, number in hosts.items() if number > most}
-        return provisioned_dashboards(self._site.catalogs, self._site.interval, undivided)
+        return provisioned_dashboards(self._built, self._site.interval, undivided)
 
     def _values(self, role: str, host: Host) -> dict[str, Any]:
         settings, monitor = host.settings, self._site.monitor.settings

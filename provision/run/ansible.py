@@ -134,7 +134,7 @@ def run_playbook(
     on_event: Callable[[Mapping[str, Any]], None],
     verbose: bool = False,
 ) -> RunResult:
-    """Run a playbook and hand each event on as it comes.
+    """Run a playbook and hand each event on as it comes, the first ("begun") once it is on its way.
 
     Ansible reads the secrets from their file, decrypting it if it is vaulted; the vault's
     passwords, which may have been typed in, reach it through memory (memfd_create(2)), and that of
@@ -166,6 +166,7 @@ def run_playbook(
         )
         while held:
             os.close(held.popitem()[1])
+        on_event({"event": "begun"})
         for event in _events(read_end):
             take(result, event)
             on_event(event)

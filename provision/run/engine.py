@@ -147,8 +147,14 @@ class Engine:
     output is what a run prints, unless it is shown as it comes.
     """
 
-    def __init__(self, *, shown: bool, fork: bool = False) -> None:
-        """Start it; shown says whether its output goes to the terminal, fork that it is one."""
+    def __init__(
+        self, *, shown: bool, fork: bool = False, options: Sequence[str] | None = None
+    ) -> None:
+        """Start it; shown says whether its output goes to the terminal, fork that it is one.
+
+        A fork reads the inventory that these options name before it is told to, if nobody is asked
+        for a password.
+        """
         self.basis = basis(shown)
         self.output: IO[str] | None = None if shown else tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._socket, theirs = socket.socketpair()
@@ -156,7 +162,7 @@ class Engine:
         environment = playbook_environment(os.environ, verbose=shown)
         with theirs:
             if fork:
-                self.process = Fork(lambda: self._serve(theirs, environment))
+                self.process = Fork(lambda: self._serve(theirs, environment, options))
             else:
                 self.process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "provision.run.serving", str(theirs.fileno())],
@@ -166,7 +172,12 @@ class Engine:
                     stderr=self.output and subprocess.STDOUT,
                 )
 
-    def _serve(self, theirs: socket.socket, environment: Mapping[str, str]) -> None:
+    def _serve(
+        self,
+        theirs: socket.socket,
+        environment: Mapping[str, str],
+        options: Sequence[str] | None,
+    ) -> None:
         """What the fork does."""
         from provision.run.serving import serve
 
@@ -175,7 +186,7 @@ class Engine:
         os.environ.update(environment)
         # What this process prints with may be somebody's who shows it elsewhere.
         sys.stdout, sys.stderr = (os.fdopen(number, "w", 1, closefd=False) for number in (1, 2))
-        serve(theirs, self.output, reads=True)
+        serve(theirs, self.output, reads=True, options=options)
 
     def read(self, options: Sequence[str], wanted: Wanted) -> Inventory:
         """Let it read an inventory, as provision.inventory.read_inventory() does.
@@ -241,13 +252,14 @@ def basis(shown: bool) -> tuple[object, ...]:
     return playbook_environment(os.environ, verbose=shown), Path.cwd(), shown
 
 
-def prepare() -> None:
+def prepare(options: Sequence[str] | None = None) -> None:
     """Make the process that the inventory is to be read in, and a run is to follow in.
 
-    Where Ansible is loaded here, or there is another thread, there is none.
+    Where it is known with which options it will be read, it begins with that. Where Ansible is
+    loaded here, or there is another thread, there is none.
     """
     if not _prepared and "ansible" not in sys.modules and threading.active_count() == 1:
-        _prepared.append(Engine(shown=False, fork=True))
+        _prepared.append(Engine(shown=False, fork=True, options=options))
         atexit.register(_dismiss)
 
 

@@ -13,7 +13,7 @@ import json
 import os
 import pickle
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,28 +32,25 @@ _PLUGINS = {
 
 
 # Of these kinds Ansible loads all plugins in each run (ansible/executor/playbook_executor.py).
-_ALL = ("connection", "shell", "become")
+_ALL = ("connection", "shell", "become", "callback")
 
 
-class Remembering:
-    """Gives what is in a collection's runtime.yml; keeps what Ansible made of it, by its hash."""
+def remembered(name: str, content: bytes, make: Callable[[], Any]) -> Any:
+    """What is made of a file's content, which is kept by its hash.
 
-    def __init__(self, read: Callable[[bytes | str, Any], Any]) -> None:
-        """Read is Ansible's own."""
-        self._read = read
-
-    def __call__(self, text: bytes | str, content_id: Any) -> Any:
-        """What Ansible makes of a text. Where nothing can be kept, it is read each time."""
-        content = text.encode() if isinstance(text, str) else text
-        kept = cache() / "ansible" / f"runtime-{hashlib.sha256(content).hexdigest()[:32]}.json"
-        with contextlib.suppress(OSError, ValueError):
-            there = json.loads(kept.read_bytes())
-            if isinstance(there, dict):
-                return there
-        made = self._read(text, content_id)
-        with contextlib.suppress(OSError, TypeError):
-            _keep(kept, json.dumps(made).encode())
-        return made
+    Where nothing can be kept, it is made each time.
+    """
+    kept = cache() / "ansible" / f"{name}-{hashlib.sha256(content).hexdigest()[:32]}.json"
+    with contextlib.suppress(OSError, ValueError):
+        there = json.loads(kept.read_bytes())
+        if isinstance(there, dict):
+            return there
+    made = make()
+    with contextlib.suppress(OSError, TypeError):
+        text = json.dumps(made)
+        if json.loads(text) == made:
+            _keep(kept, text.encode())
+    return made
 
 
 def remember_routes() -> None:
@@ -64,8 +61,34 @@ def remember_routes() -> None:
     """
     from ansible.utils.collection_loader import _collection_finder
 
-    if not isinstance(_collection_finder._meta_yml_to_dict, Remembering):
-        _collection_finder._meta_yml_to_dict = Remembering(_collection_finder._meta_yml_to_dict)
+    read = _collection_finder._meta_yml_to_dict
+    if getattr(read, "remembers", False):
+        return
+
+    def reading(text: bytes | str, content_id: Any) -> Any:
+        content = text.encode() if isinstance(text, str) else text
+        return remembered("runtime", content, lambda: read(text, content_id))
+
+    reading.remembers = True  # type: ignore[attr-defined]
+    _collection_finder._meta_yml_to_dict = reading
+
+
+def remember_settings() -> None:
+    """Put it in the place of what Ansible reads its own settings' definitions with, as it begins.
+
+    It is not public how it reads them (ansible/config/base.yml, 2,000 lines); where it does
+    otherwise, it reads them as ever.
+    """
+    with contextlib.suppress(ImportError, AttributeError):
+        from ansible.config.manager import ConfigManager
+
+        read = ConfigManager._read_config_yaml_file
+
+        def reading(manager: Any, path: Any) -> Any:
+            content = Path(os.fsdecode(path)).read_bytes()
+            return remembered("settings", content, lambda: read(manager, path))
+
+        ConfigManager._read_config_yaml_file = reading
 
 
 def find_plugins(collections: Sequence[str] = ()) -> None:
@@ -79,12 +102,14 @@ def find_plugins(collections: Sequence[str] = ()) -> None:
     if AnsibleCollectionConfig.collection_finder is None:
         remember_routes()
         init_plugin_loader(list(collections))
-        if kept := _definitions():
-            _know(kept)
+        _know(["inventory"])
 
 
-def load_plugins() -> None:
-    """Load the plugins of our playbooks. What cannot be loaded is told by the run that needs it."""
+def load_plugins() -> Iterator[None]:
+    """Load the plugins of our playbooks, step by step.
+
+    What cannot be loaded is told by the run that needs it.
+    """
     from ansible.plugins import loader
 
     with contextlib.suppress(Exception):
@@ -92,16 +117,20 @@ def load_plugins() -> None:
         # It is called once more by ansible-playbook, and would say that it has been called.
         warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
         loader.add_all_plugin_dirs(str(PLAYBOOKS))
+        _know(kind for kind in _PLUGINS if kind != "inventory")
         for kind, names in _PLUGINS.items():
             for name in names:
+                yield
                 getattr(loader, f"{kind}_loader").get(name, class_only=True)
         for kind in _ALL:
+            yield
             list(getattr(loader, f"{kind}_loader").all(class_only=True))
-        if (kept := _definitions()) and not kept.exists():
-            _keep(kept, pickle.dumps(_documented()))
+        for kind in _PLUGINS:
+            if (kept := _definitions(kind)) and not kept.exists():
+                _keep(kept, pickle.dumps(_documented(kind)))
 
 
-def _definitions() -> Path | None:
+def _definitions(kind: str) -> Path | None:
     """Where it is kept what can be set of Ansible's own plugins: it reads their documentation.
 
     None where there may be others of their names.
@@ -109,36 +138,43 @@ def _definitions() -> Path | None:
     from ansible.plugins import loader
     from ansible.release import __version__
 
-    for kind in _PLUGINS:
-        if any(map(os.path.isdir, getattr(loader, f"{kind}_loader").config)):
+    for each in _PLUGINS:
+        # Ours, which ansible.cfg beside the playbooks names, have names of their own.
+        there = filter(os.path.isdir, getattr(loader, f"{each}_loader").config)
+        if any(not Path(directory).is_relative_to(PLAYBOOKS) for directory in there):
             return None
     where = hashlib.sha256(loader.__file__.encode()).hexdigest()[:16]
-    return cache() / "ansible" / f"definitions-{__version__}-{where}.pickle"
+    return cache() / "ansible" / f"definitions-{__version__}-{where}-{kind}.pickle"
 
 
-def _documented() -> list[tuple[str, str, Any]]:
-    """Kind, name and settings of the plugins that were loaded and are Ansible's own."""
+def _documented(kind: str) -> dict[str, Any]:
+    """The settings, by name, of the plugins that were loaded and are Ansible's own."""
     from ansible import constants, plugins
 
-    return [
-        (kind, name, settings)
-        for kind in sorted(_PLUGINS)
+    return {
+        name: settings
         for name, settings in constants.config.get_configuration_definitions(kind).items()
         if Path(plugins.__path__[0], kind, f"{name}.py").is_file()
-    ]
+    }
 
 
-def _know(kept: Path) -> None:
-    """Tell Ansible what is kept, if there is anything."""
+def _know(kinds: Iterable[str]) -> None:
+    """Tell Ansible what is kept of these kinds, if there is anything."""
     from ansible import constants
 
-    with contextlib.suppress(OSError):
-        try:
-            there = pickle.loads(kept.read_bytes())  # noqa: S301 - what this user has put there
-            for kind, name, settings in there:
-                constants.config.initialize_plugin_configuration_definitions(kind, name, settings)
-        except Exception:  # it was cut short, if it is there at all
-            kept.unlink()
+    for kind in kinds:
+        kept = _definitions(kind)
+        if kept is None:
+            return
+        with contextlib.suppress(OSError):
+            try:
+                there = pickle.loads(kept.read_bytes())  # noqa: S301 - what this user has put there
+                for name, settings in there.items():
+                    constants.config.initialize_plugin_configuration_definitions(
+                        kind, name, settings
+                    )
+            except Exception:  # it was cut short, if it is there at all
+                kept.unlink()
 
 
 def _keep(path: Path, content: bytes) -> None:

@@ -31,50 +31,113 @@ _files: dict[str, Any] = {}
 
 def read(options: Sequence[str], wanted: Wanted) -> Inventory:
     """The inventory, as provision.inventory.read_inventory() gives it."""
-    os.environ.setdefault(*WHOLE_INVENTORY)
-    from ansible import context
-    from ansible.cli.playbook import PlaybookCLI
+    return Reading(options).inventory(wanted)
+
+
+class Reading:
+    """An inventory that is read in two steps: its files, and what they say of hosts.
+
+    Ansible keeps options for the whole process: one is read to its end before another is begun.
+    """
+
+    def __init__(self, options: Sequence[str], *, ahead: bool = False) -> None:
+        """Read the files; ahead of time only where nobody is asked for a password.
+
+        Raises ProvisionError for an inventory that Ansible cannot read.
+        """
+        os.environ.setdefault(*WHOLE_INVENTORY)
+        from ansible import context
+        from ansible.cli.playbook import PlaybookCLI
+
+        start_over()
+        self._command = PlaybookCLI(["ansible-playbook", *options, "site.yml"])
+        self._read: tuple[Any, Any, Any] | None = None
+        with _told():
+            self._command.parse()
+            find_plugins(context.CLIARGS.get("collections_path") or [])
+            if not (ahead and _may_ask()):
+                self._files()
+
+    def inventory(self, wanted: Wanted) -> Inventory:
+        """What it says of the variables that are wanted. Raises ProvisionError."""
+        from ansible import context
+
+        with _told():
+            loader, inventory, variables = self._read or self._files()
+            sources = tuple(str(source) for source in inventory._sources)
+            directory = _directory(sources)
+            names = wanted(directory)
+            hosts = [_host(host, names, loader, variables) for host in inventory.get_hosts("all")]
+            if context.CLIARGS["subset"]:
+                inventory.subset(context.CLIARGS["subset"])
+            with _mismatch_told():
+                limited = frozenset(str(host.name) for host in inventory.get_hosts("all"))
+        _files.update(getattr(loader, "_FILE_CACHE", {}))
+        secrets = tuple((str(name), secret.bytes) for name, secret in loader._vault.secrets or ())
+        return Inventory(sources, directory, tuple(hosts), limited, secrets)
+
+    def _files(self) -> tuple[Any, Any, Any]:
+        from ansible import context
+
+        _assert_sources(context.CLIARGS["inventory"])
+        with _warnings_if_read():
+            made: tuple[Any, Any, Any] = self._command._play_prereqs()
+        self._read = made
+        return made
+
+
+def _host(host: Any, names: frozenset[str], loader: Any, variables: Any) -> InventoryHost:
+    """A host with the variables that are wanted of it."""
     from ansible.errors import AnsibleError
     from ansible.template import Templar
 
-    start_over()
+    # Ansible's names know where they are from, and YAML takes no such thing for a text.
+    name, groups = str(host.name), frozenset(str(group.name) for group in host.get_groups())
+    if not groups & {MONITOR_GROUP, WORKERS_GROUP}:
+        return InventoryHost(name, groups, {})
+    raw = variables.get_vars(host=host)
+    templar = Templar(loader, variables=raw)
+    values = {}
+    for variable in sorted(names & raw.keys()):
+        try:
+            values[variable] = templar.template(raw[variable])
+        except AnsibleError as error:
+            raise ProvisionError(
+                f"{name}: variable {variable}: {str(error).splitlines()[0]}"
+            ) from error
+    return InventoryHost(name, groups, _plain(values), frozenset(map(str, raw)))
+
+
+def _may_ask() -> bool:
+    """Whether somebody may be asked for the vault's password, by Ansible or a program of theirs."""
+    from ansible import constants, context
+
+    given = context.CLIARGS
+    sources = [
+        each.rpartition("@")[2]
+        for each in (
+            *constants.DEFAULT_VAULT_IDENTITY_LIST,
+            *given["vault_ids"],
+            *given["vault_password_files"],
+            *filter(None, [constants.DEFAULT_VAULT_PASSWORD_FILE]),
+        )
+    ]
+    return given["ask_vault_pass"] or any(
+        source.startswith("prompt") or os.access(Path(source).expanduser(), os.X_OK)
+        for source in sources
+    )
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What Ansible cannot read, told as this product tells of errors."""
+    from ansible import context
+    from ansible.errors import AnsibleError
+
     try:
-        command = PlaybookCLI(["ansible-playbook", *options, "site.yml"])
-        command.parse()
-        find_plugins(context.CLIARGS.get("collections_path") or [])
-        _assert_sources(context.CLIARGS["inventory"])
-        with _warnings_if_read():
-            loader, inventory, variables = command._play_prereqs()
-        sources = tuple(str(source) for source in inventory._sources)
-        directory = _directory(sources)
-        names = wanted(directory)
-        hosts = []
-        for host in inventory.get_hosts("all"):
-            # Ansible's names know where they are from, and YAML takes no such thing for a text.
-            name, groups = str(host.name), frozenset(str(group.name) for group in host.get_groups())
-            if not groups & {MONITOR_GROUP, WORKERS_GROUP}:
-                hosts.append(InventoryHost(name, groups, {}))
-                continue
-            raw = variables.get_vars(host=host)
-            templar = Templar(loader, variables=raw)
-            values = {}
-            for variable in sorted(names & raw.keys()):
-                try:
-                    values[variable] = templar.template(raw[variable])
-                except AnsibleError as error:
-                    raise ProvisionError(
-                        f"{name}: variable {variable}: {str(error).splitlines()[0]}"
-                    ) from error
-            hosts.append(InventoryHost(name, groups, _plain(values), frozenset(map(str, raw))))
-        if context.CLIARGS["subset"]:
-            inventory.subset(context.CLIARGS["subset"])
-        with _mismatch_told():
-            limited = frozenset(str(host.name) for host in inventory.get_hosts("all"))
+        yield
     except AnsibleError as error:
         raise _unread(context.CLIARGS.get("inventory") or (), error) from error
-    _files.update(getattr(loader, "_FILE_CACHE", {}))
-    secrets = tuple((str(name), secret.bytes) for name, secret in loader._vault.secrets or ())
-    return Inventory(sources, directory, tuple(hosts), limited, secrets)
 
 
 def hand_on(loader: Any) -> None:

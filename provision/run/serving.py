@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import socket
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from provision.errors import ProvisionError
 from provision.garbage import collect_seldom
 from provision.run.messages import received, send
+
+if TYPE_CHECKING:
+    from provision.run.reading import Reading
+
+_DONE = object()
 
 
 def main() -> None:
@@ -23,18 +29,27 @@ def main() -> None:
     serve(socket.socket(fileno=int(sys.argv[1])))
 
 
-def serve(connection: socket.socket, output: IO[str] | None = None, *, reads: bool = False) -> None:
+def serve(
+    connection: socket.socket,
+    output: IO[str] | None = None,
+    *,
+    reads: bool = False,
+    options: Sequence[str] | None = None,
+) -> None:
     """Load Ansible, wait for what to do, and do it; a run prints to the output.
 
-    reads says that an inventory comes first: what only runs need is loaded after it.
+    reads says that an inventory comes first, options which one, where that is known: what only runs
+    need is loaded after it, and while the other has something to do.
     """
     # Ctrl-C reaches this process too; until it does something, that is for the other to tell.
     interrupt = signal.getsignal(signal.SIGINT)
     quiet = signal.SIG_DFL if interrupt is signal.default_int_handler else interrupt
     signal.signal(signal.SIGINT, quiet)
+    from provision.run.loading import load_plugins, remember_settings
+
+    remember_settings()
     from ansible.cli.playbook import PlaybookCLI
 
-    from provision.run.loading import load_plugins
     from provision.run.reading import hand_on, start_over
 
     class Playbook(PlaybookCLI):  # type: ignore[misc]
@@ -44,17 +59,19 @@ def serve(connection: socket.socket, output: IO[str] | None = None, *, reads: bo
             return made
 
     with connection:
-        if not reads:
-            load_plugins()
-        asked = received(connection)
+        ahead = _Ahead(options) if reads and options is not None else None
+        loads = load_plugins()
+        asked = _received(connection, loads)
         while asked is not None and asked[0][0] == "read":
             signal.signal(signal.SIGINT, interrupt)
-            _read(connection, asked[0][1])
+            _read(connection, asked[0][1], ahead)
             signal.signal(signal.SIGINT, quiet)
-            load_plugins()
-            asked = received(connection)
+            ahead = None
+            asked = _received(connection, loads)
         if asked is None:
             return
+    for _ in loads:
+        pass
     signal.signal(signal.SIGINT, interrupt)
     (_, argv, environment, numbers), given = asked
     gc.freeze()  # no collection touches, and so copies, what the processes for hosts share
@@ -70,9 +87,38 @@ def serve(connection: socket.socket, output: IO[str] | None = None, *, reads: bo
     Playbook.cli_executor(sys.argv)
 
 
-def _read(connection: socket.socket, options: Sequence[str]) -> None:
+class _Ahead:
+    """An inventory whose files are read before the other asks for it."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        """Read what the options name; what comes of it is told to who asks."""
+        from provision.run.reading import Reading
+
+        self.options = list(options)
+        self._made: Reading | Exception
+        try:
+            self._made = Reading(options, ahead=True)
+        except Exception as error:
+            self._made = error
+
+    def reading(self) -> Reading:
+        """What was read. Raises what came instead."""
+        if isinstance(self._made, Exception):
+            raise self._made
+        return self._made
+
+
+def _received(connection: socket.socket, meanwhile: Iterator[None]) -> Any:
+    """What the other says; until there is anything, something else is done step by step."""
+    while not select.select([connection], [], [], 0)[0]:
+        if next(meanwhile, _DONE) is _DONE:
+            break
+    return received(connection)
+
+
+def _read(connection: socket.socket, options: Sequence[str], ahead: _Ahead | None) -> None:
     """Read an inventory, and answer with it."""
-    from provision.run.reading import read
+    from provision.run.reading import Reading
 
     def wanted(directory: Path) -> frozenset[str]:
         send(connection, ("wanted?", directory))
@@ -83,7 +129,9 @@ def _read(connection: socket.socket, options: Sequence[str]) -> None:
         return names
 
     try:
-        send(connection, ("inventory", read(options, wanted)))
+        known = ahead is not None and ahead.options == list(options)
+        reading = ahead.reading() if ahead and known else Reading(options)
+        send(connection, ("inventory", reading.inventory(wanted)))
     except (ProvisionError, OSError) as error:
         send(connection, ("failed", error))
     except Exception:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from rich.console import Group
-from rich.live import Live
-from rich.spinner import Spinner
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from provision.output import err, shown
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.live import Live
 
 # More hosts than lines: those that are at work are shown, up to this many.
 MOST_LINES = 12
@@ -31,12 +30,8 @@ class RunView:
         err.print(shown(text))
 
     def begin(self, hosts: Sequence[str]) -> None:
-        """The run starts on these hosts."""
-        now = time.monotonic()
-        self._at = dict.fromkeys(hosts, ("connecting", now))
-        if not self._quiet and err.is_terminal:
-            self._live = Live(get_renderable=self._lines, console=err, transient=True)
-            self._live.start()
+        """The run is to be on these hosts; what shows it is loaded once it is on its way."""
+        self._at = dict.fromkeys(hosts, ("connecting", time.monotonic()))
 
     def end(self) -> None:
         """The run is over; the lines go."""
@@ -47,7 +42,12 @@ class RunView:
     def take(self, event: Mapping[str, Any]) -> None:
         """Show what an event says."""
         kind = event.get("event")
-        if kind == "host_task":
+        if kind == "begun" and not self._quiet and err.is_terminal:
+            from rich.live import Live
+
+            self._live = Live(get_renderable=self._lines, console=err.console, transient=True)
+            self._live.start()
+        elif kind == "host_task":
             self._at[str(event["host"])] = (str(event["task"]), time.monotonic())
         elif kind == "result":
             host = str(event["host"])
@@ -74,6 +74,10 @@ class RunView:
         return [*found, *([f"{len(at) - MOST_LINES} more"] if len(at) > MOST_LINES else [])]
 
     def _lines(self) -> Group:
+        from rich.console import Group
+        from rich.spinner import Spinner
+        from rich.text import Text
+
         now = time.monotonic()
         rows = sorted(self._at.items())[:MOST_LINES]
         lines: list[Any] = [

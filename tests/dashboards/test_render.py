@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
 from provision.commands.dashboards import generate
+from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.render import (
     DATASOURCE_UID,
     importable_dashboards,
@@ -25,9 +26,14 @@ WITH_TOTALS = ("django-clickhouse", "tinybird-jobs")
 NAMES = sorted([*load_catalogs(None), "overview"])
 
 
+def of_a_site(catalogs: Sequence[Catalog], **more: Any) -> dict[str, str]:
+    """The dashboards of some catalogs, for the Grafana of a site."""
+    return provisioned_dashboards(all_dashboards(catalogs), **more)
+
+
 @pytest.fixture(scope="module")
 def provisioned() -> dict[str, Any]:
-    made = provisioned_dashboards(list(load_catalogs(None).values()))
+    made = of_a_site(list(load_catalogs(None).values()))
     return {name: json.loads(text) for name, text in made.items()}
 
 
@@ -108,7 +114,7 @@ def test_alerts_and_deploys_are_marked_and_links_keep_time_and_variables(
 
 def test_an_application_on_many_hosts_opens_with_one_line_of_all(realm: Catalog) -> None:
     for undivided, value in (["other"], ["host"]), (["realm", "other"], ["(none)"]):
-        made = provisioned_dashboards([realm], undivided=undivided)
+        made = of_a_site([realm], undivided=undivided)
         variables = json.loads(made["realm"])["templating"]["list"]
         (variable,) = [each for each in variables if each["name"] == "group_by"]
         assert variable["current"] == {"selected": True, "text": value, "value": value}
@@ -116,7 +122,7 @@ def test_an_application_on_many_hosts_opens_with_one_line_of_all(realm: Catalog)
 
 
 def test_a_site_that_writes_less_often_is_not_divided_more_finely(realm: Catalog) -> None:
-    dashboard = json.loads(provisioned_dashboards([realm], "60s")["realm"])
+    dashboard = json.loads(of_a_site([realm], interval="60s")["realm"])
     assert {p["interval"] for p in all_panels(dashboard) if "targets" in p} == {"60s"}
 
 
@@ -143,7 +149,7 @@ def test_texts_of_a_catalog_are_never_code(realm: Catalog, title: str) -> None:
     metric = realm.metrics[0].model_copy(update={"title": title, "description": title})
     changed = realm.model_copy(update={"metrics": (metric,), "title": title, "description": title})
     untouched = realm.model_copy(update={"metrics": (realm.metrics[0],)})
-    for render in (provisioned_dashboards, importable_dashboards):
+    for render in (of_a_site, importable_dashboards):
         dashboard = json.loads(render([changed])["realm"])
         assert (dashboard["title"], dashboard["description"]) == (title, title)
         graph = next(p for p in dashboard["panels"] if p["type"] == "timeseries")

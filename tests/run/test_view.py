@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from provision.output import Screen
 from provision.run import view
 from provision.run.view import MOST_LINES, RunView
 
@@ -30,9 +31,10 @@ def lines(shown: RunView) -> list[str]:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
-    console = Console(force_terminal=True, width=100, emoji=False)
-    monkeypatch.setattr(view, "err", console)
-    yield console
+    screen = Screen(stderr=True)
+    screen.console = Console(force_terminal=True, width=100, emoji=False)
+    monkeypatch.setattr(view, "err", screen)
+    yield screen.console
 
 
 def said(
@@ -40,7 +42,7 @@ def said(
 ) -> str:
     shown = RunView(quiet=quiet)
     shown.begin(["w1"])
-    for each in events:
+    for each in ({"event": "begun"}, *events):
         shown.take(each)
     shown.end()
     captured = capsys.readouterr()
@@ -89,6 +91,7 @@ def test_names_are_no_markup_and_no_orders_to_a_terminal(
 def test_on_a_terminal_there_is_a_line_for_each_host_that_is_at_work(terminal: Console) -> None:
     shown = RunView()
     shown.begin(["w2", "w1"])
+    shown.take({"event": "begun"})
     assert lines(shown) == ["w1  connecting  N s", "w2  connecting  N s"]
     shown.take(task("w1", "Install"))
     assert lines(shown) == ["w1  Install  N s", "w2  connecting  N s"]
@@ -110,7 +113,7 @@ def test_hosts_beyond_what_a_terminal_holds_are_counted(terminal: Console) -> No
 def test_events_of_other_kinds_break_nothing(terminal: Console) -> None:
     shown = RunView()
     shown.begin([])
-    for each in ({}, {"event": "play"}, {"event": "stats", "hosts": {}}):
+    for each in ({}, {"event": "begun"}, {"event": "play"}, {"event": "stats", "hosts": {}}):
         shown.take(each)
     shown.end()
 
