@@ -13,7 +13,7 @@ import json
 import os
 import pickle
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,10 +152,27 @@ def _documented(kind: str) -> dict[str, Any]:
     from ansible import constants, plugins
 
     return {
-        name: settings
+        str(name): _light(settings)
         for name, settings in constants.config.get_configuration_definitions(kind).items()
         if Path(plugins.__path__[0], kind, f"{name}.py").is_file()
     }
+
+
+def _light(value: Any) -> Any:
+    """A value that Ansible has read, without its notes of the line that each word is from.
+
+    They are what takes long to load. Which words are templates stays noted.
+    """
+    from ansible._internal._datatag._tags import TrustedAsTemplate
+    from ansible.module_utils._internal._datatag import AnsibleTagHelper
+
+    if isinstance(value, Mapping):
+        return {_light(key): _light(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_light(item) for item in value]
+    native = AnsibleTagHelper.as_native_type(value)
+    template = isinstance(native, str) and "{" in native and TrustedAsTemplate.is_tagged_on(value)
+    return TrustedAsTemplate().tag(native) if template else native
 
 
 def _know(kinds: Iterable[str]) -> None:

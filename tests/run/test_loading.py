@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible._internal._datatag._tags import Origin, TrustedAsTemplate
 from ansible.utils.collection_loader import _collection_finder
 
 from provision.run import loading
@@ -90,15 +91,12 @@ KNOWN = """
 import pickle, sys
 from provision.run import loading
 from ansible import constants
-from ansible._internal._datatag._tags import TrustedAsTemplate
 loading.find_plugins()
 before = constants.config.has_configuration_definition("inventory", "yaml")
 list(loading.load_plugins())
 found = {kind: loading._documented(kind) for kind in loading._PLUGINS}
 for kind, name in (("connection", "ssh"), ("become", "sudo"), ("shell", "sh")):
     assert name in found[kind]
-path = found["connection"]["ssh"]["control_path_dir"]
-assert TrustedAsTemplate.is_tagged_on(path["default"])
 print(before, found)
 """
 
@@ -126,3 +124,13 @@ def test_where_an_operator_has_plugins_it_is_not_taken_for_theirs(tmp_path: Path
     known(tmp_path)
     (tmp_path / ".ansible" / "plugins" / "connection").mkdir(parents=True)
     assert known(tmp_path).startswith("False ")
+
+
+def test_what_is_kept_says_which_words_are_templates_and_no_more() -> None:
+    origin, trusted = Origin(path="/x.yml", line_num=1), TrustedAsTemplate()
+    given = origin.tag([{trusted.tag("a"): origin.tag(trusted.tag("{{ b }}"))}, trusted.tag("c")])
+    kept = loading._light([*given, origin.tag(1), origin.tag("{{ d }}"), None, True])
+    assert kept == [{"a": "{{ b }}"}, "c", 1, "{{ d }}", None, True]
+    assert TrustedAsTemplate.is_tagged_on(kept[0]["a"])
+    assert not Origin.is_tagged_on(kept[0]["a"])
+    assert [type(each) for each in kept[1:]] == [str, int, str, type(None), bool]
