@@ -26,7 +26,7 @@ from comparing import (
 from comparing import differences as comparison
 from comparing.manifest import Manifest, ManifestError
 
-from ansible.module_utils.provision import lease, state  # isort: skip
+from ansible.module_utils.provision import entries, lease  # isort: skip
 
 
 SOURCES = "/etc/apt/sources.list.d/"
@@ -68,7 +68,10 @@ class ActionModule(actions.ProvisionAction):
                 "entry": dict(entry),
                 "secrets": {
                     name: secrets[name]
-                    for name in (*state.secret_names(entry), *state.optional_secret_names(entry))
+                    for name in (
+                        *entries.secret_names(entry),
+                        *entries.optional_secret_names(entry),
+                    )
                     if secrets.get(name)
                 },
                 "renew": self.renewed(task_vars),
@@ -179,7 +182,7 @@ class ActionModule(actions.ProvisionAction):
         names = [
             name
             for entry in manifest.state
-            for name in (*state.secret_names(entry), *entry.get("given", ()))
+            for name in (*entries.secret_names(entry), *entry.get("given", ()))
         ]
         missing = [name for name in dict.fromkeys(names) if not secrets.get(name)]
         if missing:

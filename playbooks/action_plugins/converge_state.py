@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from comparing import actions, converging, secrets_file, wanted
 
-from ansible.module_utils.provision import influxdb1, rights, state  # isort: skip
+from ansible.module_utils.provision import entries, rights  # isort: skip
 
 
 class ActionModule(converging.ConvergingAction):
@@ -34,13 +34,13 @@ class ActionModule(converging.ConvergingAction):
         for entry in self.manifest(task_vars).state:
             if entry["role"] != role:
                 continue
-            missing = [name for name in state.secret_names(entry) if not known.get(name)]
+            missing = [name for name in entries.secret_names(entry) if not known.get(name)]
             if missing:
                 raise actions.Refusal(*wanted.unknown_secret(missing))
             renew = self.renewed(task_vars)
-            if influxdb1.NEXT in state.optional_secret_names(entry) and influxdb1.ADMIN in renew:
+            if entries.NEXT in entries.optional_secret_names(entry) and entries.ADMIN in renew:
                 # Kept before it is set: nobody but the one who has it could set another.
-                following = {influxdb1.NEXT: known.get(influxdb1.NEXT) or rights.new_secret()}
+                following = {entries.NEXT: known.get(entries.NEXT) or rights.new_secret()}
                 self._remember(following, task_vars)
                 known = {**known, **following}
             said = self.converge(
@@ -56,10 +56,10 @@ class ActionModule(converging.ConvergingAction):
             result["stale"] = bool(result["stale"] or said.get("stale"))
             if result.get("failed"):
                 break
-            done = [influxdb1.NEXT] if influxdb1.ADMIN in made else []
+            done = [entries.NEXT] if entries.ADMIN in made else []
             if done:
                 # A module's answer hides what it was given as a secret.
-                made[influxdb1.ADMIN] = known[influxdb1.NEXT]
+                made[entries.ADMIN] = known[entries.NEXT]
             if made:
                 self._remember(made, task_vars, forget=done)
                 result["made"] += sorted(made)

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from comparing import actions, converging, secrets_file
 
-from ansible.module_utils.provision import state  # isort: skip
+from ansible.module_utils.provision import entries  # isort: skip
 
 #: What once let workers in: for all of them together, and each for one.
 _WRITES = re.compile(r"influxdb_write_(token|password)(_\w+)?")
@@ -73,7 +73,7 @@ class ActionModule(converging.ConvergingAction):
     ) -> None:
         """Take away what let in workers that have another secret now, or are not there any more."""
         kind = "token" if entry["engine"] == 2 else "password"
-        wanted = state.made_names(entry)
+        wanted = entries.made_names(entry)
         gone = [
             name
             for name in known

@@ -7,7 +7,7 @@ from typing import Any
 
 from comparing import actions
 
-from ansible.module_utils.provision import state  # isort: skip
+from ansible.module_utils.provision import entries  # isort: skip
 
 #: What the module says of the state, beside how it went.
 _SAID = ("new_secrets", "stale", "unseen", "left")
@@ -30,7 +30,7 @@ class ConvergingAction(actions.ProvisionAction):
         put there. Gives what else the module said.
         """
         wanted = dict(entry)
-        names = (*state.secret_names(wanted), *state.optional_secret_names(wanted))
+        names = entries.all_names(wanted)
         arguments = {
             "entry": wanted,
             "secrets": {name: known[name] for name in names if known.get(name)},

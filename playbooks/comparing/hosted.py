@@ -16,8 +16,10 @@ from typing import Any
 
 _PLAYBOOKS = Path(__file__).resolve().parent.parent
 _UTILS = _PLAYBOOKS / "module_utils" / "provision"
-_PACKAGE = "ansible.module_utils.provision"
-_BASIC = "ansible.module_utils.basic"
+_ANSIBLE = "ansible"
+_MODULE_UTILS = f"{_ANSIBLE}.module_utils"
+_PACKAGE = f"{_MODULE_UTILS}.provision"
+_BASIC = f"{_MODULE_UTILS}.basic"
 _STAND_IN = "plain_module"
 _IMPORTS = re.compile(
     rf"^ *from {re.escape(_PACKAGE)}(?:\.(\w+) import|\s+import (\([^)]*\)|[^\n]*))", re.MULTILINE
@@ -26,24 +28,30 @@ _NAME = re.compile(r"\w+")
 
 
 def library(names: Sequence[str]) -> str:
-    """The beginning of a program: our module_utils of these names, and what they import of ours."""
+    """The beginning of a program: our module_utils of these names, and what they import of ours.
+
+    Each is compiled as it is imported, as any module is.
+    """
     texts: dict[str, str] = {}
     for name in names:
         _gather(name, texts)
+    packages = dict.fromkeys((_ANSIBLE, _MODULE_UTILS, _PACKAGE), "")
     modules = {
         _BASIC if name == _STAND_IN else f"{_PACKAGE}.{name}": text for name, text in texts.items()
     }
     return f"""\
-import json, sys, types
-for name in ("ansible", "ansible.module_utils", "{_PACKAGE}"):
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = []
-for name, text in json.loads({json.dumps(modules)!r}).items():
-    module = types.ModuleType(name)
-    sys.modules[name] = module
-    parent, _, own = name.rpartition(".")
-    setattr(sys.modules[parent], own, module)
-    exec(compile(text, name, "exec"), module.__dict__)
+import json, sys
+class Ours:
+    texts = json.loads({json.dumps(packages | modules)!r})
+    def find_spec(self, name, path=None, target=None):
+        if name in self.texts:
+            return type(sys.__spec__)(name, self, is_package=not self.texts[name])
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        name = module.__name__
+        exec(compile(self.texts[name], name, "exec"), module.__dict__)
+sys.meta_path.insert(0, Ours())
 """
 
 
@@ -54,7 +62,7 @@ def program(name: str, arguments: Mapping[str, Any], *, check: bool) -> str:
     return f"""\
 {library((_STAND_IN, *_imported(text)))}
 import traceback
-basic = sys.modules["{_BASIC}"]
+from ansible.module_utils import basic
 basic.GIVEN = json.loads({given!r})
 try:
     exec(compile({text!a}, "{name}.py", "exec"), {{"__name__": "__main__"}})

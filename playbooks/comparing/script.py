@@ -104,14 +104,20 @@ def state_check(state: Sequence[Mapping[str, Any]]) -> list[str]:
     It prints a JSON list in their order. Program and secrets are in a here-document, which begins
     behind the first line.
     """
+    # Each service takes its time to check passwords, Grafana most: it is asked first.
+    order = sorted(range(len(state)), key=lambda number: state[number]["entry"]["role"])
     program = f"""\
 {hosted.library(("state",))}
-from concurrent import futures
-state = sys.modules["ansible.module_utils.provision.state"]
+import threading
+from ansible.module_utils.provision import state
 asked = json.loads({json.dumps(list(state))!r})
-def inspect(each): return state.inspect(each["entry"], each["secrets"], each["renew"])
-with futures.ThreadPoolExecutor() as pool:  # each takes its time to check passwords
-    print(json.dumps(list(pool.map(inspect, asked))))
+found = {{}}
+def inspect(number, entry, secrets, renew):
+    found[number] = state.inspect(entry, secrets, renew)
+threads = [threading.Thread(target=inspect, args=(n,), kwargs=asked[n]) for n in {order}]
+for each in threads: each.start()
+for each in threads: each.join()
+print(json.dumps([found[n] for n in range(len(asked))]))
 """
     end = "END_OF_PROGRAM"
     while end in program:

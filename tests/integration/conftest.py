@@ -88,7 +88,7 @@ def database(
     influxd_binary: Callable[[int], Path],
 ) -> Iterator[Database]:
     """An InfluxDB of each engine, set up by the very code that sets it up on a host."""
-    from ansible.module_utils.provision import state
+    from ansible.module_utils.provision import entries, state
 
     engine: int = request.param
     directory = tmp_path_factory.mktemp(f"engine-{engine}")
@@ -97,7 +97,7 @@ def database(
             influxdb_process(engine, influxd_binary(engine), directory)
         )
         entry = state_entry(engine, url)
-        secrets = complete({}, state.secret_names(entry))
+        secrets = complete({}, entries.secret_names(entry))
         secrets |= state.converge(entry, secrets, check=False, patience=60)["secrets"]
         yield Database(engine, url, secrets, program)
         stack.close()

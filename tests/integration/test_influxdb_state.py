@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.provision import influxdb1, influxdb2, rights, state
+from ansible.module_utils.provision import entries, influxdb1, influxdb2, rights, state
 from ansible.module_utils.provision.http import ServiceError, basic, call
 
 from tests.integration.programs import influxdb_process
@@ -290,7 +290,7 @@ def test_the_administrators_new_password_is_known_before_it_is_set(site: Site) -
         pytest.skip("engine 2 has an operator's token, with which the password is set")
     site.converge()
     before, following = site.secrets["influxdb_admin_password"], "the 'new' \"one\""
-    site.secrets[influxdb1.NEXT] = following
+    site.secrets[entries.NEXT] = following
     assert site.check() == [("user admin", "change")]
     assert site.converge() == [("user admin", "change")]
     assert site.secrets["influxdb_admin_password"] == following
@@ -299,7 +299,7 @@ def test_the_administrators_new_password_is_known_before_it_is_set(site: Site) -
     assert site.check() == [("user admin", "change")]
     assert site.converge() == [("user admin", "change")]
     assert site.secrets["influxdb_admin_password"] == following
-    del site.secrets[influxdb1.NEXT]
+    del site.secrets[entries.NEXT]
     assert site.check() == []
 
 
@@ -311,12 +311,12 @@ def test_the_operators_token_is_renewed_before_the_old_one_goes(site: Site) -> N
         if number == 0:  # as a server that was set up by an earlier version
             describe_operator(site, "admin's Token")
             assert site.check() == [] and site.stale == []
-        old = site.secrets[influxdb2.OPERATOR]
-        wanted = [(f"token {influxdb2.OPERATOR}", "create")]
-        assert site.check(influxdb2.OPERATOR) == wanted
-        assert site.converge(influxdb2.OPERATOR) == wanted
-        assert site.secrets[influxdb2.OPERATOR] != old
-        with_old = {**site.secrets, influxdb2.OPERATOR: old}
+        old = site.secrets[entries.OPERATOR]
+        wanted = [(f"token {entries.OPERATOR}", "create")]
+        assert site.check(entries.OPERATOR) == wanted
+        assert site.converge(entries.OPERATOR) == wanted
+        assert site.secrets[entries.OPERATOR] != old
+        with_old = {**site.secrets, entries.OPERATOR: old}
         assert state.converge(site.entry, with_old, check=True, patience=9)["differences"] == []
         assert site.check() == []
         assert [owners for _, owners in site.stale] == [[]]

@@ -11,11 +11,9 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Sequence
 
 from ansible.module_utils.provision import retention, rights
+from ansible.module_utils.provision.entries import ADMIN, NEXT
 from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
 
-ADMIN = "influxdb_admin_password"
-#: That which takes the place of the administrator's; in the secrets file only while it does so.
-NEXT = "influxdb_admin_password_next"
 _PRIVILEGES = {"READ": "READ", "WRITE": "WRITE", "ALL": "ALL PRIVILEGES"}
 
 

@@ -11,8 +11,9 @@ import urllib.parse
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible.module_utils.provision import retention, rights
+from ansible.module_utils.provision.entries import OPERATOR
 from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
-from ansible.module_utils.provision.tokens import OPERATOR, Tokens
+from ansible.module_utils.provision.tokens import Tokens
 
 
 def retention_rules(seconds: int) -> List[Dict[str, Any]]:

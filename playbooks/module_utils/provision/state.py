@@ -1,31 +1,14 @@
-"""Which module converges which kind of state entry; the same code checks and converges."""
+"""Which module converges which kind of state entry; the same code checks and converges.
+
+To check is most of what a run that changes nothing does on a host: what it does not need is not
+compiled.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, Mapping, Sequence
 
-from ansible.module_utils.provision import grafana, influxdb1, influxdb2
 from ansible.module_utils.provision.http import ServiceError, know
-
-
-def secret_names(entry: Dict[str, Any]) -> List[str]:
-    """The secrets that must be known to converge entry (those of made_names need not be)."""
-    if entry["role"] == "grafana":
-        return [entry["secret"]]
-    if entry["engine"] == 2:
-        return ["influxdb_admin_password", influxdb2.OPERATOR]
-    return [influxdb1.ADMIN]
-
-
-def made_names(entry: Dict[str, Any]) -> List[str]:
-    """The secrets that are made where the entry is converged."""
-    return [each["secret"] for each in entry.get("tokens", entry.get("users", ()))]
-
-
-def optional_secret_names(entry: Dict[str, Any]) -> List[str]:
-    """The secrets that may be known."""
-    following = [influxdb1.NEXT] if entry.get("engine") == 1 else []
-    return made_names(entry) + following
 
 
 def converge(
@@ -42,6 +25,8 @@ def converge(
     """
     know(entry["url"], entry.get("tls"))
     if entry["role"] == "grafana":
+        from ansible.module_utils.provision import grafana
+
         return grafana.converge(entry, secrets, check=check, patience=patience)
     engine = _engine(entry)
     return engine.converge(entry, secrets, check=check, patience=patience, renew=renew)  # type: ignore[no-any-return]
@@ -60,7 +45,13 @@ def revoke(
 
 
 def _engine(entry: Mapping[str, Any]) -> Any:
-    return {1: influxdb1, 2: influxdb2}[entry["engine"]]
+    if entry["engine"] == 2:
+        from ansible.module_utils.provision import influxdb2
+
+        return influxdb2
+    from ansible.module_utils.provision import influxdb1
+
+    return influxdb1
 
 
 def inspect(

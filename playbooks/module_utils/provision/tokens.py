@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 
 from ansible.module_utils.provision import rights
+from ansible.module_utils.provision.entries import OPERATOR
 from ansible.module_utils.provision.http import ServiceError
 
-OPERATOR = "influxdb_operator_token"
 _OPERATORS = "provision: operator"
 _PATH = "/api/v2/authorizations"
 
