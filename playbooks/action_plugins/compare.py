@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from comparing import (
     wanted,
 )
 from comparing import differences as comparison
+from comparing.answers import Answer
 from comparing.manifest import Manifest, ManifestError
 
 from ansible.module_utils.provision import entries, lease  # isort: skip
@@ -35,11 +35,26 @@ SOURCES = "/etc/apt/sources.list.d/"
 ROOM = "provision_minimum_free_mib"
 
 
+@dataclass(frozen=True)
+class Question:
+    """A script that looks at a host, and what its answer is held against."""
+
+    manifest: Manifest
+    files: list[wanted.Wanted]
+    text: str
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """What can be told before the host has answered: which files hold secrets."""
+        return {"secrets": contents.secret_files(self.manifest, self.files)}
+
+
 class ActionModule(actions.ProvisionAction):
     """Compares, and refuses a host on which the work could not be done; changes nothing.
 
     Arguments: group: that into which a host with work is put; standing: also give
-    what comparing.standing reads, and look no further.
+    what comparing.standing reads, and look no further; looked: take what the action look has asked,
+    which is in the variable of that name.
     Result: clock (by how many seconds the host's is ahead of this machine's at least, negative
     where it is behind), changed, roles, differences, files (paths to place), awaiting (secrets not
     known yet), owners (hosts of this run that may still use what is stale), turns_to_tls
@@ -50,47 +65,24 @@ class ActionModule(actions.ProvisionAction):
     """
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset({"group", "standing"})
+    _VALID_ARGS = frozenset({"group", "looked", "standing"})
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        manifest = self.manifest(task_vars)
-        secrets = self.secrets(task_vars)
+        standings = bool(self._task.args.get("standing"))
+        question = self.question(task_vars, standings=standings)
+        manifest, files = question.manifest, question.files
+        answer = self._known(task_vars) or Answer.now(self._ask, question.text)
+        seen = report.read(answer.output)
+        result["clock"] = answer.ahead(seen.clock)
+        if standings:
+            result["standing"] = standing.read(manifest, seen, answer.output)
         try:
-            files = wanted.wanted_files(manifest, secrets, self.fill, read=self.read)
-        except ManifestError as error:
-            raise actions.Refusal(error.message, error.remedy) from None
-        self._check_secrets(manifest, secrets)
-        asked = [
-            {
-                "entry": dict(entry),
-                "secrets": {
-                    name: secrets[name]
-                    for name in (
-                        *entries.secret_names(entry),
-                        *entries.optional_secret_names(entry),
-                    )
-                    if secrets.get(name)
-                },
-                "renew": self.renewed(task_vars),
-            }
-            for entry in manifest.state
-        ]
-        more = standing.commands(manifest) if self._task.args.get("standing") else ()
-        before = time.time()
-        output = self._ask(script.compare_script(manifest, asked, more))
-        seen = report.read(output)
-        result["clock"] = ahead(seen.clock, before, time.time())
-        if more:
-            result["standing"] = standing.read(manifest, seen, output)
-        try:
-            found = comparison.differences(manifest, files, seen)
-            stale = comparison.stale(manifest, seen, task_vars["ansible_play_hosts_all"])
+            found, stale = self.found(question, seen, task_vars["ansible_play_hosts_all"])
         except comparison.BlockingState as error:
             return {**result, **actions.failure(error.problem, error.remedy)}
-        found = comparison.in_order([*found, *(difference for difference, _ in stale)])
         result.update(
             changed=bool(found),
             roles=comparison.roles_of(found),
@@ -100,9 +92,9 @@ class ActionModule(actions.ProvisionAction):
             awaiting=sorted({name for each in files for name in each.missing}),
             owners=sorted({owner for _, owners in stale for owner in owners}),
             stale=bool(stale),
-            plan={"secrets": contents.secret_files(manifest, files)},
+            plan=question.plan,
         )
-        if found and not more:
+        if found and not standings:
             result["wanted"] = {
                 "operator": self._operator(seen, task_vars),
                 "services": [asdict(each) for each in manifest.services],
@@ -119,6 +111,48 @@ class ActionModule(actions.ProvisionAction):
                 # What group_by returns; a task of its own would cost every host that has no work.
                 result.update(add_group=self._task.args["group"], parent_groups=["all"])
         return result
+
+    def question(self, task_vars: dict[str, Any], *, standings: bool = False) -> Question:
+        """What the host is asked, and held against. Refuses where it is not known."""
+        manifest = self.manifest(task_vars)
+        secrets = self.secrets(task_vars)
+        try:
+            files = wanted.wanted_files(manifest, secrets, self.fill, read=self.read)
+        except ManifestError as error:
+            raise actions.Refusal(error.message, error.remedy) from None
+        self._check_secrets(manifest, secrets)
+        asked = [
+            {
+                "entry": dict(entry),
+                "secrets": {
+                    name: secrets[name] for name in entries.all_names(entry) if secrets.get(name)
+                },
+                "renew": self.renewed(task_vars),
+            }
+            for entry in manifest.state
+        ]
+        more = standing.commands(manifest) if standings else ()
+        return Question(manifest, files, script.compare_script(manifest, asked, more))
+
+    @staticmethod
+    def found(
+        question: Question, seen: report.Report, hosts: Iterable[str]
+    ) -> tuple[list[comparison.Difference], list[tuple[comparison.Difference, list[str]]]]:
+        """What differs, and what of it is stale with those who own it, in a run on these hosts.
+
+        Raises BlockingState.
+        """
+        found = comparison.differences(question.manifest, question.files, seen)
+        stale = comparison.stale(question.manifest, seen, hosts)
+        return comparison.in_order([*found, *(difference for difference, _ in stale)]), stale
+
+    def _known(self, task_vars: Mapping[str, Any]) -> Answer | None:
+        """What the host has answered already, when all were looked at together."""
+        if not self._task.args.get("looked"):
+            return None
+        answers = (task_vars.get("looked") or {}).get("answers") or {}
+        known = answers.get(task_vars["inventory_hostname"])
+        return Answer(**known) if known else None
 
     def _before_change(
         self,
@@ -202,10 +236,3 @@ class ActionModule(actions.ProvisionAction):
                 remedy,
             )
         return str(done["stdout"])
-
-
-def ahead(clock: int | None, before: float, after: float) -> int:
-    """By how many seconds a clock is ahead of ours, which said before and after it was asked."""
-    if clock is None:
-        return 0
-    return max(0, clock - int(after)) or min(0, clock - int(before))

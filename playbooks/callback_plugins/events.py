@@ -79,6 +79,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         return result.host.get_name(), result.task._uuid
 
     def _result(self, result: Any, status: str) -> None:
+        for host, seen in result.result.get("alike", {}).items():
+            told = {"host": host, "status": "ok", **self._task(result.task)}
+            self._tell("result", differences=[], **told, **seen)
+        if "unlike" in result.result:  # who is compared tells of it by himself
+            return
         try:
             hidden = result.result.get("_ansible_no_log") or getattr(result.task, "no_log", False)
             seen = result.result

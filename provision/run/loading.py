@@ -27,7 +27,7 @@ _PLUGINS = {
     "connection": ("ssh",),
     "shell": ("sh",),
     "become": ("sudo",),
-    "action": ("compare",),
+    "action": ("look", "compare"),
 }
 
 

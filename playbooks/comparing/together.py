@@ -1,0 +1,176 @@
+"""Many hosts asked at once, over the connections that Ansible would use.
+
+Ansible makes a process for each task on each host. Of fifty hosts that are as they should be, most
+of a comparison's time is that; an ssh client each is enough. How a host is reached is for Ansible
+to say: its executor sets the connection up, and only what it would start is started here. Whatever
+is not plain (a password, another connection than ssh, what Ansible does otherwise in a version to
+come) is left to be asked in a task of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible import context
+from ansible.executor.task_executor import TaskExecutor
+from ansible.playbook.play_context import PlayContext
+from ansible.template import Templar
+
+from comparing.answers import Answer
+
+#: Who has not answered when nobody has for so many seconds is asked again by himself.
+PATIENCE = 5.0
+_SSH = ("ssh", "ansible.builtin.ssh", "smart")
+
+
+class NotPlain(Exception):
+    """A host that is not reached by starting ssh alone."""
+
+
+class _Started(BaseException):
+    """Carries what would have been started out of the connection, past who catches errors."""
+
+    def __init__(self, argv: list[bytes]) -> None:
+        self.argv = argv
+
+
+@dataclass
+class Asked:
+    """A host that was asked."""
+
+    host: str
+    process: subprocess.Popen[bytes]
+    output: int
+    before: float
+
+    def answer(self) -> Answer | None:
+        """What it said; None where ssh or the script failed. The process has ended."""
+        with os.fdopen(self.output, "rb") as file:
+            file.seek(0)
+            text = file.read().decode("utf-8", "surrogateescape")
+        if self.process.wait() or "@@ " not in text:
+            return None
+        return Answer(text, self.before, time.time())
+
+
+def command(action: Any, host_vars: dict[str, Any], text: str) -> tuple[list[bytes], bytes]:
+    """What Ansible would start to run a script on a host, and give it on its standard input.
+
+    action is an action that runs in this process, with the task and plugins of Ansible. Raises
+    NotPlain.
+    """
+    task, loader = action._task, action._loader
+    templar = Templar(loader=loader, variables=host_vars)
+    kind = templar.template(host_vars.get("ansible_connection") or task.connection)
+    if kind not in _SSH or task.delegate_to:
+        raise NotPlain(str(kind))
+    executor = TaskExecutor(
+        None, task, host_vars, None, loader, action._shared_loader_obj, None, None
+    )
+    # That of the task's own host would bring its address.
+    plain = PlayContext(connection_lockfd=action._play_context.connection_lockfd)
+    plain = plain.set_task_and_variable_override(task=task, variables=host_vars, templar=templar)
+    plain.post_validate(templar=templar)
+    plain.remote_addr = plain.remote_addr or host_vars["inventory_hostname"]
+    executor._play_context = plain
+    connection = executor._connection = executor._get_connection(host_vars, templar, "ssh")
+    executor._set_connection_options(host_vars, templar)
+    become = connection.become
+    if connection.get_option("password") or (become and become.get_option("become_pass")):
+        raise NotPlain("a password")
+    there = type(action)(
+        task=task,
+        connection=connection,
+        play_context=plain,
+        loader=loader,
+        templar=templar,
+        shared_loader_obj=action._shared_loader_obj,
+    )
+
+    def start(argv: list[bytes], given: bytes, **_: Any) -> None:
+        raise _Started(argv)
+
+    connection._run = start
+    script = text.encode("utf-8")
+    try:
+        there._low_level_execute_command("/bin/sh", in_data=script)
+    except _Started as started:
+        return started.argv, script
+    raise NotPlain("nothing was started")
+
+
+def ask(
+    questions: Iterable[tuple[str, Callable[[], tuple[list[bytes], bytes]]]],
+    most: int,
+) -> Iterator[tuple[str, Answer | None]]:
+    """Ask hosts, at most so many at a time, and give their answers as they come.
+
+    Each question gives what to start and its input; its host is asked while those of others are
+    made. Who cannot be asked, or does not answer, has None.
+    """
+    with selectors.DefaultSelector() as waiting:
+        last = time.monotonic()
+        for host, question in questions:
+            try:
+                argv, script = question()
+                asked = _start(host, argv, script)
+            except Exception:  # whatever it is: a task of its own tells of it
+                yield host, None
+                continue
+            waiting.register(os.pidfd_open(asked.process.pid), selectors.EVENT_READ, asked)
+            full = len(waiting.get_map()) >= most
+            for answered in _ended(waiting, PATIENCE if full else 0):
+                last = time.monotonic()
+                yield answered.host, answered.answer()
+        while waiting.get_map() and (left := last + PATIENCE - time.monotonic()) > 0:
+            for answered in _ended(waiting, left):
+                last = time.monotonic()
+                yield answered.host, answered.answer()
+        for key in list(waiting.get_map().values()):
+            key.data.process.kill()
+            os.close(key.fd)
+            os.close(key.data.output)
+            key.data.process.wait()
+            yield key.data.host, None
+
+
+def _start(host: str, argv: list[bytes], script: bytes) -> Asked:
+    # In memory, not through pipes: a connection that stands on keeps those open (ControlPersist).
+    given, output = os.memfd_create("question"), os.memfd_create("answer")
+    try:
+        os.write(given, script)
+        os.lseek(given, 0, os.SEEK_SET)
+        before = time.time()
+        process = subprocess.Popen(argv, stdin=given, stdout=output, stderr=subprocess.DEVNULL)
+    except BaseException:
+        os.close(output)
+        raise
+    finally:
+        os.close(given)
+    return Asked(host, process, output, before)
+
+
+def _ended(waiting: selectors.BaseSelector, seconds: float) -> list[Asked]:
+    ended = []
+    for key, _ in waiting.select(seconds):
+        waiting.unregister(key.fd)
+        os.close(key.fd)
+        ended.append(key.data)
+    return ended
+
+
+def forks() -> int:
+    """How many hosts at a time Ansible was told to work on."""
+    return int(context.CLIARGS.get("forks") or 5)
+
+
+def variables_of(host: str, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of another host of the play, as a task on it would have them."""
+    raw: dict[str, Any] = task_vars["hostvars"].raw_get(host)
+    return {**raw, "ansible_play_hosts_all": task_vars["ansible_play_hosts_all"]}
