@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -42,15 +43,13 @@ class ActionModule(actions.ProvisionAction):
                 continue
             answers[host] = asdict(answer)
             compare, question = self._asked[host]
-            try:
+            with contextlib.suppress(Exception):  # the comparison will tell of it
                 seen = report.read(answer.output)
                 found, _ = compare.found(question, seen, hosts)
-            except Exception:  # the comparison will tell of it
-                continue
-            if not found:
-                alike[host] = {"clock": answer.ahead(seen.clock), "plan": question.plan}
-            # What InfluxDB makes anew may be of any host.
-            concerned |= any(each.kind == "state" and each.role == "influxdb" for each in found)
+                if not found:
+                    alike[host] = {"clock": answer.ahead(seen.clock), "plan": question.plan}
+                # What InfluxDB makes anew may be of any host.
+                concerned |= any(each.kind == "state" and each.role == "influxdb" for each in found)
         unlike = [host for host in hosts if concerned or host not in alike]
         result.update(
             alike={host: told for host, told in alike.items() if host not in unlike},

@@ -24,8 +24,8 @@ from ansible.template import Templar
 
 from comparing.answers import Answer
 
-#: Who has not answered when nobody has for so many seconds is asked again by himself.
-PATIENCE = 5.0
+#: For how many seconds the first answer is waited for, and at least and at most each further one.
+FIRST, LEAST, MOST = 5.0, 2.0, 15.0
 _SSH = ("ssh", "ansible.builtin.ssh", "smart")
 
 
@@ -115,7 +115,7 @@ def ask(
     made. Who cannot be asked, or does not answer, has None.
     """
     with selectors.DefaultSelector() as waiting:
-        last = time.monotonic()
+        patience = _Patience()
         for host, question in questions:
             try:
                 argv, script = question()
@@ -125,19 +125,40 @@ def ask(
                 continue
             waiting.register(os.pidfd_open(asked.process.pid), selectors.EVENT_READ, asked)
             full = len(waiting.get_map()) >= most
-            for answered in _ended(waiting, PATIENCE if full else 0):
-                last = time.monotonic()
-                yield answered.host, answered.answer()
-        while waiting.get_map() and (left := last + PATIENCE - time.monotonic()) > 0:
+            for answered in _ended(waiting, patience.left() if full else 0):
+                yield answered.host, patience.rewarded(answered)
+        while waiting.get_map() and (left := patience.left()) > 0:
             for answered in _ended(waiting, left):
-                last = time.monotonic()
-                yield answered.host, answered.answer()
+                yield answered.host, patience.rewarded(answered)
         for key in list(waiting.get_map().values()):
             key.data.process.kill()
             os.close(key.fd)
             os.close(key.data.output)
             key.data.process.wait()
             yield key.data.host, None
+
+
+class _Patience:
+    """How long the next answer is waited for: some twice what the slowest one took.
+
+    Who takes longer is asked again by a task of his own, which waits as long as Ansible does.
+    """
+
+    def __init__(self) -> None:
+        self._since, self._slowest = time.monotonic(), 0.0
+
+    def left(self) -> float:
+        """For how many seconds from now."""
+        most = min(max(LEAST, 2 * self._slowest), MOST) if self._slowest else FIRST
+        return max(self._since + most - time.monotonic(), 0)
+
+    def rewarded(self, asked: Asked) -> Answer | None:
+        """The answer of one that has ended."""
+        answer = asked.answer()
+        self._since = time.monotonic()
+        if answer:
+            self._slowest = max(self._slowest, answer.after - answer.before)
+        return answer
 
 
 def _start(host: str, argv: list[bytes], script: bytes) -> Asked:
