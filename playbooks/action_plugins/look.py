@@ -18,7 +18,8 @@ class ActionModule(actions.ProvisionAction):
     """Finds the hosts that are as they should be, of which there is nothing more to be done.
 
     It runs once for a play (run_once), for all of its hosts. Argument: group: into which the host
-    is put that has its result, if there is any to be compared.
+    is put that has its result, with _alike behind it where all hosts are as they should be, else
+    _unlike.
     Result: alike (by host, the clock and plan of the action compare), unlike (the hosts that are to
     be compared by that action: they differ, or it is not known, or what differs concerns them), and
     answers (by host, what those have said that said anything).
@@ -56,8 +57,9 @@ class ActionModule(actions.ProvisionAction):
             unlike=unlike,
             answers={host: answers[host] for host in unlike if host in answers},
         )
-        if unlike:
-            result.update(add_group=self._task.args["group"], parent_groups=["all"])
+        # As group_by does it; that its host is in a group is no change of the host.
+        group = f"{self._task.args['group']}_{'unlike' if unlike else 'alike'}"
+        result.update(add_group=group, parent_groups=["all"])
         return result
 
     def _question(self, host: str, task_vars: dict[str, Any]) -> Any:

@@ -1,0 +1,115 @@
+"""Many hosts asked at once: by real processes here, in place of ssh."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from comparing import together
+from comparing.answers import Answer
+
+SAYS = "echo '@@ clock @@'; "
+Question = Callable[[], tuple[list[bytes], bytes]]
+
+
+def runs(script: str) -> Question:
+    return lambda: ([b"/bin/sh"], script.encode())
+
+
+def answers(most: int = 50, **scripts: Question | str) -> dict[str, Answer | None]:
+    questions = [
+        (host, runs(given) if isinstance(given, str) else given) for host, given in scripts.items()
+    ]
+    return dict(together.ask(questions, most))
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_each_answer_is_of_its_host_and_says_when_it_came() -> None:
+    before, descriptors = time.time(), open_descriptors()
+    found = answers(a=f"{SAYS} echo a", b=f"{SAYS} sleep 0.3; echo b")
+    assert list(found) == ["a", "b"], "who is quicker comes first"
+    a, b = found["a"], found["b"]
+    assert a and b
+    assert (a.output, b.output) == ("@@ clock @@\na\n", "@@ clock @@\nb\n")
+    assert before <= b.before <= b.after <= time.time()
+    assert b.after - b.before >= 0.3
+    assert open_descriptors() == descriptors
+
+
+def test_hosts_are_asked_at_the_same_time_but_no_more_than_so_many(tmp_path: Path) -> None:
+    script = f"{SAYS} cd {tmp_path}; : >$$; ls | wc -l; sleep 0.3; rm $$"
+    hosts = {f"h{number}": script for number in range(7)}
+    at_once = {
+        most: max(
+            int(answer.output.split()[-1]) for answer in answers(most, **hosts).values() if answer
+        )
+        for most in (3, 50)
+    }
+    assert at_once[3] == 3
+    assert at_once[50] == 7
+
+
+def test_a_question_is_as_long_as_it_is_and_so_is_its_answer() -> None:
+    text = "x" * 300_000
+    (answer,) = answers(a=f"{SAYS} cat <<'END'\n{text}\nEND\n").values()
+    assert answer
+    assert answer.output == f"@@ clock @@\n{text}\n"
+
+
+def test_who_cannot_be_asked_or_says_nothing_of_ours_has_no_answer() -> None:
+    def broken() -> tuple[list[bytes], bytes]:
+        raise RuntimeError("broken")
+
+    descriptors = open_descriptors()
+    found = answers(
+        none=lambda: ([b"/nonexistent"], b""),
+        broken=broken,
+        fails=f"{SAYS} exit 255",
+        other="echo Welcome",
+        fine=SAYS,
+    )
+    assert {host for host, answer in found.items() if answer} == {"fine"}
+    assert len(found) == 5
+    assert open_descriptors() == descriptors
+
+
+def test_what_stays_behind_a_connection_is_not_waited_for() -> None:
+    """As an ssh that keeps the connection, with all that was open when it began."""
+    started = time.monotonic()
+    (answer,) = answers(a=f"{SAYS} sleep 20 & ").values()
+    assert answer
+    assert time.monotonic() - started < 10
+
+
+def test_who_takes_much_longer_than_the_others_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "LEAST", 0.4)
+    descriptors = open_descriptors()
+    late = f"echo $$ >{tmp_path}/late; {SAYS} exec sleep 60"
+    started = time.monotonic()
+    found = answers(late=late, quick=SAYS)
+    assert time.monotonic() - started < 10
+    assert found["quick"]
+    assert found["late"] is None
+    process = Path("/proc", (tmp_path / "late").read_text().strip())
+    assert not process.exists(), "it is still there"
+    assert open_descriptors() == descriptors
+
+
+def test_where_nobody_answers_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "FIRST", 0.3)
+    started = time.monotonic()
+    assert answers(a="sleep 60", b="sleep 60") == {"a": None, "b": None}
+    assert time.monotonic() - started < 10
+
+
+def test_hosts_that_all_take_long_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "LEAST", 0.1)
+    found = answers(a=f"{SAYS} sleep 0.6", b=f"{SAYS} sleep 1.1", c=f"{SAYS} sleep 1.8")
+    assert all(found.values())
