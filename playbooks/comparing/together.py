@@ -70,15 +70,15 @@ def command(action: Any, host_vars: dict[str, Any], text: str) -> tuple[list[byt
     kind = templar.template(host_vars.get("ansible_connection") or task.connection)
     if kind not in _SSH or task.delegate_to:
         raise NotPlain(str(kind))
-    executor = TaskExecutor(
-        None, task, host_vars, None, loader, action._shared_loader_obj, None, None
-    )
     # That of the task's own host would bring its address.
     plain = PlayContext(connection_lockfd=action._play_context.connection_lockfd)
     plain = plain.set_task_and_variable_override(task=task, variables=host_vars, templar=templar)
     plain.post_validate(templar=templar)
     plain.remote_addr = plain.remote_addr or host_vars["inventory_hostname"]
-    executor._play_context = plain
+    # Nothing but what sets up a connection: what else one is made with differs between versions.
+    executor: Any = object.__new__(TaskExecutor)
+    known = {"_task": task, "_play_context": plain, "_shared_loader_obj": action._shared_loader_obj}
+    vars(executor).update(known, _loader=loader)
     connection = executor._connection = executor._get_connection(host_vars, templar, "ssh")
     executor._set_connection_options(host_vars, templar)
     become = connection.become
