@@ -108,8 +108,7 @@ class ActionModule(actions.ProvisionAction):
             result["plan"]["restarts"] = [each.as_dict() for each in restarted]
             self._before_change(manifest, files, seen, found, result, task_vars)
             if self._task.args.get("group") and not self._task.check_mode:
-                # What group_by returns; a task of its own would cost every host that has no work.
-                result.update(add_group=self._task.args["group"], parent_groups=["all"])
+                self.join(self._task.args["group"], result)
         return result
 
     def question(self, task_vars: dict[str, Any], *, standings: bool = False) -> Question:

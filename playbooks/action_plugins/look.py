@@ -57,9 +57,7 @@ class ActionModule(actions.ProvisionAction):
             unlike=unlike,
             answers={host: answers[host] for host in unlike if host in answers},
         )
-        # As group_by does it; that its host is in a group is no change of the host.
-        group = f"{self._task.args['group']}_{'unlike' if unlike else 'alike'}"
-        result.update(add_group=group, parent_groups=["all"])
+        self.join(f"{self._task.args['group']}_{'unlike' if unlike else 'alike'}", result)
         return result
 
     def _question(self, host: str, task_vars: dict[str, Any]) -> Any:

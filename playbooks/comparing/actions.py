@@ -127,6 +127,16 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
             self._display.warning(warning)
         return said
 
+    def join(self, group: str, result: dict[str, Any]) -> None:
+        """Put the task's host into a group, for the plays that follow, as group_by does it.
+
+        A task of its own would cost every host that has no work.
+        """
+        if hasattr(self, "add_group"):  # ansible-core 2.21 and later
+            self.add_group(group, parent_group_names=["all"])
+        else:
+            result.update(add_group=group, parent_groups=["all"])
+
     def operator(self, task_vars: Mapping[str, Any]) -> dict[str, Any] | None:
         """Whose run this is, as the comparison said; None where nothing was compared."""
         wanted = (task_vars.get("comparison") or {}).get("wanted") or {}

@@ -94,7 +94,7 @@ def outcome(results: list[dict[str, Any]]) -> dict[str, tuple[str, int]]:
 def test_hosts_that_are_as_they_should_be_are_asked_once_and_in_one_task(site: Site) -> None:
     results = site.run()
     assert outcome(results) == {"w1": ("ok", 0), "w2": ("ok", 0), "w3": ("ok", 0)}, site.output
-    assert {each["task"] for each in results} == {"Look"}
+    assert {each["task"] for each in results} == {"Look"}, site.output
     assert all(abs(each["clock"]) <= 1 for each in results)
     path = str(site.place("w2"))
     assert next(each for each in results if each["host"] == "w2")["plan"]["secrets"] == [
