@@ -67,7 +67,8 @@ def command(action: Any, host_vars: dict[str, Any], text: str) -> tuple[list[byt
     """
     task, loader = action._task, action._loader
     templar = Templar(loader=loader, variables=host_vars)
-    kind = templar.template(host_vars.get("ansible_connection") or task.connection)
+    # The task's own may have become that of its host (ansible-core 2.21).
+    kind = templar.template(host_vars.get("ansible_connection") or context.CLIARGS["connection"])
     if kind not in _SSH or task.delegate_to:
         raise NotPlain(str(kind))
     # That of the task's own host would bring its address.
