@@ -1,11 +1,6 @@
 from __future__ import annotations
 
-import sys
-
-import pytest
-
 from provision.run.clocks import off
-from tests.playbooks.conftest import PLAYBOOKS
 
 HOUR = 3600
 
@@ -34,14 +29,3 @@ def test_where_all_hosts_agree_it_is_this_machine_that_is_off() -> None:
     assert "1 h" not in off({"m": HOUR, "w1": HOUR + 5}, "m")[""]
     assert "60 min behind those of all hosts" in off({"m": HOUR, "w1": HOUR + 5}, "m")[""]
     assert list(off({"w1": HOUR}, "m")) == ["w1"], "one alone says nothing of all"
-
-
-@pytest.mark.parametrize(
-    ("clock", "expected"),
-    [(1005, 0), (1000, 0), (1010, 0), (1110, 100), (900, -100), (None, 0)],
-)
-def test_a_slow_answer_feigns_no_difference(clock: int | None, expected: int) -> None:
-    sys.path.insert(0, str(PLAYBOOKS / "action_plugins"))
-    from compare import ahead  # type: ignore[import-not-found]
-
-    assert ahead(clock, 1000.4, 1010.2) == expected
