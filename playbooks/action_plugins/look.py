@@ -51,9 +51,11 @@ class ActionModule(actions.ProvisionAction):
                     alike[host] = {"clock": answer.ahead(seen.clock), "plan": question.plan}
                 # What InfluxDB makes anew may be of any host.
                 concerned |= any(each.kind == "state" and each.role == "influxdb" for each in found)
-        unlike = [host for host in hosts if concerned or host not in alike]
+        if concerned:
+            alike = {}
+        unlike = [host for host in hosts if host not in alike]
         result.update(
-            alike={host: told for host, told in alike.items() if host not in unlike},
+            alike=alike,
             unlike=unlike,
             answers={host: answers[host] for host in unlike if host in answers},
         )

@@ -115,28 +115,63 @@ def ask(
     Each question gives what to start and its input; its host is asked while those of others are
     made. Who cannot be asked, or does not answer, has None.
     """
-    with selectors.DefaultSelector() as waiting:
-        patience = _Patience()
+    waiting = _Waiting()
+    try:
         for host, question in questions:
             try:
                 argv, script = question()
-                asked = _start(host, argv, script)
+                waiting.add(_start(host, argv, script))
             except Exception:  # whatever it is: a task of its own tells of it
                 yield host, None
-                continue
-            waiting.register(os.pidfd_open(asked.process.pid), selectors.EVENT_READ, asked)
-            full = len(waiting.get_map()) >= most
-            for answered in _ended(waiting, patience.left() if full else 0):
-                yield answered.host, patience.rewarded(answered)
-        while waiting.get_map() and (left := patience.left()) > 0:
-            for answered in _ended(waiting, left):
-                yield answered.host, patience.rewarded(answered)
-        for key in list(waiting.get_map().values()):
+            yield from waiting.answers(most - 1)
+        waiting.patience.begin()
+        yield from waiting.answers(0)
+    finally:
+        waiting.close()
+
+
+class _Waiting:
+    """Hosts that were asked and have not answered yet."""
+
+    def __init__(self) -> None:
+        self.patience = _Patience()
+        self._ends = selectors.DefaultSelector()
+
+    def add(self, asked: Asked) -> None:
+        self._ends.register(os.pidfd_open(asked.process.pid), selectors.EVENT_READ, asked)
+
+    def answers(self, most: int) -> Iterator[tuple[str, Answer | None]]:
+        """The answers that are there; waits for them while more hosts than most have not answered.
+
+        Where that takes too long, those have no answer that have not answered until then.
+        """
+        while left := len(self._ends.get_map()):
+            ended = self._ends.select(self.patience.left() if left > most else 0)
+            if not ended and left > most:
+                yield from [(host, None) for host in self.give_up()]
+            if not ended:
+                return
+            for key, _ in ended:
+                self._forget(key)
+                yield key.data.host, self.patience.rewarded(key.data)
+
+    def give_up(self) -> list[str]:
+        """End what was started on those that have not answered; who they are."""
+        given_up = list(self._ends.get_map().values())
+        for key in given_up:
+            self._forget(key)
             key.data.process.kill()
-            os.close(key.fd)
-            os.close(key.data.output)
-            key.data.process.wait()
-            yield key.data.host, None
+            key.data.answer()
+        return [key.data.host for key in given_up]
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        self.give_up()
+        self._ends.close()
+
+    def _forget(self, key: selectors.SelectorKey) -> None:
+        self._ends.unregister(key.fd)
+        os.close(key.fd)
 
 
 class _Patience:
@@ -146,7 +181,12 @@ class _Patience:
     """
 
     def __init__(self) -> None:
-        self._since, self._slowest = time.monotonic(), 0.0
+        self._slowest = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """Now is when it begins."""
+        self._since = time.monotonic()
 
     def left(self) -> float:
         """For how many seconds from now."""
@@ -156,7 +196,7 @@ class _Patience:
     def rewarded(self, asked: Asked) -> Answer | None:
         """The answer of one that has ended."""
         answer = asked.answer()
-        self._since = time.monotonic()
+        self.begin()
         if answer:
             self._slowest = max(self._slowest, answer.after - answer.before)
         return answer
@@ -176,15 +216,6 @@ def _start(host: str, argv: list[bytes], script: bytes) -> Asked:
     finally:
         os.close(given)
     return Asked(host, process, output, before)
-
-
-def _ended(waiting: selectors.BaseSelector, seconds: float) -> list[Asked]:
-    ended = []
-    for key, _ in waiting.select(seconds):
-        waiting.unregister(key.fd)
-        os.close(key.fd)
-        ended.append(key.data)
-    return ended
 
 
 def forks() -> int:

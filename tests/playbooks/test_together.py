@@ -113,3 +113,26 @@ def test_hosts_that_all_take_long_are_waited_for(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(together, "LEAST", 0.1)
     found = answers(a=f"{SAYS} sleep 0.6", b=f"{SAYS} sleep 1.1", c=f"{SAYS} sleep 1.8")
     assert all(found.values())
+
+
+def test_as_long_as_enough_hosts_are_asked_nobody_else_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where those that are asked never answer: they are given up first."""
+    monkeypatch.setattr(together, "FIRST", 0.3)
+    script = f"cd {tmp_path}; : >$$; ls | wc -l >>../most; exec sleep 60"
+    started = time.monotonic()
+    assert set(answers(2, **dict.fromkeys("abcde", script)).values()) == {None}
+    assert time.monotonic() - started < 10
+    running = [path.name for path in tmp_path.iterdir() if Path("/proc", path.name).exists()]
+    assert running == []
+
+
+def test_who_looks_no_more_leaves_nothing_running(tmp_path: Path) -> None:
+    descriptors = open_descriptors()
+    sleeps = runs(f"echo $$ >{tmp_path}/pid; exec sleep 60")
+    asked = together.ask([("a", sleeps), ("b", runs(SAYS))], 50)
+    assert next(asked)[0] == "b"
+    asked.close()  # type: ignore[attr-defined]
+    assert not Path("/proc", (tmp_path / "pid").read_text().strip()).exists()
+    assert open_descriptors() == descriptors
