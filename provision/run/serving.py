@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from provision.run.reading import Reading
 
 _DONE = object()
+_BESIDE = frozenset({"-C", "--check", "-D", "--diff"})
 
 
 def main() -> None:
@@ -94,18 +95,25 @@ class _Ahead:
         """Read what the options name; what comes of it is told to who asks."""
         from provision.run.reading import Reading
 
-        self.options = list(options)
+        self._options = _that_matter(options)
         self._made: Reading | Exception
         try:
             self._made = Reading(options, ahead=True)
         except Exception as error:
             self._made = error
 
-    def reading(self) -> Reading:
-        """What was read. Raises what came instead."""
+    def reading(self, options: Sequence[str]) -> Reading | None:
+        """What was read with these options, None with others. Raises what came instead."""
+        if self._options != _that_matter(options):
+            return None
         if isinstance(self._made, Exception):
             raise self._made
         return self._made
+
+
+def _that_matter(options: Sequence[str]) -> list[str]:
+    """Without what says nothing of the inventory, which some commands take away."""
+    return [option for option in options if option not in _BESIDE]
 
 
 def _received(connection: socket.socket, meanwhile: Iterator[None]) -> Any:
@@ -129,8 +137,7 @@ def _read(connection: socket.socket, options: Sequence[str], ahead: _Ahead | Non
         return names
 
     try:
-        known = ahead is not None and ahead.options == list(options)
-        reading = ahead.reading() if ahead and known else Reading(options)
+        reading = (ahead and ahead.reading(options)) or Reading(options)
         send(connection, ("inventory", reading.inventory(wanted)))
     except (ProvisionError, OSError) as error:
         send(connection, ("failed", error))

@@ -15,7 +15,7 @@ from provision.errors import ProvisionError
 from provision.paths import PLAYBOOKS
 from provision.run import engine as engines
 from provision.run.engine import Engine, playbook_environment
-from provision.run.reading import read
+from provision.run.reading import Reading, read
 
 
 def test_an_operators_configuration_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,6 +151,76 @@ else:
     assert "ansible" not in sys.modules
     print(pickle.dumps(read).hex())
 """
+
+
+# An inventory that notes each time that it is read.
+SCRIPT = """\
+#!/bin/sh
+echo read >>{directory}/times
+cat <<END
+{{"_meta": {{"hostvars": {{}}}},
+  "monitor": {{"hosts": ["m.example.org"], "vars": {{"a": "$(wc -l <{directory}/times)"}}}}}}
+END
+"""
+AHEAD = """\
+import sys
+from provision.run import engine as engines
+first, later = sys.argv[2].split(), sys.argv[3].split()
+engines.prepare(["-i", sys.argv[1], *first])
+from provision.inventory import read_inventory
+read = read_inventory(["-i", sys.argv[1], *later], lambda directory: frozenset({"a"}))
+print([host.variables for host in read.hosts], sorted(read.limited))
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "times", "told"),
+    [
+        ("", "", 1, "[{'a': '1'}] ['m.example.org']"),
+        ("--check -D", "", 1, "[{'a': '1'}] ['m.example.org']"),
+        ("", "-l nobody,m*", 2, "[{'a': '2'}] ['m.example.org']"),
+        ("-e a=x", "-e a=y", 2, "[{'a': 'y'}] ['m.example.org']"),
+    ],
+)
+def test_an_inventory_is_read_once_ahead_of_time(
+    first: str, later: str, times: int, told: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "inventory.yml"
+    path.write_text(SCRIPT.format(directory=tmp_path))
+    path.chmod(0o755)
+    done = in_a_process(AHEAD, tmp_path, first, later)
+    assert done.stdout == f"{told}\n", done.stderr
+    assert len((tmp_path / "times").read_text().splitlines()) == times
+
+
+@pytest.mark.parametrize(
+    ("options", "asks"),
+    [
+        ([], False),
+        (["--vault-password-file", "plain"], False),
+        (["--vault-id", "x@plain"], False),
+        (["--vault-password-file", "program"], True),
+        (["--vault-id", "x@program"], True),
+        (["--vault-id", "x@prompt"], True),
+        (["--ask-vault-pass"], True),
+    ],
+)
+def test_where_somebody_may_be_asked_for_a_password_nothing_is_read_ahead_of_time(
+    options: list[str], asks: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, mode in (("plain", 0o600), ("program", 0o700)):
+        (tmp_path / name).write_text("x")
+        (tmp_path / name).chmod(mode)
+    reading = Reading(["-i", "m.example.org,", *options], ahead=True)
+    assert (reading._read is None) is asks
+
+
+def test_what_is_wrong_is_told_once_it_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "inventory.yml").write_text("monitor: {hosts: [\n")
+    done = in_a_process(AHEAD, tmp_path, "", "")
+    assert "inventory.yml: line 2: " in done.stderr.splitlines()[-1]
+    assert done.returncode == 1
 
 
 def test_what_the_fork_reads_is_what_is_read_here(tmp_path: Path) -> None:
