@@ -124,7 +124,7 @@ def names_inventory(options: Sequence[str]) -> bool:
 
 def first_inventory(options: Sequence[str]) -> str | None:
     """What the options name as the first inventory, None where they name none."""
-    for option, following in zip(options, [*options[1:], ""], strict=True):
+    for option, following in zip(options, [*options, ""][1:], strict=True):
         if option in ("-i", "--inventory", "--inventory-file"):
             return following
         if option.startswith("--inventory"):

@@ -16,7 +16,6 @@ from provision.fleet import (
     keep_secrets,
     read_fleet,
 )
-from provision.options import names_inventory, with_inventory
 from provision.run.ansible import RunResult
 from provision.run.view import RunView
 from provision.secrets import load_secrets, write_secrets
@@ -44,37 +43,6 @@ PLAY = """\
         file: "{{ provision_tree ~ '/' ~ inventory_hostname ~ '/.manifest.json' }}"
         rendered: "{{ lookup('ansible.builtin.file', file) | from_json }}"
 """
-
-
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        ([], False),
-        (["-i", "x"], True),
-        (["-ix"], True),
-        (["--inventory", "x"], True),
-        (["--inventory=x"], True),
-        (["--inventory-file", "x"], True),
-        (["-l", "w1", "-e", "i=1", "--private-key", "/k"], False),
-        (["-e", "x=1", "-i", "x"], True),
-    ],
-)
-def test_an_inventory_is_named_as_ansible_takes_it(
-    options: list[str], named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert names_inventory(options) is named
-    monkeypatch.chdir(tmp_path)
-    assert with_inventory(options) == options
-    Path("inventory.yml").write_text(INVENTORY)
-    assert with_inventory(options) == (options if named else ["-i", "inventory.yml", *options])
-
-
-def test_a_directory_of_that_name_is_no_inventory_of_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("inventory.yml").mkdir()
-    assert with_inventory(["-l", "x"]) == ["-l", "x"]
 
 
 def test_what_stands_beside_an_inventory_belongs_to_it(fleet_of: Make, tmp_path: Path) -> None:
@@ -322,3 +290,20 @@ def test_what_a_limit_names_and_nobody_is_called_is_told(
     assert fleet.inventory.limited == {"w1"}
     assert f"no-{said}" in capfd.readouterr().err
     assert said == constants.HOST_PATTERN_MISMATCH
+
+
+@pytest.mark.parametrize("options", [["-i", "{}/inventory.yml"], ["-i{}/sub/../inventory.yml"], []])
+def test_a_catalog_that_is_wrong_is_told_after_an_inventory_that_is(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "catalogs").mkdir()
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "catalogs" / "shop.yml").write_text("app: 7\n")
+    named = [option.format(tmp_path) for option in options]
+    (tmp_path / "inventory.yml").write_text("monitor: [\n")
+    with pytest.raises(ProvisionError, match=r"inventory\.yml: line 2"):
+        read_fleet(named)
+    (tmp_path / "inventory.yml").write_text(INVENTORY)
+    with pytest.raises(InvalidInput, match="shop"):
+        read_fleet(named)
