@@ -36,8 +36,8 @@ class NotPlain(Exception):
 class _Started(BaseException):
     """Carries what would have been started out of the connection, past who catches errors."""
 
-    def __init__(self, argv: list[bytes]) -> None:
-        self.argv = argv
+    def __init__(self, argv: list[bytes], given: bytes) -> None:
+        self.what = argv, given
 
 
 @dataclass
@@ -95,14 +95,13 @@ def command(action: Any, host_vars: dict[str, Any], text: str) -> tuple[list[byt
     )
 
     def start(argv: list[bytes], given: bytes, **_: Any) -> None:
-        raise _Started(argv)
+        raise _Started(argv, given)
 
     connection._run = start
-    script = text.encode("utf-8")
     try:
-        there._low_level_execute_command("/bin/sh", in_data=script)
+        there.shell(text)
     except _Started as started:
-        return started.argv, script
+        return started.what
     raise NotPlain("nothing was started")
 
 
