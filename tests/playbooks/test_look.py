@@ -105,6 +105,14 @@ def test_hosts_that_are_as_they_should_be_are_asked_once_and_in_one_task(site: S
     assert "changed=1" not in site.output
 
 
+def test_it_is_one_task_whatever_strategy_the_operator_has_chosen(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSIBLE_STRATEGY", "free")
+    assert {each["task"] for each in site.run()} == {"Look"}
+    assert site.calls() == 3
+
+
 def test_one_that_differs_is_compared_with_what_it_has_said(site: Site) -> None:
     site.place("w2").write_text("it is another\n")
     results = {each["host"]: each for each in site.run()}
