@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ansible.template import Templar
 from comparing import actions, report, together
+from comparing.answers import Answer
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a host: its answer, and what is told where it is as it should be.
+
+    concerns_all says that what InfluxDB has for other hosts may have to change, or is not known.
+    """
+
+    answer: Answer | None
+    told: dict[str, Any] | None
+    concerns_all: bool
 
 
 class ActionModule(actions.ProvisionAction):
@@ -33,36 +47,49 @@ class ActionModule(actions.ProvisionAction):
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         hosts = [str(host) for host in task_vars["ansible_play_hosts"]]
-        self._asked: dict[str, Any] = {}
-        alike: dict[str, Any] = {}
-        answers: dict[str, Any] = {}
-        concerned = False
         # One alone is asked as well by the comparison.
-        questions = [(host, self._question(host, task_vars)) for host in hosts if len(hosts) > 1]
-        for host, answer in together.ask(questions, together.forks()):
-            if answer is None:
-                continue
-            answers[host] = asdict(answer)
-            compare, question = self._asked[host]
-            with contextlib.suppress(Exception):  # the comparison will tell of it
-                seen = report.read(answer.output)
-                found, _ = compare.found(question, seen, hosts)
-                if not found:
-                    alike[host] = {"clock": answer.ahead(seen.clock), "plan": question.plan}
-                # What InfluxDB makes anew may be of any host.
-                concerned |= any(each.kind == "state" and each.role == "influxdb" for each in found)
-        if concerned:
+        asks = len(hosts) > 1 and not together.with_passwords()
+        seen = dict(self._seen(hosts, task_vars)) if asks else {}
+        alike = {host: each.told for host, each in seen.items() if each.told}
+        if any(each.concerns_all for each in seen.values()):
             alike = {}
         unlike = [host for host in hosts if host not in alike]
+        answers = {host: seen[host].answer for host in unlike if host in seen}
         result.update(
             alike=alike,
             unlike=unlike,
-            answers={host: answers[host] for host in unlike if host in answers},
+            answers={host: asdict(answer) for host, answer in answers.items() if answer},
+            _ansible_verbose_override=True,  # -v would print each answer
         )
         self.join(f"{self._task.args['group']}_{'unlike' if unlike else 'alike'}", result)
         return result
 
-    def _question(self, host: str, task_vars: dict[str, Any]) -> Any:
+    def _seen(self, hosts: Sequence[str], task_vars: dict[str, Any]) -> Iterator[tuple[str, Seen]]:
+        """What is seen of hosts, as they answer."""
+        asked: dict[str, tuple[Any, Any]] = {}
+        questions = [(host, self._question(host, task_vars, asked)) for host in hosts]
+        for host, answer in together.ask(questions, together.forks()):
+            compare, question = asked.pop(host, (None, None))
+            entries = question.manifest.state if question else ()
+            has_influxdb = any(entry["role"] == "influxdb" for entry in entries)
+            seen = Seen(answer, None, concerns_all=question is None or has_influxdb)
+            with contextlib.suppress(Exception):  # the comparison will tell of it
+                if answer:
+                    seen = self._held(compare, question, answer, hosts)
+            yield host, seen
+
+    @staticmethod
+    def _held(compare: Any, question: Any, answer: Answer, hosts: Sequence[str]) -> Seen:
+        """What an answer says."""
+        said = report.read(answer.output)
+        found, _ = compare.found(question, said, hosts)
+        of_others = any(each.kind == "state" and each.role == "influxdb" for each in found)
+        told = {"clock": answer.ahead(said.clock), "plan": question.plan}
+        return Seen(answer, None if found else told, of_others)
+
+    def _question(
+        self, host: str, task_vars: dict[str, Any], asked: dict[str, tuple[Any, Any]]
+    ) -> Callable[[], tuple[list[bytes], bytes]]:
         def question() -> tuple[list[bytes], bytes]:
             of_host = together.variables_of(host, task_vars)
             compare = self._shared_loader_obj.action_loader.get(
@@ -74,8 +101,7 @@ class ActionModule(actions.ProvisionAction):
                 templar=Templar(loader=self._loader, variables=of_host),
                 shared_loader_obj=self._shared_loader_obj,
             )
-            made = compare.question(of_host)
-            self._asked[host] = compare, made
-            return together.command(self, of_host, made.text)
+            asked[host] = compare, compare.question(of_host)
+            return together.command(self, of_host, asked[host][1].text)
 
         return question

@@ -26,6 +26,11 @@ from comparing.answers import Answer
 
 #: For how many seconds the first answer is waited for, and at least and at most each further one.
 FIRST, LEAST, MOST = 5.0, 2.0, 15.0
+#: Variables that are the same for all hosts of a play, and come with a task alone.
+_OF_ALL = (
+    *("hostvars", "play_hosts", "ansible_play_batch"),
+    *("ansible_play_hosts", "ansible_play_hosts_all"),
+)
 _SSH = ("ssh", "ansible.builtin.ssh", "smart")
 
 
@@ -101,8 +106,22 @@ def command(action: Any, host_vars: dict[str, Any], text: str) -> tuple[list[byt
     try:
         there.shell(text)
     except _Started as started:
+        # What asks for a password would read the script for one.
+        if become and become.success and not _asks_nothing(become):
+            raise NotPlain(become.name) from None
         return started.what
     raise NotPlain("nothing was started")
+
+
+def _asks_nothing(become: Any) -> bool:
+    flags = str(become.get_option("become_flags") or "").split()
+    return become.name.rpartition(".")[2] == "sudo" and "-n" in flags
+
+
+def with_passwords() -> bool:
+    """Whether passwords were given to Ansible for all hosts (-k, -K)."""
+    words = ("ask_pass", "become_ask_pass", "connection_password_file", "become_password_file")
+    return any(context.CLIARGS.get(word) for word in words)
 
 
 def ask(
@@ -119,6 +138,8 @@ def ask(
         for host, question in questions:
             try:
                 argv, script = question()
+                if waiting.hopeless:
+                    raise NotPlain("nobody answers")
                 waiting.add(_start(host, argv, script))
             except Exception:  # whatever it is: a task of its own tells of it
                 yield host, None
@@ -135,9 +156,22 @@ class _Waiting:
     def __init__(self) -> None:
         self.patience = _Patience()
         self._ends = selectors.DefaultSelector()
+        self._given_up = 0
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether one batch after another was given up: hosts that are down stand together."""
+        return self._given_up > 1
 
     def add(self, asked: Asked) -> None:
-        self._ends.register(os.pidfd_open(asked.process.pid), selectors.EVENT_READ, asked)
+        """Wait for it; where that cannot be, it is ended."""
+        try:
+            end = os.pidfd_open(asked.process.pid)
+            self._ends.register(end, selectors.EVENT_READ, asked)
+        except BaseException:
+            asked.process.kill()
+            asked.answer()
+            raise
 
     def answers(self, most: int) -> Iterator[tuple[str, Answer | None]]:
         """The answers that are there; waits for them while more hosts than most have not answered.
@@ -147,12 +181,16 @@ class _Waiting:
         while left := len(self._ends.get_map()):
             ended = self._ends.select(self.patience.left() if left > most else 0)
             if not ended and left > most:
+                self._given_up += 1
                 yield from [(host, None) for host in self.give_up()]
+                self.patience.begin()
             if not ended:
                 return
             for key, _ in ended:
                 self._forget(key)
-                yield key.data.host, self.patience.rewarded(key.data)
+                answer = self.patience.rewarded(key.data)
+                self._given_up = 0 if answer else self._given_up
+                yield key.data.host, answer
 
     def give_up(self) -> list[str]:
         """End what was started on those that have not answered; who they are."""
@@ -225,4 +263,4 @@ def forks() -> int:
 def variables_of(host: str, task_vars: Mapping[str, Any]) -> dict[str, Any]:
     """The variables of another host of the play, as a task on it would have them."""
     raw: dict[str, Any] = task_vars["hostvars"].raw_get(host)
-    return {**raw, "ansible_play_hosts_all": task_vars["ansible_play_hosts_all"]}
+    return {**raw, **{name: task_vars[name] for name in _OF_ALL if name in task_vars}}

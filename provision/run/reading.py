@@ -111,19 +111,17 @@ def _host(host: Any, names: frozenset[str], loader: Any, variables: Any) -> Inve
 def _may_ask() -> bool:
     """Whether somebody may be asked for the vault's password, by Ansible or a program of theirs."""
     from ansible import constants, context
+    from ansible.utils.path import unfrackpath
 
     given = context.CLIARGS
+    identities = [*constants.DEFAULT_VAULT_IDENTITY_LIST, *given["vault_ids"]]
     sources = [
-        each.rpartition("@")[2]
-        for each in (
-            *constants.DEFAULT_VAULT_IDENTITY_LIST,
-            *given["vault_ids"],
-            *given["vault_password_files"],
-            *filter(None, [constants.DEFAULT_VAULT_PASSWORD_FILE]),
-        )
+        *(each.partition("@")[2] or each for each in identities),
+        *given["vault_password_files"],
+        *filter(None, [constants.DEFAULT_VAULT_PASSWORD_FILE]),
     ]
     return given["ask_vault_pass"] or any(
-        source.startswith("prompt") or os.access(Path(source).expanduser(), os.X_OK)
+        source.startswith("prompt") or os.access(unfrackpath(source, follow=False), os.X_OK)
         for source in sources
     )
 

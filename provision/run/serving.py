@@ -112,7 +112,10 @@ class _Ahead:
 
 
 def _that_matter(options: Sequence[str]) -> list[str]:
-    """Without what says nothing of the inventory, which some commands take away."""
+    """Without what says nothing of an inventory that does not ask for it (ansible_check_mode).
+
+    Some commands take it away.
+    """
     return [option for option in options if option not in _BESIDE]
 
 

@@ -68,9 +68,15 @@ class Site:
         told = [json.loads(line) for line in events.read_text().splitlines()]
         return [each for each in told if each["event"] == "result"]
 
-    def calls(self) -> int:
-        """How often ssh was started."""
-        return len((self.directory / "calls").read_text().splitlines())
+    def calls(self, host: str = "") -> int:
+        """How often ssh was started, for a host or at all."""
+        return len(self.words(host))
+
+    def words(self, host: str = "") -> list[str]:
+        """What ssh was started with, each time."""
+        address = f" 127.0.0.{host[-1:]} " if host else ""
+        calls = (self.directory / "calls").read_text().splitlines()
+        return [call for call in calls if address in f" {call} "]
 
 
 @pytest.fixture
@@ -148,24 +154,90 @@ def test_one_without_a_tree_fails_alone(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "task"),
+    "variables",
     [
-        ({"ansible_connection": "local"}, "Compare"),
-        ({"ansible_become_password": "x"}, "Compare"),
-        ({"ansible_become_method": "su"}, "Look"),
-        ({"ansible_connection": "{{ undefined_here }}"}, "Compare"),
-        ({"provision_tree": "{{ undefined_here }}"}, "Look"),  # -e stands above it
+        {"ansible_connection": "local"},
+        {"ansible_become_password": "x"},
+        {"ansible_connection": "{{ undefined_here }}"},
     ],
-    ids=["local", "password", "su", "undefined", "overridden"],
+    ids=["local", "password", "undefined"],
 )
 @pytest.mark.parametrize("host", ["w1", "w2"])
 def test_one_that_is_reached_otherwise_is_asked_by_ansible(
-    site: Site, variables: dict[str, Any], task: str, host: str
+    site: Site, variables: dict[str, Any], host: str
 ) -> None:
     site.variables = {host: variables}
     told = {each["host"]: each["task"] for each in site.run() if each["status"] != "ignored"}
     assert told.keys() == {"w1", "w2", "w3"}
-    assert told[host] == task
+    assert told[host] == "Compare"
     # One whose own variables are wrong cannot look for the others, either.
     if host == "w2" or "undefined" not in str(variables):
         assert {told[each] for each in told if each != host} == {"Look"}
+
+
+@pytest.mark.parametrize(
+    "variables", [{}, {"ansible_connection": "local"}, {"ansible_port": "{{ undefined_here }}"}]
+)
+def test_where_influxdb_is_not_as_it_should_be_all_are_compared(
+    site: Site, variables: dict[str, Any]
+) -> None:
+    """Its users and tokens are those of all hosts; so where it is not known, too."""
+    site.variables = {"w2": variables}
+    manifest = site.directory / "tree" / "w2" / ".manifest.json"
+    known = json.loads(manifest.read_text())
+    known["state"] = [trees.state(2, url="http://127.0.0.1:9", workers=("w1", "w3"))]
+    manifest.write_text(json.dumps(known))
+    assert {each["host"]: each["task"] for each in site.run()} == dict.fromkeys(
+        ("w1", "w2", "w3"), "Compare"
+    )
+
+
+def test_one_is_asked_where_its_variables_say_and_as_they_say(site: Site) -> None:
+    site.variables = {
+        "w1": {
+            "ansible_port": 2222,
+            "ansible_user": "one",
+            "ansible_become": False,
+            "ansible_ssh_private_key_file": "/keys/one",
+            "ansible_ssh_common_args": "-o ProxyJump=bastion",
+        },
+        "w2": {
+            "ansible_host": "{{ hostvars['w2'].address | default('127.0.0.99') }}",
+            "address": "127.0.0.2",
+        },
+        "w3": {"ansible_port": "{{ 2200 + ansible_play_hosts_all | length }}"},
+    }
+    assert {each["task"] for each in site.run()} == {"Look"}
+    (one,), (two,), (three,) = (site.words(host) for host in ("w1", "w2", "w3"))
+    for word in ("Port=2222", 'User="one"', '/keys/one"', "ProxyJump=bastion"):
+        assert word in one
+        assert word not in two + three
+    assert "Port=" not in two
+    assert "Port=2203" in three
+    assert 'User="root"' in two and 'User="root"' in three
+
+
+@pytest.mark.parametrize("option", ["--become-password-file", "--connection-password-file"])
+def test_where_a_password_was_given_nobody_is_asked_without_it(site: Site, option: str) -> None:
+    password = site.directory / "password"
+    password.write_text("x\n")
+    results = site.run("--check", option, str(password))
+    assert {each["task"] for each in results} == {"Compare"}
+    assert site.calls() == 3, "once each"
+
+
+@pytest.mark.parametrize(
+    ("variables", "times"),
+    [({}, 2), ({"ansible_become_flags": "-H"}, 1), ({"ansible_become_method": "su"}, 1)],
+    ids=["sudo", "asks", "su"],
+)
+def test_what_may_ask_for_a_password_is_not_given_the_script(
+    site: Site, variables: dict[str, Any], times: int
+) -> None:
+    """In a task of its own, Ansible waits for it to have become root."""
+    site.variables = {"w2": {"ansible_user": "somebody", **variables}}
+    # Nobody can become root with what stands in for ssh: it is there already, and fails.
+    site.gone = "127.0.0.2"
+    results = site.run()
+    assert outcome(results)["w2"][0] in ("unreachable", "failed")
+    assert site.calls("w2") == times

@@ -136,3 +136,34 @@ def test_who_looks_no_more_leaves_nothing_running(tmp_path: Path) -> None:
     asked.close()  # type: ignore[attr-defined]
     assert not Path("/proc", (tmp_path / "pid").read_text().strip()).exists()
     assert open_descriptors() == descriptors
+
+
+def test_those_behind_hosts_that_are_down_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "FIRST", 0.5)
+    down = {f"down{number}": "exec sleep 60" for number in range(3)}
+    up = {f"up{number}": f"{SAYS} sleep 0.1" for number in range(6)}
+    found = answers(3, **down, **up)
+    assert {host for host, answer in found.items() if answer} == set(up)
+
+
+def test_where_batch_after_batch_is_down_no_more_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "FIRST", 0.2)
+    hosts = {f"h{number}": f": >{tmp_path}/$$; exec sleep 60" for number in range(12)}
+    assert set(answers(2, **hosts).values()) == {None}
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_one_that_cannot_be_waited_for_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(pid: int) -> int:
+        time.sleep(0.3)  # it has begun
+        raise OSError(24, "Too many open files")
+
+    descriptors = open_descriptors()
+    monkeypatch.setattr(together.os, "pidfd_open", full)
+    assert answers(a=f"echo $$ >{tmp_path}/pid; exec sleep 60") == {"a": None}
+    assert not Path("/proc", (tmp_path / "pid").read_text().strip()).exists()
+    assert open_descriptors() == descriptors
