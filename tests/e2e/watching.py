@@ -49,14 +49,16 @@ class Spy(threading.Thread):
 
     def run(self) -> None:
         while not self._stopped.wait(0.01):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                self.seen.add(content(path))
+            # Not by glob, which fails where a process ends meanwhile.
+            for name in filter(str.isdigit, os.listdir("/proc")):
+                self.seen.add(content(Path("/proc", name, "cmdline")))
 
     def __enter__(self) -> Spy:
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        assert self.is_alive(), "it has not looked to the end"
         self._stopped.set()
         self.join()
 
