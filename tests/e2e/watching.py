@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,8 +49,9 @@ class Spy(threading.Thread):
     def run(self) -> None:
         while not self._stopped.wait(0.01):
             # Not by glob, which fails where a process ends meanwhile.
-            for name in filter(str.isdigit, os.listdir("/proc")):
-                self.seen.add(content(Path("/proc", name, "cmdline")))
+            for path in Path("/proc").iterdir():
+                if path.name.isdigit():
+                    self.seen.add(content(path / "cmdline"))
 
     def __enter__(self) -> Spy:
         self.start()
