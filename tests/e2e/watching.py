@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,10 +49,7 @@ class Spy(threading.Thread):
 
     def run(self) -> None:
         while not self._stopped.wait(0.01):
-            # Not by glob, which fails where a process ends meanwhile.
-            for path in Path("/proc").iterdir():
-                if path.name.isdigit():
-                    self.seen.add(content(path / "cmdline"))
+            self.seen.update(command_lines().values())
 
     def __enter__(self) -> Spy:
         self.start()
@@ -71,6 +69,13 @@ def content(path: Path) -> bytes:
         return b""
 
 
+def command_lines() -> dict[str, bytes]:
+    """The arguments of every process, by its number."""
+    # Not by glob, which fails where a process ends meanwhile.
+    found = (path for path in Path("/proc").iterdir() if path.name.isdigit())
+    return {path.name: content(path / "cmdline") for path in found}
+
+
 def traces(name: str, number: str, directory: Path) -> dict[str, object]:
     """All that a rehearsal could leave on this machine, empty if nothing."""
     bridge = network.bridge_name(int(number))
@@ -85,9 +90,9 @@ def traces(name: str, number: str, directory: Path) -> dict[str, object]:
     links = [i for i in network.interfaces() if i == bridge or i.startswith(f"vb-p{number}-")]
     mine = str(directory).encode()
     running = [
-        path.parent.name
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if mine in content(path) and path.parent.name != str(os.getpid())
+        number
+        for number, words in command_lines().items()
+        if mine in words and number != str(os.getpid())
     ]
     found = {
         "rules": rules,
