@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,20 @@ ROOM = "provision_minimum_free_mib"
 
 @dataclass(frozen=True)
 class Question:
-    """A script that looks at a host, and what its answer is held against."""
+    """What a host is asked, and what its answer is held against.
+
+    state and more are those of comparing.script.compare_script().
+    """
 
     manifest: Manifest
     files: list[wanted.Wanted]
-    text: str
+    state: list[dict[str, Any]]
+    more: Sequence[tuple[str, str]]
+
+    @property
+    def text(self) -> str:
+        """The script that looks at the host."""
+        return script.compare_script(self.manifest, self.state, self.more)
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -131,7 +140,7 @@ class ActionModule(actions.ProvisionAction):
             for entry in manifest.state
         ]
         more = standing.commands(manifest) if standings else ()
-        return Question(manifest, files, script.compare_script(manifest, asked, more))
+        return Question(manifest, files, asked, more)
 
     @staticmethod
     def found(

@@ -102,6 +102,6 @@ class ActionModule(actions.ProvisionAction):
                 shared_loader_obj=self._shared_loader_obj,
             )
             asked[host] = compare, compare.question(of_host)
-            return together.command(self, of_host, asked[host][1].text)
+            return together.command(compare, of_host, asked[host][1].text)
 
         return question

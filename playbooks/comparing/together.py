@@ -20,7 +20,6 @@ from typing import Any
 from ansible import context
 from ansible.executor.task_executor import TaskExecutor
 from ansible.playbook.play_context import PlayContext
-from ansible.template import Templar
 
 from comparing.answers import Answer
 
@@ -67,11 +66,10 @@ class Asked:
 def command(action: Any, host_vars: dict[str, Any], text: str) -> tuple[list[bytes], bytes]:
     """What Ansible would start to run a script on a host, and give it on its standard input.
 
-    action is an action that runs in this process, with the task and plugins of Ansible. Raises
-    NotPlain.
+    action is one that was made for that host, with its variables' templar; it is given the host's
+    connection here. Raises NotPlain.
     """
-    task, loader = action._task, action._loader
-    templar = Templar(loader=loader, variables=host_vars)
+    task, templar = action._task, action._templar
     # The task's own may have become that of its host (ansible-core 2.21).
     kind = templar.template(host_vars.get("ansible_connection") or context.CLIARGS["connection"])
     if kind not in _SSH or task.delegate_to:
@@ -84,27 +82,20 @@ def command(action: Any, host_vars: dict[str, Any], text: str) -> tuple[list[byt
     # Nothing but what sets up a connection: what else one is made with differs between versions.
     executor: Any = object.__new__(TaskExecutor)
     known = {"_task": task, "_play_context": plain, "_shared_loader_obj": action._shared_loader_obj}
-    vars(executor).update(known, _loader=loader)
+    vars(executor).update(known, _loader=action._loader)
     connection = executor._connection = executor._get_connection(host_vars, templar, "ssh")
     executor._set_connection_options(host_vars, templar)
     become = connection.become
     if connection.get_option("password") or (become and become.get_option("become_pass")):
         raise NotPlain("a password")
-    there = type(action)(
-        task=task,
-        connection=connection,
-        play_context=plain,
-        loader=loader,
-        templar=templar,
-        shared_loader_obj=action._shared_loader_obj,
-    )
 
     def start(argv: list[bytes], given: bytes, **_: Any) -> None:
         raise _Started(argv, given)
 
     connection._run = start
+    action._connection, action._play_context = connection, plain
     try:
-        there.shell(text)
+        action.shell(text)
     except _Started as started:
         # What asks for a password would read the script for one.
         if become and become.success and not _asks_nothing(become):
