@@ -119,7 +119,7 @@ def with_inventory(options: Sequence[str]) -> Sequence[str]:
 
 def names_inventory(options: Sequence[str]) -> bool:
     """Whether the options name an inventory."""
-    return any(option.startswith(("-i", "--inventory")) for option in options)
+    return first_inventory(options) is not None
 
 
 def first_inventory(options: Sequence[str]) -> str | None:

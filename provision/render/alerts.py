@@ -7,6 +7,7 @@ from typing import Any
 
 from provision.alerts.contacts import contact_points
 from provision.alerts.rules import EVERY, AlertRule, build_rules, rule_uid
+from provision.dashboards.fleet import watched
 from provision.dashboards.model import Dashboard
 from provision.render.targets import ALERTS_LEFT_PATH
 from provision.site import Site
@@ -37,12 +38,7 @@ def alert_state(site: Site) -> dict[str, Any]:
     """What Grafana may have of ours, by uid, and the file in which it is told of the rest."""
     contacts = site.monitor.settings.grafana_contacts
     return {
-        "rules": [
-            rule_uid(catalog, metric)
-            for catalog in site.catalogs
-            for metric in catalog.metrics
-            if metric.condition is not None
-        ],
+        "rules": [rule_uid(catalog, metric) for catalog, metric in watched(site.catalogs)],
         "contacts": [point.uid for point in contact_points(contacts)],
         "left": ALERTS_LEFT_PATH,
     }

@@ -186,7 +186,7 @@ class Engine:
         os.environ.update(environment)
         # What this process prints with may be somebody's who shows it elsewhere.
         sys.stdout, sys.stderr = (os.fdopen(number, "w", 1, closefd=False) for number in (1, 2))
-        serve(theirs, self.output, reads=True, options=options)
+        serve(theirs, self.output, options)
 
     def read(self, options: Sequence[str], wanted: Wanted) -> Inventory:
         """Let it read an inventory, as provision.inventory.read_inventory() does.

@@ -33,14 +33,12 @@ def main() -> None:
 def serve(
     connection: socket.socket,
     output: IO[str] | None = None,
-    *,
-    reads: bool = False,
     options: Sequence[str] | None = None,
 ) -> None:
     """Load Ansible, wait for what to do, and do it; a run prints to the output.
 
-    reads says that an inventory comes first, options which one, where that is known: what only runs
-    need is loaded after it, and while the other has something to do.
+    The inventory that options name is read first, where they are known. What only runs need is
+    loaded after it, while the other has something to do.
     """
     # Ctrl-C reaches this process too; until it does something, that is for the other to tell.
     interrupt = signal.getsignal(signal.SIGINT)
@@ -60,7 +58,7 @@ def serve(
             return made
 
     with connection:
-        ahead = _Ahead(options) if reads and options is not None else None
+        ahead = _Ahead(options) if options is not None else None
         loads = load_plugins()
         asked = _received(connection, loads)
         while asked is not None and asked[0][0] == "read":
