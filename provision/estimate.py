@@ -21,6 +21,25 @@ REFRESH = 30
 
 
 @dataclass(frozen=True)
+class Size:
+    """A machine with InfluxDB alone on it, and what it bears: points a second, and series."""
+
+    cores: str
+    memory: str
+    points: int
+    series: int
+
+
+#: InfluxDB 1.8 documentation, Hardware sizing guidelines: InfluxDB OSS guidelines, and for the last
+#: one Single node or cluster. Those of version 2 name no numbers.
+SIZES = (
+    Size("2 to 4", "2 to 4 GB", 5_000, 100_000),
+    Size("4 to 6", "8 to 32 GB", 250_000, 1_000_000),
+    Size("8 or more", "32 GB or more", 750_000, 10_000_000),
+)
+
+
+@dataclass(frozen=True)
 class Load:
     """What an application makes of some hosts.
 
@@ -43,6 +62,13 @@ class Load:
     def bytes_a_day(self, each: float) -> float:
         """What a day of it takes on disk, of so many bytes a point."""
         return self.points * DAY * each
+
+
+def size_for(found: Sequence[Load]) -> Size | None:
+    """The smallest that bears all of these together; None if a single InfluxDB may not."""
+    points, rows = sum(load.points for load in found), sum(load.series for load in found)
+    fitting = (size for size in SIZES if points < size.points and rows < size.series)
+    return next(fitting, None)
 
 
 def loads(site: Site, only: Collection[str] | None = None) -> list[Load]:

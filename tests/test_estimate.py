@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provision.cli import run
-from provision.estimate import loads
+from provision.estimate import SIZES, Load, loads, size_for
 from provision.fleet import Fleet
 
 SITE = """
@@ -67,3 +67,37 @@ def test_it_is_told_to_people_and_to_programs(
     assert len(rows) == 6
     for row in rows:
         assert row["bytes_a_day"] == pytest.approx(row["points"] * 86_400 * 6, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("series", "points", "expected"),
+    [
+        (99_999, 4_999, SIZES[0]),
+        (100_000, 1, SIZES[1]),
+        (1, 250_000, SIZES[2]),
+        (10_000_000, 1, None),
+        (1, 750_000, None),
+    ],
+)
+def test_a_machine_is_as_large_as_series_or_points_ask(
+    series: int, points: float, expected: object
+) -> None:
+    assert size_for([Load("one", 1, series, points, 0)]) is expected
+    # What several applications ask is added.
+    halves = Load("half", 1, series - series // 2, points / 2, 0)
+    assert size_for([halves, Load("rest", 1, series // 2, points / 2, 0)]) is expected
+
+
+def test_a_site_that_one_influxdb_may_not_bear_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "inventory.yml"
+    many = "".join(f"    w{number}: {{apps: [tinybird-jobs]}}\n" for number in range(1000))
+    path.write_text(SITE.replace("    w1: {apps: [realm]}\n", many))
+    for form in ("text", "json"):
+        assert run(["estimate", "-i", str(path), "--format", form]) == 0
+        said = " ".join(capsys.readouterr().err.split())
+        assert "one InfluxDB may not bear this" in said and "docs/fleets.md" in said
+    path.write_text(SITE)
+    assert run(["estimate", "-i", str(path)]) == 0
+    assert "2 to 4 cores" in " ".join(capsys.readouterr().err.split())

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from provision.errors import EXIT_OK
-from provision.estimate import BYTES_A_POINT, Load, loads
+from provision.estimate import BYTES_A_POINT, SIZES, Load, loads, size_for
 from provision.fleet import read_fleet
-from provision.output import note, out, table
+from provision.output import err, note, out, table
 
 PER = 1000
 
@@ -17,7 +17,8 @@ PER = 1000
 def estimate(*, options: Sequence[str], form: str, bytes_a_point: float | None) -> int:
     """Print series, points a second, bytes a day and queries a second of each application.
 
-    For the site as it is, and for a thousand hosts with the application.
+    For the site as it is, and for a thousand hosts with the application; and what machine InfluxDB
+    wants for it, or that one InfluxDB may not be enough.
     """
     each = bytes_a_point or BYTES_A_POINT
     fleet = read_fleet(options)
@@ -28,6 +29,7 @@ def estimate(*, options: Sequence[str], form: str, bytes_a_point: float | None) 
             for load in (*found, *(load.for_hosts(PER) for load in found))
         ]
         print(json.dumps(rows, indent=1))  # noqa: T201
+        _say_size(found)
         return EXIT_OK
     _show("this site", found, each)
     _show("per 1,000 hosts", [load.for_hosts(PER) for load in found], each)
@@ -36,7 +38,25 @@ def estimate(*, options: Sequence[str], form: str, bytes_a_point: float | None) 
         "numbers that are steady compress to less; "
         "queries are those of one person who looks at the dashboard"
     )
+    _say_size(found)
     return EXIT_OK
+
+
+def _say_size(found: Sequence[Load]) -> None:
+    size = size_for(found)
+    if size is not None:
+        note(f"InfluxDB's guidelines for such a load: {size.cores} cores, {size.memory} of memory")
+        return
+    most = SIZES[-1]
+    err.print(
+        f"[yellow]warning:[/yellow] one InfluxDB may not bear this: its guidelines end at "
+        f"{most.points:,} points a second and {most.series:,} series"
+    )
+    err.print(
+        "[yellow]remedy:[/yellow] divide the hosts among several InfluxDBs, or use a cluster "
+        "(docs/fleets.md); "
+        "have the catalogs expect fewer values of tags, if that is more than there are"
+    )
 
 
 def _show(title: str, found: Sequence[Load], each: float) -> None:
