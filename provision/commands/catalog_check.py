@@ -15,8 +15,8 @@ from provision.catalog.model import Catalog
 from provision.catalog.series import series
 from provision.commands.catalog import own_directory
 from provision.errors import EXIT_ERROR, EXIT_OK
-from provision.output import out, show_table, shown, table
-from provision.paths import CATALOGS
+from provision.output import note, out, show_table, shown, table
+from provision.paths import CATALOGS, CATALOGS_DIRECTORY
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,13 @@ def check(*, files: Sequence[Path], catalogs: Path | None, as_json: bool) -> int
     if files:
         paths += own_files(catalogs)
     else:
-        paths = [*catalog_files(CATALOGS), *own_files(catalogs or own_directory())]
+        own = catalogs or own_directory()
+        if own is None and Path(CATALOGS_DIRECTORY).is_dir():
+            note(
+                f"{CATALOGS_DIRECTORY}/ is not looked at, as no inventory stands beside it: "
+                f"--catalogs {CATALOGS_DIRECTORY}"
+            )
+        paths = [*catalog_files(CATALOGS), *own_files(own)]
     checked = check_files(paths)
     if as_json:
         print(json.dumps(as_data(checked), indent=2))  # noqa: T201
