@@ -231,16 +231,22 @@ class ActionModule(actions.ProvisionAction):
             raise actions.Refusal(*wanted.unknown_secret(missing))
 
     def _ask(self, text: str) -> str:
-        """What a script prints on the host. Refuses where it prints nothing of ours."""
+        """What a script prints on the host. Refuses where it does not come to its end."""
         done = self.shell(text)
-        if done["rc"] != 0 or "@@ " not in done["stdout"]:
-            said = (done["stderr"] or done["stdout"]).strip().splitlines()
-            remedy = "see that the user may become root with sudo (-K asks for its password)"
-            if said and "sudo" in said[-1] and "not found" in said[-1]:
-                remedy = "install sudo on it, or connect as root (-u root)"
+        if done["rc"] == 0 and report.is_whole(done["stdout"]):
+            return str(done["stdout"])
+        if "@@ " in done["stdout"]:
             raise actions.Refusal(
-                "The host could not be looked at:"
-                f" {said[-1] if said else 'its shell printed nothing'}.",
-                remedy,
+                "The host could not be looked at: its answer is cut off.",
+                "run it again; where that is no help, see whether the host kills processes for want"
+                " of memory",
             )
-        return str(done["stdout"])
+        said = (done["stderr"] or done["stdout"]).strip().splitlines()
+        remedy = "see that the user may become root with sudo (-K asks for its password)"
+        if said and "sudo" in said[-1] and "not found" in said[-1]:
+            remedy = "install sudo on it, or connect as root (-u root)"
+        raise actions.Refusal(
+            "The host could not be looked at:"
+            f" {said[-1] if said else 'its shell printed nothing'}.",
+            remedy,
+        )

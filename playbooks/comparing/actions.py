@@ -101,10 +101,16 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
         except ManifestError as error:
             raise Refusal(error.message, error.remedy) from None
 
-    def shell(self, text: str) -> dict[str, Any]:
-        """Run a script on the host, sent over its standard input; rc, stdout and stderr."""
+    def shell(self, text: str, *, told_whole: bool = False) -> dict[str, Any]:
+        """Run a script on the host, sent over its standard input; rc, stdout and stderr.
+
+        Ansible has a shell around it that waits a moment, as ssh could lose the end of what is said
+        (ansible/ansible issue 13876). Where it is told_whole, a loss would be seen, and two
+        programs fewer are started.
+        """
+        around = {"executable": False} if told_whole else {}
         done: dict[str, Any] = self._low_level_execute_command(
-            "/bin/sh", in_data=text.encode("utf-8")
+            "/bin/sh", in_data=text.encode("utf-8"), **around
         )
         return done
 

@@ -189,7 +189,7 @@ def _strays(manifest: Manifest, report: Report) -> Iterator[Difference]:
     explained |= {entry.path for entry in manifest.absent}
     for path in list(explained):
         explained |= _parents(path)
-    strays = {path for path in report.contents if path not in explained}
+    strays = {path for path in report.paths if path not in explained}
     topmost = {path for path in strays if not strays & _parents(path)}
     for entry in (directory for directory in manifest.directories if directory.exclusive):
         for path in sorted(topmost):
@@ -233,7 +233,8 @@ def _hangs(service: Service, seen: Mapping[str, str], report: Report) -> str:
     if not service.alive or not since or not report.uptime:
         return ""
     running = report.uptime - since
-    silent = min(running, report.alive.get(service.alive["path"], running))
+    age = report.age(service.alive["path"])
+    silent = running if age is None else min(running, age)
     if silent <= service.alive["seconds"]:
         return ""
     return f"it hangs: it is active, and nothing came out of it for {silent:.0f} s"
@@ -280,15 +281,14 @@ def state_names(entry: Mapping[str, Any]) -> list[str]:
 
 def not_for_all(found: Iterable[Difference], manifest: Manifest, report: Report) -> frozenset[str]:
     """The paths to be removed whose text is not to be shown: keys, and what was beside a secret."""
-    there = {**report.contents, **report.paths}
     beside = {str(PurePosixPath(file.path).parent) for file in manifest.files if file.secret}
     return frozenset(
         each.name
         for each in found
         if each.kind == "absent"
         and (
-            each.name not in there
-            or not int(there[each.name].mode, 8) & 0o004
+            each.name not in report.paths
+            or not int(report.paths[each.name].mode, 8) & 0o004
             or beside & _parents(each.name)
         )
     )

@@ -12,26 +12,33 @@ from typing import Any
 
 from ansible.module_utils.provision import lease
 
+from comparing.script import END
+
 _SECTION = re.compile(r"^@@ (.*) @@$")
+#: How many fields a path has.
+_FIELDS = 6
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A path as it is on the host. kind is find's letter: f, d, l and so on."""
+    """A path as it is on the host. kind is find's letter: f, d, l and so on.
+
+    changed is when its content last did, in seconds since 1970 by the host's clock.
+    """
 
     kind: str
     mode: str
     owner: str
     group: str
+    changed: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the comparing script saw."""
+    """What the comparing script saw. paths has what is in exclusive directories, too."""
 
     paths: Mapping[str, Seen] = field(default_factory=dict)
     sums: Mapping[str, str] = field(default_factory=dict)
-    contents: Mapping[str, Seen] = field(default_factory=dict)
     keyrings: Mapping[int, bytes] = field(default_factory=dict)
     packages: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     services: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -40,9 +47,13 @@ class Report:
     clock: int | None = None
     #: The lease of whoever works on it, if one counts.
     operator: Mapping[str, Any] | None = None
-    # Seconds since a file that says that its service is at work was written, and since boot.
-    alive: Mapping[str, float] = field(default_factory=dict)
+    #: Seconds since boot.
     uptime: float = 0.0
+
+    def age(self, path: str) -> float | None:
+        """For how many seconds a file has not been written; None where that is not known."""
+        seen = self.paths.get(path)
+        return self.clock - seen.changed if seen and self.clock is not None else None
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,11 @@ class Preflight:
     texts: Mapping[int, str]
 
 
+def is_whole(output: str) -> bool:
+    """Whether a script came to its end."""
+    return f"\n{END}" in output
+
+
 def sections(output: str) -> dict[str, str]:
     """Cut the output into its sections; what comes before the first one (a banner) is dropped."""
     found: dict[str, list[str]] = {}
@@ -98,10 +114,11 @@ def read(output: str) -> Report:
     """Read the output of compare_script."""
     parts = sections(output)
     state = parts.get("state", "")
+    uptime = float((parts.get("uptime", "").split() or ["0"])[0])
+    paths, sums = _paths(parts.get("paths", ""))
     return Report(
-        paths=_paths(parts.get("paths", "")),
-        sums=_sums(parts.get("sums", "")),
-        contents=_paths(parts.get("contents", "")),
+        paths=paths,
+        sums=sums,
         keyrings={
             int(name.split()[1]): _decoded(text)
             for name, text in parts.items()
@@ -111,8 +128,8 @@ def read(output: str) -> Report:
         services=_services(parts.get("services", "")),
         state=tuple(json.loads(state)) if state else None,
         clock=int(clock) if (clock := parts.get("clock", "")).isdigit() else None,
-        operator=_operator(parts.get("operator", ""), parts.get("uptime", "")),
-        **_signs(parts.get("clocks", ""), parts.get("alive", "")),
+        operator=_operator(parts.get("operator", ""), uptime),
+        uptime=uptime,
     )
 
 
@@ -145,20 +162,16 @@ def _decoded(text: str) -> bytes:
         return b""
 
 
-def _fields(text: str) -> list[str]:
-    return _decoded(text).decode("utf-8", "surrogateescape").split("\0")[:-1]
-
-
-def _paths(text: str) -> dict[str, Seen]:
-    fields = _fields(text)
-    return {
-        fields[at + 4]: Seen(fields[at], fields[at + 1].zfill(4), fields[at + 2], fields[at + 3])
-        for at in range(0, len(fields) - 4, 5)
-    }
-
-
-def _sums(text: str) -> dict[str, str]:
-    return {line[66:]: line[:64] for line in _fields(text)}
+def _paths(text: str) -> tuple[dict[str, Seen], dict[str, str]]:
+    """Paths, and the sums of files."""
+    fields = _decoded(text).decode("utf-8", "surrogateescape").split("\0")
+    paths = {}
+    # An empty field ends them.
+    while len(fields) > _FIELDS and fields[0]:
+        kind, mode, owner, group, changed, path = fields[:_FIELDS]
+        paths[path] = Seen(kind, mode.zfill(4), owner, group, float(changed))
+        del fields[:_FIELDS]
+    return paths, {line[66:]: line[:64] for line in fields[1:] if line}
 
 
 def _packages(text: str) -> dict[str, tuple[str, str]]:
@@ -176,27 +189,14 @@ def _services(text: str) -> dict[str, dict[str, str]]:
     return services
 
 
-def _operator(text: str, uptime: str) -> dict[str, Any] | None:
+def _operator(text: str, uptime: float) -> dict[str, Any] | None:
     held = lease.parse(text)
-    seconds = float(uptime.split()[0]) if uptime else 0.0
-    return held if held and lease.fresh(held, seconds) else None
+    return held if held and lease.fresh(held, uptime) else None
 
 
 def _release(text: str) -> dict[str, str]:
     pairs = [line.split("=", 1) for line in text.splitlines() if "=" in line]
     return {key: value.strip().strip("\"'") for key, value in pairs}
-
-
-def _signs(clocks: str, alive: str) -> dict[str, Any]:
-    """How old each sign of life is, and how long the host is up."""
-    times = clocks.split()
-    if len(times) != 2:
-        return {}
-    signs = {}
-    for line in alive.splitlines():
-        written, _, path = line.partition(" ")
-        signs[path] = float(times[0]) - float(written)
-    return {"alive": signs, "uptime": float(times[1])}
 
 
 def _free(text: str) -> dict[str, Room]:

@@ -8,6 +8,7 @@ them quoted and are reported by NUL-separated lists in base64, so that any name 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -34,11 +35,14 @@ def section(name: str) -> str:
     return f"@@ {name} @@"
 
 
+#: The last line of each: what lacks it was cut off.
+END = section("end")
+
+
 def wrap(commands: Sequence[str]) -> str:
     """Make one script of commands: read as a whole before it runs, with nothing on its stdin."""
-    return "\n".join(
-        ["main() {", "export LC_ALL=C", *commands, "}", "main </dev/null 2>/dev/null", "exit 0", ""]
-    )
+    lines = ["main() {", "export LC_ALL=C", *commands, f"echo {shlex.quote(END)}", "}"]
+    return "\n".join([*lines, "main </dev/null 2>/dev/null", "exit 0", ""])
 
 
 def compare_script(
@@ -59,18 +63,15 @@ def compare_script(
         *(directory.path for directory in manifest.directories),
         *(absent.path for absent in manifest.absent),
         *(f"{UNFINISHED}/{role}" for role in sorted({s.role for s in manifest.services})),
+        *(service.alive["path"] for service in manifest.services if service.alive),
     ]
     exclusive = [directory.path for directory in manifest.directories if directory.exclusive]
     commands = [
         *_say("clock", "date +%s"),
         *_say("operator", f"[ ! -e {lease.PATH} ] || cat {lease.PATH}"),
         *_say("uptime", _UPTIME),  # after the lease, which would be of the future
-        *_say("paths", _paths(paths, "-maxdepth 0")),
+        *_say("paths", _paths(paths, exclusive, files)),
     ]
-    if files:
-        commands += _say("sums", f"sha256sum -z -- {_quoted(files)} | base64 -w0")
-    if exclusive:
-        commands += _say("contents", _paths(exclusive, "-mindepth 1"))
     for index, keyring in enumerate(keyrings):
         commands += _say(f"keyring {index}", f"base64 -w0 <{shlex.quote(keyring)}")
     packages = {name for each in manifest.packages for name in (each.name, *each.conflicts)}
@@ -82,10 +83,6 @@ def compare_script(
         properties = "Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts"
         properties += ",ActiveEnterTimestampMonotonic"
         commands += _say("services", f"systemctl show -p {properties} -- {units}")
-    alive = [service.alive["path"] for service in manifest.services if service.alive]
-    if alive:
-        commands += _say("clocks", f"date +%s; {_UPTIME}")
-        commands += _say("alive", f"stat -c '%Y %n' -- {_quoted(alive)}")
     for name, command in more:
         commands += _say(name, command)
     return wrap(_beside(state_check(state), commands) if state else commands)
@@ -173,9 +170,26 @@ def _quoted(words: Sequence[str]) -> str:
     return " ".join(shlex.quote(word) for word in words)
 
 
-def _paths(paths: Sequence[str], depth: str) -> str:
-    """Type, mode, owner, group and name of paths (or what is below them), NUL after each field."""
+def _paths(paths: Sequence[str], exclusive: Sequence[str], files: Sequence[str]) -> str:
+    """Type, mode, owner, group, time of the last change and name of paths, and of all that is in
+    exclusive ones; then, behind an empty field, the sums of files. There is a NUL after each field.
+    """
     if not paths:
         return ":"
-    form = shlex.quote("%y\\0%m\\0%u\\0%g\\0%p\\0")
-    return f"find {_quoted(paths)} {depth} -printf {form} | base64 -w0"
+    form = shlex.quote("%y\\0%m\\0%u\\0%g\\0%T@\\0%p\\0")
+    inside = " -o ".join(
+        f"-path {shlex.quote(pattern)}"
+        for path in map(_literally, exclusive)
+        for pattern in (path, f"{path}/*")
+    )
+    # One that finds both starts once; -prune keeps it out of all other directories.
+    depth = f"! \\( {inside} \\) -prune" if inside else "-prune"
+    commands = [f"find {_quoted(paths)} -printf {form} {depth}", "printf '\\0'"]
+    if files:
+        commands.append(f"sha256sum -z -- {_quoted(files)}")
+    return f"{{ {'; '.join(commands)}; }} | base64 -w0"
+
+
+def _literally(path: str) -> str:
+    """A pattern of find's that only this path fits."""
+    return re.sub(r"[\\*?\[]", r"\\\g<0>", path)

@@ -24,7 +24,6 @@ def commands(manifest: Manifest) -> list[tuple[str, str]]:
     units = shlex.join(f"{service.name}.service" for service in manifest.services)
     data = shlex.join(_data(manifest))
     found = [
-        ("uptime", "cat /proc/uptime"),
         ("record", f"base64 -w0 <{record.ROOT}/record.json"),
         ("free", "df -Pk /var/lib"),
     ]
@@ -53,7 +52,6 @@ def read(manifest: Manifest, report: Report, output: str) -> dict[str, Any]:
     and free (bytes).
     """
     parts = sections(output)
-    uptime = float((parts.get("uptime", "").split() or ["0"])[0])
     blocks = [
         dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         for block in parts.get("standing", "").split("\n\n")
@@ -70,7 +68,7 @@ def read(manifest: Manifest, report: Report, output: str) -> dict[str, Any]:
                 next((p.name for p in manifest.packages if p.role == service.role), ""),
                 units.get(service.name, {}),
                 report,
-                uptime,
+                report.uptime,
                 programs,
             )
             for service in manifest.services

@@ -21,6 +21,7 @@ from ansible import context
 from ansible.executor.task_executor import TaskExecutor
 from ansible.playbook.play_context import PlayContext
 
+from comparing import report
 from comparing.answers import Answer
 
 #: For how many seconds the first answer is waited for, and at least and at most each further one.
@@ -58,7 +59,7 @@ class Asked:
         with os.fdopen(self.output, "rb") as file:
             file.seek(0)
             text = file.read().decode("utf-8", "surrogateescape")
-        if self.process.wait() or "@@ " not in text:
+        if self.process.wait() or not report.is_whole(text):
             return None
         return Answer(text, self.before, time.time())
 
@@ -95,7 +96,7 @@ def command(action: Any, host_vars: dict[str, Any], text: str) -> tuple[list[byt
     connection._run = start
     action._connection, action._play_context = connection, plain
     try:
-        action.shell(text)
+        action.shell(text, told_whole=True)
     except _Started as started:
         # What asks for a password would read the script for one.
         if become and become.success and not _asks_nothing(become):

@@ -111,9 +111,11 @@ def test_a_link_in_place_of_a_file_is_no_file(worker: manifest.Manifest) -> None
 
 def test_strays_are_told_once_by_their_folder(worker: manifest.Manifest) -> None:
     root = "/etc/telegraf/telegraf.d"
-    names = ["statsd.conf", "old.conf", "old", "old/a", "old/b"]
-    contents = {f"{root}/{name}": Seen("f", "0644", "root", "root") for name in names}
-    assert found(worker, as_wanted(worker, contents=contents)) == [
+    names = ["old.conf", "old", "old/a", "old/b"]
+    strays = {f"{root}/{name}": Seen("f", "0644", "root", "root") for name in names}
+    seen = as_wanted(worker, paths=strays)
+    assert f"{root}/statsd.conf" in seen.paths
+    assert found(worker, seen) == [
         ("absent", f"{root}/old", "remove"),
         ("absent", f"{root}/old.conf", "remove"),
     ]
@@ -204,7 +206,10 @@ def test_a_service_without_a_sign_of_life_is_restarted(
                 "ActiveEnterTimestampMonotonic": str((5000 - running) * 10**6),
             }
         },
-        alive={} if written is None else {"/run/telegraf/alive": written},
+        paths={} if written is None else {
+            "/run/telegraf/alive": Seen("f", "0644", "telegraf", "telegraf", 10**9 - written)
+        },
+        clock=10**9,
         uptime=5000.0,
     )  # fmt: skip
     assert found(of, seen) == ([("service", "telegraf", "restart")] if hangs else [])

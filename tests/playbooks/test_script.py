@@ -7,11 +7,12 @@ import hashlib
 import os
 import pwd
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from comparing import report, script
-from comparing.manifest import Absent, Directory, File, Manifest, Repository
+from comparing.manifest import Absent, Directory, File, Manifest, Repository, Service
 
 NASTY = ["plain", "with space", "quote'quote", 'double"quote', "new\nline", "$(touch pwned)", "-n",
          "back\\slash", "ünïcode", "@@ paths @@", "a\n@@ sums @@\nb", "`id`", "*"]  # fmt: skip
@@ -62,9 +63,41 @@ def test_reports_what_is_in_exclusive_directories_and_what_must_not_be(tmp_path:
         absent=(Absent("telegraf", f"{tmp_path}/old"), Absent("telegraf", f"{tmp_path}/gone")),
     )
     seen = report.read(sh(script.compare_script(asked), tmp_path))
-    assert set(seen.contents) == {f"{tmp_path}/d/sub dir", f"{tmp_path}/d/sub dir/new\nline"}
+    inside = {f"{tmp_path}/d", f"{tmp_path}/d/sub dir", f"{tmp_path}/d/sub dir/new\nline"}
+    assert set(seen.paths) == {*inside, f"{tmp_path}/old"}
     assert seen.paths[f"{tmp_path}/old"].kind == "l"
     assert f"{tmp_path}/gone" not in seen.paths
+
+
+@pytest.mark.parametrize("name", ["d", "d*", "d?", "[d]", "d[", "d\\", "new\nline"])
+def test_only_exclusive_directories_are_looked_into(tmp_path: Path, name: str) -> None:
+    names = [name, "d1", f"{name}x", "dd"]
+    for each in names:
+        (tmp_path / each).mkdir()
+        (tmp_path / each / "in it").touch()
+    directories = tuple(
+        Directory("telegraf", f"{tmp_path}/{each}", "root", "root", "0755", each == name)
+        for each in names
+    )
+    asked = manifest(tmp_path, [], directories=directories)
+    seen = report.read(sh(script.compare_script(asked), tmp_path))
+    assert set(seen.paths) == {
+        *(f"{tmp_path}/{each}" for each in names),
+        f"{tmp_path}/{name}/in it",
+    }
+
+
+def test_reports_how_long_ago_a_file_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "alive"
+    path.touch()
+    os.utime(path, (0, time.time() - 100))
+    alive = {"path": str(path), "seconds": 60}
+    service = Service("telegraf", "telegraf", (), None, {}, alive=alive)
+    asked = manifest(tmp_path, [], services=(service,))
+    seen = report.read(sh(script.compare_script(asked), tmp_path))
+    assert seen.age(str(path)) == pytest.approx(100, abs=5)
+    assert seen.age(str(tmp_path / "none")) is None
+    assert seen.uptime == pytest.approx(float(Path("/proc/uptime").read_text().split()[0]), abs=5)
 
 
 def test_reports_keyrings(tmp_path: Path) -> None:
@@ -105,6 +138,16 @@ def test_preflight_says_what_the_host_is_and_gives_old_texts(tmp_path: Path) -> 
     assert seen.python
     assert set(seen.free) == {"/", "/var", "/run", "/tmp"}
     assert all(room.writable and room.kib for room in seen.free.values())
+
+
+def test_an_answer_that_is_cut_off_is_not_whole(tmp_path: Path) -> None:
+    for text in (
+        script.compare_script(manifest(tmp_path, NASTY)),
+        script.preflight_script([1], [f"{tmp_path}/none"]),
+    ):
+        said = sh(text, tmp_path)
+        assert report.is_whole(said)
+        assert not report.is_whole(said[: said.rindex("@@ end")])
 
 
 @pytest.mark.parametrize("banner", ["", "Welcome!\n* news *\n"])

@@ -10,7 +10,7 @@ import pytest
 from comparing import together
 from comparing.answers import Answer
 
-SAYS = "echo '@@ clock @@'; "
+SAYS = "echo '@@ clock @@'; trap \"echo '@@ end @@'\" 0; "
 Question = Callable[[], tuple[list[bytes], bytes]]
 
 
@@ -35,7 +35,7 @@ def test_each_answer_is_of_its_host_and_says_when_it_came() -> None:
     assert list(found) == ["a", "b"], "who is quicker comes first"
     a, b = found["a"], found["b"]
     assert a and b
-    assert (a.output, b.output) == ("@@ clock @@\na\n", "@@ clock @@\nb\n")
+    assert (a.output, b.output) == tuple(f"@@ clock @@\n{host}\n@@ end @@\n" for host in "ab")
     assert before <= b.before <= b.after <= time.time()
     assert b.after - b.before >= 0.3
     assert open_descriptors() == descriptors
@@ -46,7 +46,7 @@ def test_hosts_are_asked_at_the_same_time_but_no_more_than_so_many(tmp_path: Pat
     hosts = {f"h{number}": script for number in range(7)}
     at_once = {
         most: max(
-            int(answer.output.split()[-1]) for answer in answers(most, **hosts).values() if answer
+            int(answer.output.split()[3]) for answer in answers(most, **hosts).values() if answer
         )
         for most in (3, 50)
     }
@@ -58,7 +58,7 @@ def test_a_question_is_as_long_as_it_is_and_so_is_its_answer() -> None:
     text = "x" * 300_000
     (answer,) = answers(a=f"{SAYS} cat <<'END'\n{text}\nEND\n").values()
     assert answer
-    assert answer.output == f"@@ clock @@\n{text}\n"
+    assert answer.output == f"@@ clock @@\n{text}\n@@ end @@\n"
 
 
 def test_who_cannot_be_asked_or_says_nothing_of_ours_has_no_answer() -> None:
@@ -71,10 +71,11 @@ def test_who_cannot_be_asked_or_says_nothing_of_ours_has_no_answer() -> None:
         broken=broken,
         fails=f"{SAYS} exit 255",
         other="echo Welcome",
+        cut="echo '@@ clock @@'; echo 1",
         fine=SAYS,
     )
     assert {host for host, answer in found.items() if answer} == {"fine"}
-    assert len(found) == 5
+    assert len(found) == 6
     assert open_descriptors() == descriptors
 
 
