@@ -16,12 +16,13 @@ class ActionModule(actions.ProvisionAction):
     """Places what the manifest names for a role, and has its services run with it.
 
     Arguments: role, and options of the module that are not of the manifest; login, with the paths
-    of Telegraf's configuration, environment and folder of credentials, to try those first.
+    of Telegraf's configuration, environment and folder of credentials, to try those first; last,
+    to let other operators in, which puts the host into the group provision_released.
     """
 
     _VALID_ARGS = frozenset(
         {"role", "state", "login", "check", "recheck", "keep", "polled", "unproven"}
-        | {"downgraded", "timeout", "stable_seconds"}
+        | {"downgraded", "timeout", "stable_seconds", "last"}
     )
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -40,4 +41,7 @@ class ActionModule(actions.ProvisionAction):
             arguments["unfinished"] = f"{script.UNFINISHED}/{role}"
         if given.get("state") != "restored":
             arguments.update(placing.arguments(self, role, task_vars, login))
-        return self.module("place_files", arguments)
+        result = self.module("place_files", arguments)
+        if arguments.get("last") and not result.get("failed"):
+            self.join("provision_released", result)
+        return result

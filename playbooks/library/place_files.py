@@ -105,6 +105,10 @@ options:
   operator:
     description: Whose run it is; nothing is changed while another's is at work (M(lease)).
     type: dict
+  last:
+    description: Whether the run does no more on this host, so that others may work there.
+    type: bool
+    default: false
 author: provision
 """
 
@@ -118,6 +122,7 @@ def main() -> None:
             "unproven": {"type": "bool", "default": False},
             "downgraded": {"type": "bool", "default": False},
             "operator": {"type": "dict"},
+            "last": {"type": "bool", "default": False},
             **placing.SPEC,
             **services.SPEC,
         },
@@ -142,6 +147,8 @@ def main() -> None:
             result["changed"] |= _run_with(wanted, result["paths"])
     except services.NotWorkingError as error:
         module.fail_json(**error.result())
+    if wanted["last"] and not module.check_mode:
+        lease.release(wanted["operator"])
     module.exit_json(**result)
 
 

@@ -63,6 +63,19 @@ def test_one_run_at_a_time_until_it_releases(path: str) -> None:
     assert Path(path).stat().st_mode & 0o777 == 0o600
 
 
+def test_the_last_module_of_a_run_lets_others_in_when_it_ends(path: str) -> None:
+    child = os.fork()
+    if not child:
+        lease.take(KIM, path)
+        lease.release(KIM, path)
+        # It still works: nobody else may.
+        os._exit(10 + in_a_process(LEE, path))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 11
+    assert in_a_process(LEE, path) == 0
+    lease.release(None, path)
+    assert Path(path).read_text(), "who has no lease gives up none"
+
+
 def test_what_is_known_to_be_dead_and_what_is_old_hold_up_nobody(path: str) -> None:
     assert in_a_process(KIM, path) == 0
     assert in_a_process({**LEE, "over": ["a 1 1"]}, path) == 0

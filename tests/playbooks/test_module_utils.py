@@ -4,8 +4,10 @@ import http.server
 import os
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from ansible.module_utils.provision import apt, influxdb1, readiness, retention, tokens, versions
@@ -144,10 +146,12 @@ def waiting(shown: list[str], **more: object) -> readiness.Waiting:
     )
 
 
-def show(state: str = "active", *, restarts: int = 0, pid: int = 7, job: str = "") -> str:
+def show(
+    state: str = "active", *, restarts: int = 0, pid: int = 7, job: str = "", group: str = ""
+) -> str:
     return (
         f"LoadState=loaded\nActiveState={state}\nSubState=x\nResult=exit-code\n"
-        f"NRestarts={restarts}\nMainPID={pid}\nJob={job}\n"
+        f"NRestarts={restarts}\nMainPID={pid}\nJob={job}\nControlGroup={group}\n"
     )
 
 
@@ -161,6 +165,28 @@ def test_waits_for_listeners_and_health(server: http.server.HTTPServer) -> None:
         assert "answers 500" in waiting([show()], health=f"{url}/bad").wait()
     gone = waiting([show()], listen=listen).wait()
     assert gone.startswith("nothing listens on udp:127.0.0.1")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_another_program_listens_on_is_not_taken_for_the_services(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    monkeypatch.setattr(readiness, "_GROUPS", (str(tmp_path), str(tmp_path / "systemd")))
+    processes = tmp_path / ("systemd" if version == 1 else "") / "x.service/cgroup.procs"
+    processes.parent.mkdir(parents=True)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        subprocess.Popen(["sleep", "60"]) as other,
+    ):
+        listen = [f"tcp:127.0.0.1:{listener.getsockname()[1]}"]
+        processes.write_text(f"{other.pid}\n")
+        why = waiting([show(group="/x.service")], listen=listen).wait()
+        assert why.startswith(f"it is not what listens on {listen[0]}")
+        processes.write_text(f"{other.pid}\n{os.getpid()}\n999999999\n")
+        assert waiting([show(group="/x.service")], listen=listen).wait() == ""
+        # Where control groups are not to be seen, that something listens has to do.
+        assert waiting([show(group="/unseen.service")], listen=listen).wait() == ""
+        other.kill()
 
 
 def test_active_while_a_restart_is_under_way_is_not_ready() -> None:
@@ -181,8 +207,8 @@ def test_a_service_is_watched_for_as_long_as_it_must_stay_and_no_longer(
     )
     watched = waiting([show("activating"), show("activating"), show()], stable=0.5)
     assert watched.wait() == ""
-    # It was looked at after 0.05 s and 0.065 s more.
-    assert watched.waited == pytest.approx(0.05 + 0.065 + 0.5)
+    # It was looked at after 0.02 s and 0.022 s more.
+    assert watched.waited == pytest.approx(0.02 + 0.022 + 0.5)
 
 
 def test_a_service_that_does_not_stay_up_is_not_ready() -> None:
@@ -196,13 +222,13 @@ def test_a_service_that_does_not_stay_up_is_not_ready() -> None:
 def test_the_kernels_addresses() -> None:
     text = (
         "  sl  local_address rem_address   st\n"
-        "   0: 0100007F:1F96 00000000:0000 0A\n"
-        "   1: 00000000000000000000000001000000:1F97 0:0 0A\n"
-        "   2: 0000000000000000FFFF00000100007F:1F98 0:0 0A\n"
-        "   3: 0100007F:1F99 00000000:0000 01\n"
+        "   0: 0100007F:1F96 00000000:0000 0A 0:0 0:0 0 0 0 71\n"
+        "   1: 00000000000000000000000001000000:1F97 0:0 0A 0:0 0:0 0 0 0 72\n"
+        "   2: 0000000000000000FFFF00000100007F:1F98 0:0 0A 0:0 0:0 0 0 0 73\n"
+        "   3: 0100007F:1F99 00000000:0000 01 0:0 0:0 0 0 0 74\n"
     )
     assert readiness.sockets(text, "tcp") == [
-        ("127.0.0.1", 8086), ("::1", 8087), ("127.0.0.1", 8088),
+        ("127.0.0.1", 8086, 71), ("::1", 8087, 72), ("127.0.0.1", 8088, 73),
     ]  # fmt: skip
 
 

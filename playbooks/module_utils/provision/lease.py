@@ -88,6 +88,12 @@ def take(mine: Optional[Dict[str, Any]], path: str = PATH, patience: float = PAT
     _write(descriptor, json.dumps(dict({f: mine[f] for f in _FIELDS}, renewed=now())))
 
 
+def release(mine: Optional[Dict[str, Any]], path: str = PATH) -> None:
+    """Let others in, once this process, which has taken the lease, has ended."""
+    if mine:
+        os.truncate(path, 0)
+
+
 def abandoned(output: int = 1) -> bool:
     """Whether nobody reads any more what is written to a pipe or a socket (file descriptor).
 

@@ -8,7 +8,7 @@ import shutil
 import stat
 from typing import Any, Dict, List
 
-from ansible.module_utils.provision import installing, logins, record, swap
+from ansible.module_utils.provision import installing, letting_in, logins, record, swap
 
 _FILE = {
     "path": {"type": "path", "required": True},
@@ -101,6 +101,7 @@ def place(wanted: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
         def swap_begins() -> None:
             if wanted["unfinished"] and paths:
                 swap.keep(wanted["unfinished"], paths if wanted["keep"] else [])
+            letting_in.again(doomed)
             _remove(doomed)
 
         # Where there is no room for all of them, none is changed.

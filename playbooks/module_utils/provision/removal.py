@@ -13,7 +13,7 @@ import subprocess
 import time
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
-from ansible.module_utils.provision import putting_back, starts, unpacking
+from ansible.module_utils.provision import letting_in, putting_back, starts, unpacking
 from ansible.module_utils.provision.record import Record, sum_of, unit
 
 _ENABLED = ("enabled", "enabled-runtime")
@@ -60,10 +60,7 @@ class Removal:
         for name in self.files.units():
             _systemctl("disable", "--now", name)
         # A service that ran before is not stopped, which would take its rules away.
-        for path in self.record.files:
-            if path.startswith("/etc/provision/") and path.endswith(".nft"):
-                table = "provision_" + os.path.basename(path)[: -len(".nft")].replace("-", "_")
-                _run_quietly("/usr/sbin/nft", "delete", "table", "inet", table)
+        letting_in.again(self.record.files)
         self.files.set_aside()
         self.packages.remove(self._purgeable, lock_timeout)
         self.files.restore()
@@ -276,10 +273,7 @@ def _delete(path: str) -> None:
 
 
 def _systemctl(*words: str) -> None:
-    _run_quietly("systemctl", *words)
-
-
-def _run_quietly(*command: str) -> None:
-    """Run what may have nothing to do, or not be there."""
+    """Ask for what there may be nothing to do for."""
+    command = ["systemctl", *words]
     with contextlib.suppress(OSError):
         subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)

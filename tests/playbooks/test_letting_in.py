@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.provision import letting_in
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What nft is asked for, which does not know any table."""
+    program, log = tmp_path / "nft", tmp_path / "log"
+    program.write_text(f'#!/bin/sh\necho "$@" >>{log}\nexit 1\n')
+    program.chmod(0o755)
+    log.touch()
+    monkeypatch.setattr(letting_in, "_NFT", str(program))
+    return log
+
+
+def test_the_rules_of_files_that_go_are_taken_back_and_nothing_else(asked: Path) -> None:
+    letting_in.again(
+        [
+            "/etc/provision/telegraf.nft",
+            "/etc/provision/prometheus-pushgateway.nft",
+            "/etc/telegraf/telegraf.conf",
+            "/etc/nftables/telegraf.nft",
+            "/etc/provision/deeper/x.nft",
+        ]
+    )
+    assert asked.read_text().splitlines() == [
+        "delete table inet provision_telegraf",
+        "delete table inet provision_prometheus_pushgateway",
+    ]
+
+
+def test_a_host_without_nftables_has_no_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(letting_in, "_NFT", "/nonexistent/nft")
+    letting_in.again(["/etc/provision/telegraf.nft"])
