@@ -68,7 +68,7 @@ def compare_script(
     exclusive = [directory.path for directory in manifest.directories if directory.exclusive]
     commands = [
         *_say("clock", "date +%s"),
-        *_say("operator", f"[ ! -e {lease.PATH} ] || cat {lease.PATH}"),
+        *_say("operator", f"[ ! -s {lease.PATH} ] || cat {lease.PATH}"),
         *_say("uptime", _UPTIME),  # after the lease, which would be of the future
         *_say("paths", _paths(paths, exclusive, files)),
     ]
