@@ -8,7 +8,7 @@ import shutil
 import stat
 from typing import Any, Dict, List
 
-from ansible.module_utils.provision import installing, letting_in, logins, record, swap
+from ansible.module_utils.provision import installing, letting_in, record, swap
 
 _FILE = {
     "path": {"type": "path", "required": True},
@@ -139,6 +139,9 @@ def _remove(doomed: List[str]) -> None:
 
 
 def _try(wanted: List[Dict[str, Any]], result: str) -> None:
+    # What speaks HTTP takes 20 ms to load, and is seldom needed.
+    from ansible.module_utils.provision import logins
+
     strange = logins.strange(wanted)
     if strange:
         raise swap.SwapError(

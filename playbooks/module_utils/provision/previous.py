@@ -1,4 +1,7 @@
-"""The version of a package that a service worked with, kept until the new one is seen to work."""
+"""The version of a package that a service worked with, kept until the new one is seen to work.
+
+apt is compiled where it is used: each restart of a service asks whether something was kept.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ import glob
 import os
 import shutil
 from typing import List, Optional
-
-from ansible.module_utils.provision import apt
 
 #: Not in /run, which is memory: a package may have 100 MB.
 FOLDER = "/var/lib/provision/previous"
@@ -27,6 +28,8 @@ def keep(role: str, name: str, version: str) -> bool:
     for path in glob.glob(os.path.join(_ARCHIVES, glob.escape(pattern[:-5]) + "*.deb")):
         shutil.copyfile(path, os.path.join(folder, os.path.basename(path)))
         return True
+    from ansible.module_utils.provision import apt
+
     apt.run(["apt-get", "download", "-q", "%s=%s" % (name, version)], cwd=folder)
     return bool(_packages(role))
 
@@ -36,6 +39,8 @@ def restore(role: str, lock_timeout: int) -> Optional[str]:
     paths = _packages(role)
     if not paths:
         return None
+    from ansible.module_utils.provision import apt
+
     with apt.no_service_starts(lock_timeout):
         status, output = apt.run_unlocked(
             [

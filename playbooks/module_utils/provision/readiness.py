@@ -1,4 +1,7 @@
-"""Whether a unit is active, stays so, listens and answers."""
+"""Whether a unit is active, stays so, listens and answers.
+
+What speaks HTTP is compiled where a service is asked: most are not.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,6 @@ from typing import (
 )
 
 from ansible.module_utils.provision import locks
-from ansible.module_utils.provision.http import USER_AGENT, ServiceError, Untrusted, call
 
 PROPERTIES = "LoadState,ActiveState,SubState,Result,NRestarts,MainPID,ControlGroup,Job"
 #: The exit statuses of systemd itself where it cannot hold a service in: CAPABILITIES, NAMESPACE,
@@ -144,6 +146,8 @@ def drop_ins(paths: str) -> List[str]:
 
 def telling(journal: str) -> List[str]:
     """The last lines of a journal that tell something: not those about our own questions."""
+    from ansible.module_utils.provision.http import USER_AGENT
+
     lines = [line.strip()[:400] for line in journal.splitlines()]
     return [line for line in lines if line and USER_AGENT not in line][-15:]
 
@@ -221,13 +225,16 @@ class Waiting:
                 return "nothing listens on %s" % wanted, False
             if own is not None and not answers(wanted, [s for s in listening if s.inode in own]):
                 return "it is not what listens on %s" % wanted, False
-        if self.health:
-            try:
-                status, _ = call(self.health, timeout=5)
-            except Untrusted as error:
-                return ("" if self.restored else error.message.rstrip(".")), False
-            except ServiceError as error:
-                return error.message.rstrip("."), False
-            if not 200 <= status < 300:
-                return "%s answers %d" % (self.health, status), False
-        return "", False
+        return (self._ill(self.health) if self.health else ""), False
+
+    def _ill(self, url: str) -> str:
+        """How the service answers, if it does not do so well."""
+        from ansible.module_utils.provision.http import ServiceError, Untrusted, call
+
+        try:
+            status, _ = call(url, timeout=5)
+        except Untrusted as error:
+            return "" if self.restored else error.message.rstrip(".")
+        except ServiceError as error:
+            return error.message.rstrip(".")
+        return "" if 200 <= status < 300 else "%s answers %d" % (url, status)

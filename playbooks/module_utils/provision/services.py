@@ -7,7 +7,6 @@ import subprocess
 from typing import Any, Dict, List, Sequence
 
 from ansible.module_utils.provision import previous, readiness, swap
-from ansible.module_utils.provision.http import know
 from ansible.module_utils.provision.trouble import Trouble
 
 #: Options of the modules that start services, or only wait for them.
@@ -64,6 +63,8 @@ def await_working(wanted: Dict[str, Any], restored: bool = False) -> float:
     for service in wanted["services"]:
         unit = service["name"] + ".service"
         if service.get("health"):
+            from ansible.module_utils.provision.http import know
+
             know(service["health"], service.get("tls"))
         waiting = readiness.Waiting(
             show=lambda unit=unit: _run(["systemctl", "show", "-p", readiness.PROPERTIES, unit]),
