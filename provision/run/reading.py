@@ -153,19 +153,45 @@ def _warnings_if_read() -> Iterator[None]:
 
     It warns of each plugin that did not understand an inventory, in a dozen lines.
     """
+    from ansible.errors import AnsibleError
     from ansible.utils.display import Display
 
     display, held = Display(), list[tuple[tuple[Any, ...], dict[str, Any]]]()
+    causes = list[BaseException]()
     display.display = lambda *words, **options: held.append((words, options))
+    warn = display.error_as_warning
+
+    def note(msg: Any, exception: BaseException, **options: Any) -> None:
+        causes.append(exception)
+        warn(msg, exception, **options)
+
+    display.error_as_warning = note
     read = False
     try:
         yield
         read = True
+    except AnsibleError as error:
+        # Each plugin was tried with the source that failed, the one that is meant for it first.
+        if text := next(filter(None, map(_cause, causes)), ""):
+            error.add_note(text)
+        raise
     finally:
-        del display.display
+        del display.display, display.error_as_warning
         for words, options in held:
             if read or display.verbosity:
                 display.display(*words, **options)
+
+
+def _cause(failure: BaseException) -> str:
+    """Why a script or a plugin has no hosts to tell of; empty for what is no such thing."""
+    from ansible.errors import AnsibleError
+
+    if not isinstance(failure, AnsibleError):
+        return ""
+    said = [" ".join(str(failure).split()).rstrip(".")]
+    # What a script wrote to its standard error, of which the end tells most.
+    said += str(getattr(failure, "_help_text", None) or "").strip().splitlines()[1:][-1:]
+    return ": ".join(said)
 
 
 @contextmanager
@@ -212,7 +238,12 @@ def _unread(sources: Sequence[str], error: Exception) -> ProvisionError:
             return ProvisionError(f"{path}: {line}{cause.problem}", remedy="mend the file")
         except ValueError as cause:
             return ProvisionError(f"{path}: {cause}", remedy="write it in UTF-8")
-    return ProvisionError(str(error))
+    causes = getattr(error, "__notes__", ())
+    more = " ".join(f"-i {source}" for source in sources)
+    return ProvisionError(
+        ": ".join([str(error), *causes]),
+        remedy=f"see what ansible-inventory {more} --list -vvv says" if causes else None,
+    )
 
 
 def start_over() -> None:

@@ -3,8 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 from ansible.parsing.dataloader import DataLoader
 
+from provision.errors import ProvisionError
 from provision.run.reading import hand_on, read
 
 
@@ -27,3 +29,31 @@ def test_a_loader_that_remembers_otherwise_reads_anew() -> None:
     other = SimpleNamespace()
     hand_on(other)
     assert vars(other) == {}
+
+
+SCRIPTS = {
+    "#!/bin/sh\necho 'one\nthe list is not there' >&2\nexit 3\n": "the list is not there",
+    "#!/bin/sh\necho nonsense\n": "could not be parsed as JSON",
+}
+PLUGINS = {
+    "plugin: example.cloud.machines\n": "specifies unknown plugin 'example.cloud.machines'",
+    "plugin: ansible.builtin.constructed\nstrict: true\ncompose: {apps: nonesuch}\n": "nonesuch",
+}
+
+
+@pytest.mark.parametrize(("name", "text", "why"), [
+    *(("machines", text, why) for text, why in SCRIPTS.items()),
+    *(("machines.yml", text, why) for text, why in PLUGINS.items()),
+])  # fmt: skip
+def test_why_hosts_from_elsewhere_cannot_be_had_is_told(
+    tmp_path: Path, name: str, text: str, why: str
+) -> None:
+    (tmp_path / "1-own.yml").write_text("monitor: {hosts: {m.example.org: {}}}\n")
+    path = tmp_path / name
+    path.write_text(text)
+    path.chmod(0o755 if text.startswith("#!") else 0o644)
+    with pytest.raises(ProvisionError) as failed:
+        read(["-i", str(tmp_path)], lambda directory: frozenset())
+    assert str(path) in failed.value.message
+    assert why in failed.value.message
+    assert failed.value.remedy and f"ansible-inventory -i {tmp_path}" in failed.value.remedy
