@@ -17,7 +17,7 @@ from bench.sites import APPS, name_of, site
 from provision.applications import Application
 from provision.render.targets import STATSD_PATH
 from provision.render.tree import write_tree
-from provision.site import Site
+from provision.site.model import Site
 from provision.traffic import documented_traffic
 from tests.integration.programs import (
     free_port,

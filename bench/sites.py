@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from provision.fleet import read_fleet
-from provision.site import Site
+from provision.site.model import Site
 
 APPS = ("realm", "django-clickhouse", "tinybird-jobs", "dataclay")
 

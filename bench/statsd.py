@@ -30,7 +30,7 @@ from bench.sites import site
 from provision.render.targets import STATSD_PATH
 from provision.render.telegraf import RECEIVE_BUFFER
 from provision.render.tree import write_tree
-from provision.site import Site
+from provision.site.model import Site
 from provision.traffic import documented_traffic
 from tests.integration.programs import (
     dropped_by_kernel,

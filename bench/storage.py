@@ -27,7 +27,7 @@ from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.influxql import identifier
 from provision.dashboards.render import POINTS
 from provision.dashboards.variables import UNDIVIDED, either, expand, group_tags
-from provision.site import Site
+from provision.site.model import Site
 from provision.verify.findings import Area
 from provision.verify.panels import INTERVAL
 

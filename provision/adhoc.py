@@ -16,7 +16,7 @@ from provision.output import note
 from provision.paths import config
 from provision.secrets import replace_file
 from provision.settings import Settings
-from provision.site import HOST_NAME, NAMED_SO, NO_HOST_NAME
+from provision.site.model import HOST_NAME, NAMED_SO, NO_HOST_NAME
 from provision.values import listed
 
 _HEADER = """\

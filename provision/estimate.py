@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from provision.catalog.model import Catalog
 from provision.catalog.series import series, totals
 from provision.dashboards.fleet import all_dashboards
-from provision.site import Site
+from provision.site.model import Site
 from provision.values import seconds
 
 DAY = 86_400

@@ -12,7 +12,7 @@ from provision.tls.model import Authorities
 
 if TYPE_CHECKING:
     from provision.inventory import Inventory
-    from provision.site import Host, Site
+    from provision.site.model import Host, Site
 
 _CA = "influxdb.external.ca"
 

@@ -31,7 +31,8 @@ from provision.secrets import (
     write_secrets,
 )
 from provision.settings import WANTED
-from provision.site import Site, build_site
+from provision.site.build import build_site
+from provision.site.model import Site
 from provision.tls.keeping import keep_certificates, prepare
 from provision.tls.model import OWN_CA
 

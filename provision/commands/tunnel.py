@@ -13,7 +13,7 @@ from provision.fleet import read_fleet
 from provision.inventory import read_inventory
 from provision.options import with_inventory
 from provision.output import note, out, shown
-from provision.site import Host
+from provision.site.model import Host
 from provision.values import bracketed, local_address
 
 # Ansible documentation, ansible.builtin.ssh connection: the variables that say how to connect.

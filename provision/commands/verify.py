@@ -12,7 +12,7 @@ from provision.influx import InfluxDB
 from provision.run.ansible import RunResult
 from provision.run.view import RunView
 from provision.services import reader, viewer
-from provision.site import Site
+from provision.site.model import Site
 from provision.values import seconds
 from provision.verify import report
 from provision.verify.findings import Area, Finding, Status, failed

@@ -12,7 +12,7 @@ from provision.errors import ProvisionError
 from provision.rehearsal import pacing
 from provision.rehearsal.hosts import Rehearsal
 from provision.render.manifest import listeners, pushgateway_url
-from provision.site import Host
+from provision.site.model import Host
 from provision.traffic import Page, Traffic
 from provision.values import local_address, seconds
 

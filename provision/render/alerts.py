@@ -10,7 +10,7 @@ from provision.alerts.rules import EVERY, AlertRule, build_rules, rule_uid
 from provision.dashboards.fleet import watched
 from provision.dashboards.model import Dashboard
 from provision.render.targets import ALERTS_LEFT_PATH
-from provision.site import Site
+from provision.site.model import Site
 from provision.values import seconds
 
 

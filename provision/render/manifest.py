@@ -21,7 +21,7 @@ from provision.render.targets import (
     RenderedFile,
 )
 from provision.settings import Repository, Settings, repositories
-from provision.site import Host, Site
+from provision.site.model import Host, Site
 from provision.tls.model import scheme
 from provision.values import local_url, seconds
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from provision.catalog.model import Transport
 from provision.listening import PUSHGATEWAY, TELEGRAF, guarded
-from provision.site import Host
+from provision.site.model import Host
 from provision.tls.model import Tls
 
 DASHBOARDS_PATH = "/etc/grafana/dashboards/provision"

@@ -21,7 +21,7 @@ from provision.catalog.model import (
 from provision.catalog.series import LINES, LINES_TAG, TOTALS, with_totals
 from provision.render.manifest import listeners, pushgateway_url
 from provision.render.targets import STATSD_PATH
-from provision.site import Host
+from provision.site.model import Host
 from provision.values import bracketed, seconds
 
 # The part of statsd.conf that says which bucket is stored where.

@@ -41,7 +41,7 @@ from provision.render.targets import (
     Target,
 )
 from provision.render.telegraf import DOCUMENTED_TEMPLATE, documented_buckets, telegraf_values
-from provision.site import HOST_NAME, Host, Site
+from provision.site.model import HOST_NAME, Host, Site
 from provision.tls.model import SERVER_KEY, normal_name, scheme
 from provision.values import bracketed, local_url
 

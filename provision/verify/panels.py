@@ -14,7 +14,7 @@ from provision.dashboards.render import DATASOURCE_UID
 from provision.dashboards.variables import TOTALS_CHOSEN, either, expand, expand_variables
 from provision.grafana import Grafana
 from provision.influx import InfluxDB, Series
-from provision.site import Site
+from provision.site.model import Site
 from provision.verify.arrival import HOST
 
 # The least that a panel's time is divided into when it is asked without Grafana, in ms.

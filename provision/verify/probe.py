@@ -12,7 +12,7 @@ from provision.dashboards.influxql import identifier
 from provision.influx import InfluxDB
 from provision.render.manifest import listeners, pushgateway_url
 from provision.render.telegraf import PROBE_BUCKET, PROBE_MEASUREMENT, PROBE_NAME, PROBE_PUSHED
-from provision.site import Host, Site
+from provision.site.model import Host, Site
 from provision.verify.arrival import HOST
 from provision.verify.findings import Area, Finding, Status
 

@@ -13,7 +13,7 @@ from provision.catalog.model import UNDOCUMENTED, Catalog, Input, Metric
 from provision.dashboards.influxql import identifier, source
 from provision.errors import ProvisionError
 from provision.influx import Answer, InfluxDB
-from provision.site import Host, Site
+from provision.site.model import Host, Site
 from provision.traffic import has
 from provision.verify.arrival import HOST
 from provision.verify.findings import Area, Finding, Status

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from provision.catalog.series import TOTALS, with_totals
 from provision.influx import InfluxDB
-from provision.site import Site
+from provision.site.model import Site
 from provision.verify.findings import Area, Finding, Status
 from provision.verify.seen import last_seen, times
 

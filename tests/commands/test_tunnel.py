@@ -14,7 +14,7 @@ import pytest
 from provision.cli import run
 from provision.commands.tunnel import CONNECTION, ssh_command
 from provision.settings import Settings
-from provision.site import Host
+from provision.site.model import Host
 
 FORWARD = ["ssh", "-N", "-o", "ExitOnForwardFailure=yes", "-L"]
 

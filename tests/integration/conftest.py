@@ -108,7 +108,7 @@ def state_entry(engine: int, url: str) -> dict[str, object]:
     """What a site with default settings wants of its InfluxDB, at another address."""
     from provision.render.manifest import manifest
     from provision.settings import Settings
-    from provision.site import Host, Site
+    from provision.site.model import Host, Site
 
     host = Host("monitor", True, False, Settings(influxdb_engine=engine), ())  # type: ignore[arg-type]
     worker = Host(HOST, False, True, Settings(), ())

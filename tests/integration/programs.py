@@ -27,7 +27,7 @@ from provision.influx import InfluxDB
 from provision.rehearsal.pacing import share_an_interval
 from provision.render.targets import ALIVE_PATH
 from provision.render.tree import write_tree
-from provision.site import Host, Site
+from provision.site.model import Host, Site
 from provision.verify.arrival import MetricOutcome, Sent, check_metrics
 from provision.verify.waiting import until
 from tests.conftest import INVENTORY

@@ -17,7 +17,7 @@ from provision.fleet import read_fleet
 from provision.influx import InfluxDB
 from provision.render.targets import ALIVE_PATH
 from provision.render.tree import write_tree
-from provision.site import Site
+from provision.site.model import Site
 from tests.integration.programs import (
     HOST,
     free_port,

@@ -15,7 +15,7 @@ from provision.dashboards.build import build_dashboard
 from provision.dashboards.model import Kind
 from provision.dashboards.variables import UNDIVIDED, either, expand, totals_query
 from provision.influx import InfluxDB
-from provision.site import Site
+from provision.site.model import Site
 from tests.integration.programs import (
     HOST,
     Database,

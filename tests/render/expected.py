@@ -13,7 +13,7 @@ from pathlib import Path
 
 from provision.fleet import read_fleet
 from provision.render.tree import write_tree
-from provision.site import Site
+from provision.site.model import Site
 from tests.conftest import CASES, INVENTORY
 
 ENGINE_1 = INVENTORY + "all: {vars: {influxdb_engine: 1}}\n"

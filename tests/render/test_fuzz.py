@@ -24,7 +24,7 @@ from provision.errors import InvalidInput
 from provision.fleet import Fleet, read_fleet
 from provision.render.tree import Renderer
 from provision.settings import Settings
-from provision.site import Host, Site
+from provision.site.model import Host, Site
 from provision.values import bracketed
 from tests.hostile import HOSTILE
 from tests.render.expected import FLEET

@@ -28,7 +28,7 @@ from provision.render.manifest import manifest
 from provision.render.targets import RenderedFile
 from provision.render.telegraf import DOCUMENTED_TEMPLATE, Documented, telegraf_values
 from provision.render.tree import Renderer
-from provision.site import Host, Site
+from provision.site.model import Host, Site
 from tests.conftest import CASES
 from tests.hostile import HOSTILE
 

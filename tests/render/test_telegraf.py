@@ -24,7 +24,7 @@ from provision.render.telegraf import (
     pushgateways,
     telegraf_values,
 )
-from provision.site import Host
+from provision.site.model import Host
 from provision.traffic import documented_traffic
 
 Catalogs = Mapping[str, Catalog]

@@ -11,7 +11,7 @@ from provision.catalog.buckets import Kind
 from provision.fleet import Fleet
 from provision.influx import Answer
 from provision.render.telegraf import documented_buckets, documented_names
-from provision.site import Site
+from provision.site.model import Site
 from provision.verify.findings import Area, Status
 from provision.verify.probe import Probe, probe_variables, probes, probes_seen, ways
 from tests.verify.told import Told, answer, nothing, series

@@ -10,7 +10,7 @@ import pytest
 from provision.errors import ProvisionError
 from provision.fleet import Fleet
 from provision.influx import Answer
-from provision.site import Site
+from provision.site.model import Site
 from provision.verify.findings import Area, Finding, Status
 from provision.verify.seen import (
     Stranger,

@@ -1,0 +1,1 @@
+"""What an inventory, catalogs and variables make together: a site, its hosts, their settings."""

@@ -1,0 +1,132 @@
+"""What can be wrong with what an inventory says, though Ansible can read it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from provision import listening
+from provision.catalog.load import unknown_app
+from provision.catalog.model import Catalog
+from provision.errors import Problem
+from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, InventoryHost
+from provision.ports import clashes
+from provision.settings import Settings
+from provision.site import urls
+from provision.site.model import HOST_NAME, Host
+from provision.tls.model import OFF
+from provision.values import found_text
+
+# It becomes part of URLs.
+_REACHED_AT = re.compile(r"[A-Za-z0-9_.:-]+")
+
+
+def open_to_all(host: Host, file: str) -> list[Problem]:
+    """Listeners that other hosts reach, of which nobody has said who may send."""
+    every = listening.listeners(host.settings, host.transports, host.pushgateway)
+    return [
+        Problem(file, f"{host.name}: {each.variable}", *wrong)
+        for each in every
+        if (wrong := listening.unsaid(each))
+    ]
+
+
+def unknown_contact_apps(
+    host: InventoryHost, settings: Settings | None, catalogs: Mapping[str, Catalog], file: str
+) -> list[Problem]:
+    """Applications that a contact is for, and no catalog has."""
+    return [
+        Problem(file, f"{host.name}: grafana_contacts.{name}.apps", unknown_app(app, catalogs))
+        for name, contact in (settings.grafana_contacts if settings else {}).items()
+        for app in contact.apps
+        if app not in catalogs
+    ]
+
+
+def same_ports(host: Host, file: str) -> list[Problem]:
+    """Services of a host that would listen on the same port."""
+    return [
+        Problem(
+            file,
+            f"{host.name}: {one.variable}",
+            f"{one.protocol} port {one.port} of {one.service} is {other.service}'s as well"
+            + (f" ({other.variable})" if other.variable else ""),
+            "give one of them another port",
+        )
+        for one, other in clashes(host.listeners)
+    ]
+
+
+def near_groups(others: Sequence[InventoryHost], file: str) -> list[Problem]:
+    """Groups that are none of ours, but so near to one that they were meant to be."""
+    groups = sorted({group for host in others for group in host.groups})
+    found = []
+    for group in groups:
+        near = difflib.get_close_matches(group, (MONITOR_GROUP, WORKERS_GROUP), n=1, cutoff=0.85)
+        if near:
+            found.append(Problem(file, group, f"no such group; did you mean {near[0]}?"))
+    return found
+
+
+def misspelt(host: InventoryHost, file: str, known: frozenset[str]) -> list[Problem]:
+    """Variables that are none of ours, but so near to one that they were meant to be."""
+    return [
+        Problem(file, f"{host.name}: {name}", f"no such variable; did you mean {meant}?")
+        for name in sorted(host.names - known)
+        if (meant := _meant(name, known))
+    ]
+
+
+@cache
+def _meant(name: str, known: frozenset[str]) -> str | None:
+    """That of our variables which a name is near to; hosts have much the same variables."""
+    return next(iter(difflib.get_close_matches(name, known - {"apps"}, n=1, cutoff=0.9)), None)
+
+
+def not_one_monitor(
+    file: str, monitors: Sequence[InventoryHost], ours: Sequence[InventoryHost]
+) -> Problem:
+    """That there is no monitoring host, or more than one."""
+    if not ours:
+        return Problem(
+            file,
+            "",
+            f"no host is in group {MONITOR_GROUP} or {WORKERS_GROUP}",
+            "`provision init` writes an inventory that shows how",
+        )
+    if not monitors:
+        return Problem(
+            file,
+            MONITOR_GROUP,
+            f"no monitoring host for {', '.join(host.name for host in ours)}",
+            f"put one host into group {MONITOR_GROUP}, or name it with --monitor",
+        )
+    names = ", ".join(host.name for host in monitors)
+    return Problem(
+        file, MONITOR_GROUP, f"one monitoring host is needed, not {len(monitors)}: {names}"
+    )
+
+
+def no_address(entry: InventoryHost, file: str) -> list[Problem]:
+    """What is wrong with where the monitoring host is reached: others are told of it in URLs."""
+    if _REACHED_AT.fullmatch(urls.address_of(entry)) or not HOST_NAME.fullmatch(entry.name):
+        return []
+    what = f"not an address, nor the name of a host (found {found_text(urls.address_of(entry))})"
+    return [Problem(file, f"{entry.name}: ansible_host", what)]
+
+
+def plain_urls(monitor: Host, influxdb_url: str, grafana_url: str, file: str) -> list[Problem]:
+    """URLs that do without the TLS that the site sets."""
+    if monitor.settings.tls == OFF:
+        return []
+    urls = {"influxdb_url": influxdb_url, "grafana_url": grafana_url}
+    if monitor.settings.external:  # tls is of our own services
+        del urls["influxdb_url"]
+    what = f"begins with http://, and tls is {monitor.settings.tls}"
+    return [
+        Problem(file, f"{monitor.name}: {name}", what, "let it begin with https://")
+        for name, url in urls.items()
+        if url.startswith("http://")
+    ]
