@@ -65,7 +65,10 @@ class Load:
 
 
 def size_for(found: Sequence[Load]) -> Size | None:
-    """The smallest that bears all of these together; None if a single InfluxDB may not."""
+    """The smallest that bears all of these together; None if a single InfluxDB may not.
+
+    Queries do not count: how many people look at dashboards is not known.
+    """
     points, rows = sum(load.points for load in found), sum(load.series for load in found)
     fitting = (size for size in SIZES if points < size.points and rows < size.series)
     return next(fitting, None)

@@ -58,6 +58,14 @@ class Question:
         return {"secrets": contents.secret_files(self.manifest, self.files)}
 
 
+def _cut_off() -> actions.Refusal:
+    return actions.Refusal(
+        "The host could not be looked at: its answer is cut off.",
+        "run it again; where that is no help, see whether the host kills processes for want of"
+        " memory",
+    )
+
+
 class ActionModule(actions.ProvisionAction):
     """Compares, and refuses a host on which the work could not be done; changes nothing.
 
@@ -84,7 +92,10 @@ class ActionModule(actions.ProvisionAction):
         question = self.question(task_vars, standings=standings)
         manifest, files = question.manifest, question.files
         answer = self._known(task_vars) or Answer.now(self._ask, question.text)
-        seen = report.read(answer.output)
+        try:
+            seen = report.read(answer.output)
+        except report.CutOff:
+            raise _cut_off() from None
         result["clock"] = answer.ahead(seen.clock)
         if standings:
             result["standing"] = standing.read(manifest, seen, answer.output)
@@ -236,11 +247,7 @@ class ActionModule(actions.ProvisionAction):
         if done["rc"] == 0 and report.is_whole(done["stdout"]):
             return str(done["stdout"])
         if "@@ " in done["stdout"]:
-            raise actions.Refusal(
-                "The host could not be looked at: its answer is cut off.",
-                "run it again; where that is no help, see whether the host kills processes for want"
-                " of memory",
-            )
+            raise _cut_off()
         said = (done["stderr"] or done["stdout"]).strip().splitlines()
         remedy = "see that the user may become root with sudo (-K asks for its password)"
         if said and "sudo" in said[-1] and "not found" in said[-1]:

@@ -9,7 +9,7 @@ from typing import Any
 from comparing import actions, logins, wanted
 from comparing.manifest import ManifestError
 
-from ansible.module_utils.provision import swap  # isort: skip
+from ansible.module_utils.provision import trial  # isort: skip
 
 
 def arguments(
@@ -66,7 +66,7 @@ def arguments(
         found["credentials"] = [login["environment"], login["configuration"], *held]
         found["logins"] = logins.logins(
             texts.get(login["configuration"], ""),
-            swap.environment(texts.get(login["environment"], "")),
+            trial.environment(texts.get(login["environment"], "")),
             {path.removeprefix(folder): text for path, text in held.items()},
             texts,
         )

@@ -92,6 +92,10 @@ class Preflight:
     texts: Mapping[int, str]
 
 
+class CutOff(Exception):
+    """A part of an answer is missing."""
+
+
 def is_whole(output: str) -> bool:
     """Whether a script came to its end."""
     return f"\n{END}" in output
@@ -111,7 +115,7 @@ def sections(output: str) -> dict[str, str]:
 
 
 def read(output: str) -> Report:
-    """Read the output of compare_script."""
+    """Read the output of compare_script. Raises CutOff."""
     parts = sections(output)
     state = parts.get("state", "")
     uptime = float((parts.get("uptime", "").split() or ["0"])[0])
@@ -164,13 +168,18 @@ def _decoded(text: str) -> bytes:
 
 def _paths(text: str) -> tuple[dict[str, Seen], dict[str, str]]:
     """Paths, and the sums of files."""
+    if not text:
+        return {}, {}
     fields = _decoded(text).decode("utf-8", "surrogateescape").split("\0")
     paths = {}
     # An empty field ends them.
-    while len(fields) > _FIELDS and fields[0]:
-        kind, mode, owner, group, changed, path = fields[:_FIELDS]
-        paths[path] = Seen(kind, mode.zfill(4), owner, group, float(changed))
-        del fields[:_FIELDS]
+    try:
+        while fields[0]:
+            kind, mode, owner, group, changed, path = fields[:_FIELDS]
+            paths[path] = Seen(kind, mode.zfill(4), owner, group, float(changed))
+            del fields[:_FIELDS]
+    except (IndexError, ValueError):
+        raise CutOff from None
     return paths, {line[66:]: line[:64] for line in fields[1:] if line}
 
 

@@ -184,7 +184,8 @@ def _paths(paths: Sequence[str], exclusive: Sequence[str], files: Sequence[str])
     )
     # One that finds both starts once; -prune keeps it out of all other directories.
     depth = f"! \\( {inside} \\) -prune" if inside else "-prune"
-    commands = [f"find {_quoted(paths)} -printf {form} {depth}", "printf '\\0'"]
+    # Of one that is killed a part would be told, without its end.
+    commands = [f"find {_quoted(paths)} -printf {form} {depth}", "[ $? -gt 127 ] || printf '\\0'"]
     if files:
         commands.append(f"sha256sum -z -- {_quoted(files)}")
     return f"{{ {'; '.join(commands)}; }} | base64 -w0"

@@ -7,7 +7,16 @@ import re
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import lease, placing, record, services, swap, trouble
+from ansible.module_utils.provision import (
+    lease,
+    letting_in,
+    old_files,
+    placing,
+    record,
+    services,
+    swap,
+    trouble,
+)
 
 DOCUMENTATION = """
 module: place_files
@@ -132,7 +141,7 @@ def main() -> None:
     wanted = module.params
     try:
         if wanted["state"] == "restored":
-            paths = swap.restore(wanted["unfinished"]) if wanted["keep"] else []
+            paths = old_files.restore(wanted["unfinished"]) if wanted["keep"] else []
             result = {"paths": paths, "changed": bool(paths or wanted["downgraded"])}
         else:
             result = placing.place(wanted, module.check_mode)
@@ -143,6 +152,7 @@ def main() -> None:
     try:
         if wanted["state"] == "restored":
             result["recovered"] = bool(result["changed"]) and _recovered(wanted)
+            letting_in.again(result["paths"])
         elif wanted["services"] and not module.check_mode:
             result["changed"] |= _run_with(wanted, result["paths"])
     except services.NotWorkingError as error:
@@ -164,6 +174,8 @@ def _run_with(wanted: Dict[str, Any], placed: "list[str]") -> bool:
         forget=not wanted["keep"],
     )
     services.await_working(wanted)
+    # A run that was killed may have removed more.
+    letting_in.again({*placed, *old_files.of(wanted["unfinished"])})
     if wanted["unfinished"] and not wanted["unproven"]:
         services.proven(wanted["unfinished"])
     return restart or not wanted["keep"]

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from ansible.module_utils import basic
-from ansible.module_utils.provision import swap
+from ansible.module_utils.provision import old_files, swap
 
 from tests.playbooks.conftest import PLAYBOOKS
 
@@ -115,7 +115,7 @@ def test_no_file_is_half_and_the_next_run_completes_and_sweeps(tmp_path: Path) -
         wanted = {name: text.replace("old", "new") for name, text in old.items()}
         wanted.pop("gone.conf")
         assert texts(etc) == wanted, f"{number}: what is there now"
-        assert sorted(swap.restore(str(unfinished))), number
+        assert sorted(old_files.restore(str(unfinished))), number
         assert texts(etc) == old, f"{number}: the way back"
     assert number > 20, "it was killed at many points"
 
@@ -127,8 +127,8 @@ def test_going_back_can_be_killed_as_well(tmp_path: Path) -> None:
         etc, unfinished = fresh(tmp_path / str(number))
         old = texts(etc)
         place(etc, unfinished, "new")
-        cut = killed_at(number, tmp_path, partial(swap.restore, str(unfinished)))
-        if unfinished.is_dir() and swap.restore(str(unfinished)):
+        cut = killed_at(number, tmp_path, partial(old_files.restore, str(unfinished)))
+        if unfinished.is_dir() and old_files.restore(str(unfinished)):
             assert texts(etc) == old, f"{number}: the way back"
         else:
             assert set(texts(etc).items()) >= set(old.items()), number

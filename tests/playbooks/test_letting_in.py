@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
-def test_the_rules_of_files_that_go_are_taken_back_and_nothing_else(asked: Path) -> None:
-    letting_in.again(
+def test_the_rules_of_files_are_taken_back_and_nothing_else(asked: Path) -> None:
+    letting_in.now(
         [
             "/etc/provision/telegraf.nft",
             "/etc/provision/prometheus-pushgateway.nft",
@@ -33,6 +34,15 @@ def test_the_rules_of_files_that_go_are_taken_back_and_nothing_else(asked: Path)
     ]
 
 
+def test_rules_whose_file_is_there_stay(
+    asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letting_in, "_RULES", re.compile(rf"{tmp_path}/([^/]+)\.nft"))
+    (tmp_path / "stays.nft").touch()
+    letting_in.again([str(tmp_path / name) for name in ("stays.nft", "gone.nft", "gone.conf")])
+    assert asked.read_text().splitlines() == ["delete table inet provision_gone"]
+
+
 def test_a_host_without_nftables_has_no_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(letting_in, "_NFT", "/nonexistent/nft")
-    letting_in.again(["/etc/provision/telegraf.nft"])
+    letting_in.now(["/etc/provision/telegraf.nft"])

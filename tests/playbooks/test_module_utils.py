@@ -184,8 +184,17 @@ def test_what_another_program_listens_on_is_not_taken_for_the_services(
         assert why.startswith(f"it is not what listens on {listen[0]}")
         processes.write_text(f"{other.pid}\n{os.getpid()}\n999999999\n")
         assert waiting([show(group="/x.service")], listen=listen).wait() == ""
-        # Where control groups are not to be seen, that something listens has to do.
+        # Where that is not to be seen, that something listens has to do.
         assert waiting([show(group="/unseen.service")], listen=listen).wait() == ""
+        processes.write_text("")
+        assert waiting([show(group="/x.service")], listen=listen).wait() == ""
+        processes.write_text(f"{other.pid}\n")
+
+        def forbidden(path: str) -> list[str]:
+            raise PermissionError(13, "Permission denied", path)
+
+        monkeypatch.setattr(readiness.os, "listdir", forbidden)
+        assert waiting([show(group="/x.service")], listen=listen).wait() == ""
         other.kill()
 
 

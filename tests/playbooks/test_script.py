@@ -140,6 +140,19 @@ def test_preflight_says_what_the_host_is_and_gives_old_texts(tmp_path: Path) -> 
     assert all(room.writable and room.kib for room in seen.free.values())
 
 
+def test_a_list_of_files_that_is_cut_off_is_none(tmp_path: Path) -> None:
+    """As where the host kills find, and not the shell."""
+    (tmp_path / "a").write_text("a")
+    text = script.compare_script(manifest(tmp_path, ["a", "b"]))
+    for find in ("exit 137", "printf 'f\\0640\\0root\\0ro'; exit 137"):
+        (tmp_path / "find").write_text(f"#!/bin/sh\n{find}\n")
+        (tmp_path / "find").chmod(0o755)
+        said = sh(text.replace("main() {", f"main() {{ PATH={tmp_path}:$PATH"), tmp_path)
+        assert report.is_whole(said)
+        with pytest.raises(report.CutOff):
+            report.read(said)
+
+
 def test_an_answer_that_is_cut_off_is_not_whole(tmp_path: Path) -> None:
     for text in (
         script.compare_script(manifest(tmp_path, NASTY)),

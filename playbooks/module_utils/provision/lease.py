@@ -5,6 +5,7 @@ The file is locked for as long as one of our modules is at work, and says whose 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -91,7 +92,8 @@ def take(mine: Optional[Dict[str, Any]], path: str = PATH, patience: float = PAT
 def release(mine: Optional[Dict[str, Any]], path: str = PATH) -> None:
     """Let others in, once this process, which has taken the lease, has ended."""
     if mine:
-        os.truncate(path, 0)
+        with contextlib.suppress(FileNotFoundError):
+            os.truncate(path, 0)
 
 
 def abandoned(output: int = 1) -> bool:

@@ -15,19 +15,25 @@ _NFT = "/usr/sbin/nft"
 _RULES = re.compile(r"/etc/provision/([^/]+)\.nft")
 
 
-def again(paths: Iterable[str]) -> None:
-    """Take back the rules of those of the paths that are such files, before they are removed.
+def now(paths: Iterable[str]) -> None:
+    """Take back the rules of those of the paths that are such files.
 
     Rules that are not loaded are none: the host was started again, or has no nftables.
     """
-    for path in paths:
-        match = _RULES.fullmatch(os.path.normpath(path))
-        if match:
-            table = "provision_" + match.group(1).replace("-", "_")
-            with contextlib.suppress(OSError):
-                subprocess.run(
-                    [_NFT, "delete", "table", "inet", table],
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    check=False,
-                )
+    for match in filter(None, map(_RULES.fullmatch, paths)):
+        table = "provision_" + match.group(1).replace("-", "_")
+        with contextlib.suppress(OSError):
+            subprocess.run(
+                [_NFT, "delete", "table", "inet", table],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,
+            )
+
+
+def again(paths: Iterable[str]) -> None:
+    """Take back the rules of such files that are there no more.
+
+    To be called when the service runs without them: before, strangers would reach the old one.
+    """
+    now(path for path in paths if not os.path.lexists(path))

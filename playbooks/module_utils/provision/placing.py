@@ -8,7 +8,7 @@ import shutil
 import stat
 from typing import Any, Dict, List
 
-from ansible.module_utils.provision import installing, letting_in, record, swap
+from ansible.module_utils.provision import installing, old_files, record, swap, trial
 
 _FILE = {
     "path": {"type": "path", "required": True},
@@ -90,7 +90,7 @@ def place(wanted: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
         for entry in files + directories:
             entry.account()
         if wanted["check"] and (paths or recheck):
-            swap.check(wanted["check"], files, doomed)
+            trial.check(wanted["check"], files, doomed)
         if set(wanted["credentials"]) & {entry.path for entry in changed}:
             _try(wanted["logins"], "the old files stay")
         if wanted["record"]:
@@ -100,8 +100,7 @@ def place(wanted: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
 
         def swap_begins() -> None:
             if wanted["unfinished"] and paths:
-                swap.keep(wanted["unfinished"], paths if wanted["keep"] else [])
-            letting_in.again(doomed)
+                old_files.keep(wanted["unfinished"], paths if wanted["keep"] else [])
             _remove(doomed)
 
         # Where there is no room for all of them, none is changed.

@@ -63,22 +63,29 @@ def sockets(text: str, protocol: str) -> List[Socket]:
 
 
 def held(group: str) -> Optional[Set[int]]:
-    """The sockets, by their inodes, of the processes in a unit's control group; None if unknown."""
+    """The sockets, by their inodes, of the processes in a unit's control group.
+
+    None where that is not to be seen: processes may be in groups below it, and in a container root
+    may not be allowed to look at those of others (CAP_SYS_PTRACE).
+    """
     for root in _GROUPS:
         try:
             with open("%s%s/cgroup.procs" % (root, group)) as file:
                 pids = file.read().split()
-        except OSError:
+            return {inode for pid in pids for inode in _held(pid)} if pids else None
+        except FileNotFoundError:
             continue
-        return {inode for pid in pids for inode in _held(pid)}
+        except OSError:
+            return None
     return None
 
 
 def _held(pid: str) -> Iterator[int]:
     folder = "/proc/%s/fd" % pid
-    with contextlib.suppress(OSError):  # it has ended
+    gone = (FileNotFoundError, ProcessLookupError)
+    with contextlib.suppress(*gone):
         for name in os.listdir(folder):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(*gone):
                 match = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(os.path.join(folder, name)))
                 if match:
                     yield int(match.group(1))

@@ -60,7 +60,7 @@ class Removal:
         for name in self.files.units():
             _systemctl("disable", "--now", name)
         # A service that ran before is not stopped, which would take its rules away.
-        letting_in.again(self.record.files)
+        letting_in.now(self.record.files)
         self.files.set_aside()
         self.packages.remove(self._purgeable, lock_timeout)
         self.files.restore()

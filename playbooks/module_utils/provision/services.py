@@ -6,7 +6,7 @@ import os
 import subprocess
 from typing import Any, Dict, List, Sequence
 
-from ansible.module_utils.provision import previous, readiness, swap
+from ansible.module_utils.provision import old_files, previous, readiness
 from ansible.module_utils.provision.trouble import Trouble
 
 #: Options of the modules that start services, or only wait for them.
@@ -84,7 +84,7 @@ def await_working(wanted: Dict[str, Any], restored: bool = False) -> float:
 def proven(unfinished: str) -> None:
     """Drop the folder of a role's old files, and the old version of its package: the new work."""
     previous.drop(os.path.basename(unfinished))
-    swap.drop(unfinished)
+    old_files.drop(unfinished)
 
 
 def _not_working(service: Dict[str, Any], unit: str, why: str) -> NotWorkingError:

@@ -1,0 +1,83 @@
+"""In which order the module does its work: systemd and nftables are not there."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils import basic
+from ansible.module_utils.provision import letting_in, old_files, services
+
+from tests.playbooks.test_cut_short import module
+
+Done = list[tuple[str, Any]]
+
+
+@pytest.fixture
+def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Done:
+    """What is done beside files, in its order, with the files that were there then."""
+    found: Done = []
+
+    def there() -> list[str]:
+        return sorted(path.name for path in tmp_path.glob("*.nft"))
+
+    def work(wanted: Any, restored: bool = False) -> float:
+        found.append(("works", there()))
+        return 0.1
+
+    monkeypatch.setattr(letting_in, "_RULES", re.compile(rf"{tmp_path}/([^/]+)\.nft"))
+    monkeypatch.setattr(
+        letting_in, "now", lambda paths: found.append(("let in", sorted(map(str, paths))))
+    )
+    monkeypatch.setattr(services, "start", lambda *_, **__: found.append(("start", there())))
+    monkeypatch.setattr(services, "await_working", work)
+    return found
+
+
+def run(**arguments: Any) -> dict[str, Any]:
+    """The module's answer."""
+    said: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
+        )
+        patch.setattr(basic, "_ANSIBLE_PROFILE", "legacy")
+        patch.setattr("builtins.print", said.append)
+        with pytest.raises(SystemExit):
+            module.main()
+    answer: dict[str, Any] = json.loads(said[-1])
+    return answer
+
+
+def test_strangers_are_let_in_when_the_service_runs_without_its_rules(
+    tmp_path: Path, done: Done
+) -> None:
+    rules, unfinished = tmp_path / "telegraf.nft", tmp_path / "unfinished"
+    rules.touch()
+    service = [{"name": "telegraf", "role": "telegraf"}]
+    run(absent=[str(rules)], unfinished=str(unfinished), services=service)
+    assert done == [("start", []), ("works", []), ("let in", [str(rules)])]
+
+
+def test_a_run_that_was_killed_before_that_is_taken_up(tmp_path: Path, done: Done) -> None:
+    rules, unfinished = tmp_path / "telegraf.nft", tmp_path / "unfinished"
+    rules.touch()
+    old_files.keep(str(unfinished), [str(rules)])
+    rules.unlink()
+    service = [{"name": "telegraf", "role": "telegraf"}]
+    run(recheck=True, unfinished=str(unfinished), services=service)
+    assert done[-1] == ("let in", [str(rules)])
+    assert not unfinished.exists()
+
+
+def test_rules_that_are_new_go_with_what_is_put_back(tmp_path: Path, done: Done) -> None:
+    rules, unfinished = tmp_path / "telegraf.nft", tmp_path / "unfinished"
+    old_files.keep(str(unfinished), [str(rules)])
+    rules.touch()
+    service = [{"name": "telegraf", "role": "telegraf"}]
+    answer = run(state="restored", unfinished=str(unfinished), services=service)
+    assert answer["recovered"]
+    assert done == [("start", []), ("works", []), ("let in", [str(rules)])]
