@@ -198,6 +198,14 @@ def test_what_another_program_listens_on_is_not_taken_for_the_services(
         other.kill()
 
 
+def test_one_that_ends_as_it_is_looked_at_is_not_ready() -> None:
+    """As Telegraf does where another has its port: it reports that it is ready before."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listen = [f"tcp:127.0.0.1:{listener.getsockname()[1]}"]
+        shown = [show("activating"), show(group="/gone.service"), show("failed")]
+        assert "it is failed" in waiting(shown, listen=listen).wait()
+
+
 def test_active_while_a_restart_is_under_way_is_not_ready() -> None:
     shown = [show(pid=1, job="55"), show("activating", pid=0, job="55"), show(pid=2)]
     one = waiting(shown)

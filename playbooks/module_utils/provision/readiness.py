@@ -31,6 +31,9 @@ PROPERTIES = "LoadState,ActiveState,SubState,Result,NRestarts,MainPID,ControlGro
 _CANNOT_HOLD_IN = ("218", "226", "227", "228", "232")
 #: For how many seconds it is waited between two looks, which take 5 ms of a core each.
 _SHORTEST, _LONGEST = 0.02, 0.25
+#: For how many seconds one is watched at least of which it is not known whether it is what listens:
+#: of one that has just ended there is no control group any more.
+_UNPROVEN = 0.1
 #: A unit that systemd has started again so many times while we look will not come up.
 _HOPELESS = 5
 _LISTENING = {"tcp": "0A", "udp": "07"}
@@ -185,6 +188,7 @@ class Waiting:
         self.show, self.listen, self.health = show, listen, health
         self.timeout, self.stable, self.restored = timeout, stable, restored
         self.waited = 0.0
+        self._proven = True
 
     def wait(self) -> str:
         """Wait; gives why the service does not work, empty if it does."""
@@ -201,14 +205,15 @@ class Waiting:
             if why or process != same:
                 same, since = None if why else process, now
             self.waited = now - start
-            if not why and now - since >= self.stable:
+            stable = self.stable if self._proven else max(self.stable, _UNPROVEN)
+            if not why and now - since >= stable:
                 return ""
             if hopeless:
                 return why
             if self.waited >= self.timeout:
                 return "%s after %d s" % (why or "it does not stay active", self.waited)
             # What works is looked at once more as soon as it has done so for long enough.
-            time.sleep(pause if why else min(pause, since + self.stable - now))
+            time.sleep(pause if why else min(pause, since + stable - now))
             pause = min(pause * 1.1, _LONGEST)
 
     def _not_yet(self, seen: Dict[str, str], restarts: int) -> Tuple[str, bool]:
@@ -226,6 +231,7 @@ class Waiting:
             return "it is %s, %s" % (state, seen.get("Result")), over
         group = seen.get("ControlGroup")
         own = held(group) if group and self.listen else None
+        self._proven = own is not None or not self.listen
         for wanted in self.listen:
             listening = _listening(wanted.split(":", 1)[0])
             if not answers(wanted, listening):
