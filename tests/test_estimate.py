@@ -44,7 +44,9 @@ def test_a_limit_leaves_the_hosts_that_it_names(
     path = tmp_path / "inventory.yml"
     path.write_text(SITE)
     assert run(["estimate", "-i", str(path), "-l", "w2", "--format", "json"]) == 0
-    assert {row["hosts"] for row in json.loads(capsys.readouterr().out)} == {1, 1000}
+    told = json.loads(capsys.readouterr().out)
+    assert {row["hosts"] for row in told["site"]} == {1}
+    assert {row["hosts"] for row in told["per_1000_hosts"]} == {1000}
 
 
 def test_a_thousand_hosts_are_asked_no_more_queries(fleet_of: Callable[..., Fleet]) -> None:
@@ -63,10 +65,27 @@ def test_it_is_told_to_people_and_to_programs(
     text = capsys.readouterr().out
     assert "this site" in text and "per 1,000 hosts" in text and "realm" in text
     assert run(["estimate", "-i", str(path), "--format", "json", "--bytes-a-point", "6"]) == 0
-    rows = json.loads(capsys.readouterr().out)
-    assert len(rows) == 6
-    for row in rows:
-        assert row["bytes_a_day"] == pytest.approx(row["points"] * 86_400 * 6, abs=1)
+    told = json.loads(capsys.readouterr().out)
+    assert len(told["site"]) == len(told["per_1000_hosts"]) == 3
+    for row in (*told["site"], *told["per_1000_hosts"], told["together"]):
+        assert row["bytes_a_day"] == pytest.approx(row["points"] * 86_400 * 6, rel=0.02)
+        # As long as it is kept by default.
+        assert row["bytes_kept"] == pytest.approx(row["bytes_a_day"] * 30, abs=30)
+    assert told["together"]["series"] == sum(row["series"] for row in told["site"])
+    assert told["machine"]["cores"] == "2 to 4"
+
+
+def test_what_is_kept_for_ever_has_no_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "inventory.yml"
+    path.write_text(
+        SITE.replace("influxdb_engine: 1", "influxdb_engine: 1, influxdb_retention: 0s")
+    )
+    assert run(["estimate", "-i", str(path), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["together"]["bytes_kept"] is None
+    assert run(["estimate", "-i", str(path)]) == 0
+    assert " in " not in capsys.readouterr().out.splitlines()[1]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +117,7 @@ def test_a_site_that_one_influxdb_may_not_bear_is_warned_of(
         assert run(["estimate", "-i", str(path), "--format", form]) == 0
         said = " ".join(capsys.readouterr().err.split())
         assert "one InfluxDB may not bear this" in said and "docs/fleets.md" in said
+        assert "% of these series are tinybird-jobs's" in said
     path.write_text(SITE)
     assert run(["estimate", "-i", str(path)]) == 0
     assert "2 to 4 cores" in " ".join(capsys.readouterr().err.split())

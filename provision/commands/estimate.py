@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 
 from provision.errors import EXIT_OK
-from provision.estimate import BYTES_A_POINT, SIZES, Load, loads, size_for
+from provision.estimate import BYTES_A_POINT, DAY, SIZES, Load, loads, size_for
 from provision.fleet import read_fleet
 from provision.output import err, note, out, table
 
@@ -20,19 +20,15 @@ def estimate(*, options: Sequence[str], form: str, bytes_a_point: float | None) 
     For the site as it is, and for a thousand hosts with the application; and what machine InfluxDB
     wants for it, or that one InfluxDB may not be enough.
     """
-    each = bytes_a_point or BYTES_A_POINT
     fleet = read_fleet(options)
     found = loads(fleet.site, fleet.inventory.limited)
+    told = _Told(bytes_a_point or BYTES_A_POINT, fleet.site.retention_seconds / DAY)
     if form == "json":
-        rows = [
-            asdict(load) | {"bytes_a_day": round(load.bytes_a_day(each))}
-            for load in (*found, *(load.for_hosts(PER) for load in found))
-        ]
-        print(json.dumps(rows, indent=1))  # noqa: T201
+        print(json.dumps(told.as_data(found), indent=1))  # noqa: T201
         _say_size(found)
         return EXIT_OK
-    _show("this site", found, each)
-    _show("per 1,000 hosts", [load.for_hosts(PER) for load in found], each)
+    told.show("this site", found)
+    told.show("per 1,000 hosts", [load.for_hosts(PER) for load in found])
     note(
         "points and bytes are the most: of what an application does not send, none is written, and "
         "numbers that are steady compress to less; "
@@ -42,42 +38,80 @@ def estimate(*, options: Sequence[str], form: str, bytes_a_point: float | None) 
     return EXIT_OK
 
 
+@dataclass(frozen=True)
+class _Told:
+    """How loads are told: with so many bytes a point, kept for so many days (0: for ever)."""
+
+    bytes_a_point: float
+    days: float
+
+    def as_data(self, found: Sequence[Load]) -> dict[str, object]:
+        """The outcome for programs."""
+        size = size_for(found)
+        return {
+            "site": [self._row(load) for load in found],
+            "per_1000_hosts": [self._row(load.for_hosts(PER)) for load in found],
+            "together": self._numbers(found),
+            "machine": {"cores": size.cores, "memory": size.memory} if size else None,
+        }
+
+    def _row(self, load: Load) -> dict[str, object]:
+        queries = {"queries": round(load.queries, 2)}
+        return {"app": load.app, "hosts": load.hosts, **self._numbers([load]), **queries}
+
+    def _numbers(self, found: Sequence[Load]) -> dict[str, object]:
+        day = sum(load.bytes_a_day(self.bytes_a_point) for load in found)
+        return {
+            "series": sum(load.series for load in found),
+            "points": round(sum(load.points for load in found), 1),
+            "bytes_a_day": round(day),
+            "bytes_kept": round(day * self.days) if self.days else None,
+        }
+
+    def show(self, title: str, found: Sequence[Load]) -> None:
+        """The same for people."""
+        kept = [f"in {self.days:g} d"] if self.days else []
+        headings = ("application", "hosts", "series", "points/s", "a day", *kept, "queries/s")
+        made = table(*headings, title=title)
+        for load in found:
+            made.add_row(load.app, f"{load.hosts:,}", *self._cells([load]), f"{load.queries:.1f}")
+        made.add_row("together", "", *self._cells(found), "")
+        out.print(made)
+
+    def _cells(self, found: Sequence[Load]) -> list[str]:
+        day = sum(load.bytes_a_day(self.bytes_a_point) for load in found)
+        return [
+            f"{sum(load.series for load in found):,}",
+            f"{sum(load.points for load in found):,.1f}",
+            _size(day),
+            *([_size(day * self.days)] if self.days else []),
+        ]
+
+
+def _size(number: float) -> str:
+    for unit in ("MB", "GB", "TB"):
+        number /= 1000 if unit != "MB" else 1e6
+        if number < 1000:
+            break
+    return f"{number:,.1f} {unit}"
+
+
 def _say_size(found: Sequence[Load]) -> None:
     size = size_for(found)
     if size is not None:
         note(f"InfluxDB's guidelines for such a load: {size.cores} cores, {size.memory} of memory")
         return
-    most = SIZES[-1]
+    most, largest = SIZES[-1], max(found, key=lambda load: load.series)
+    share = largest.series / sum(load.series for load in found)
     err.print(
         f"[yellow]warning:[/yellow] one InfluxDB may not bear this: its guidelines end at "
-        f"{most.points:,} points a second and {most.series:,} series"
+        f"{most.points:,} points a second and {most.series:,} series; {share:.0%} of these series "
+        f"are {largest.app}'s"
     )
     err.print(
         "[yellow]remedy:[/yellow] divide the hosts among several InfluxDBs, or use a cluster "
         "(docs/fleets.md); "
-        "have the catalogs expect fewer values of tags, if that is more than there are"
+        f"see whether as many hosts send {largest.app}'s metrics, with as many values of "
+        "placeholders as the catalog expects (provision catalog show "
+        f"{largest.app}, docs/catalogs.md)"
     )
-
-
-def _show(title: str, found: Sequence[Load], each: float) -> None:
-    made = table(
-        *("application", "hosts", "series", "points/s", "MB/day", "queries/s"), title=title
-    )
-    for load in found:
-        made.add_row(
-            load.app,
-            f"{load.hosts:,}",
-            f"{load.series:,}",
-            f"{load.points:,.1f}",
-            f"{load.bytes_a_day(each) / 1e6:,.1f}",
-            f"{load.queries:.1f}",
-        )
-    made.add_row(
-        "together",
-        "",
-        f"{sum(load.series for load in found):,}",
-        f"{sum(load.points for load in found):,.1f}",
-        f"{sum(load.bytes_a_day(each) for load in found) / 1e6:,.1f}",
-        "",
-    )
-    out.print(made)
