@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 EXIT_OK = 0
 EXIT_ERROR = 1
@@ -45,7 +46,27 @@ class InvalidInput(ProvisionError):
 
     def __init__(self, problems: Sequence[Problem], *, remedy: str | None = None) -> None:
         self.problems = tuple(problems)
-        count = len(self.problems)
-        lines = [f"{count} {'problem' if count == 1 else 'problems'}:"]
-        lines += [f"  {problem}" for problem in self.problems]
+        told = _together(self.problems)
+        lines = [f"{len(told)} {'problem' if len(told) == 1 else 'problems'}:"]
+        lines += [f"  {problem}" for problem in told]
         super().__init__("\n".join(lines), remedy=remedy)
+
+
+def _together(problems: Sequence[Problem]) -> list[Problem]:
+    """What several hosts have in common is told once: of the first, and how many others there are.
+
+    Where it is of a host, where begins with its name.
+    """
+    groups: dict[tuple[str, ...], list[Problem]] = {}
+    for problem in problems:
+        host, _, key = problem.where.partition(": ")
+        what = re.sub(rf"(?<![\w.-]){re.escape(host)}(?![\w.-])", "", problem.what)
+        groups.setdefault(
+            (problem.file, key or problem.where, what, problem.hint or ""), []
+        ).append(problem)
+    return [
+        replace(first, where=first.where.replace(": ", f" and {len(others):,} more: ", 1))
+        if others
+        else first
+        for first, *others in groups.values()
+    ]

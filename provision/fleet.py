@@ -13,6 +13,7 @@ from provision.catalog.model import Catalog
 from provision.errors import InvalidInput, ProvisionError
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
 from provision.options import first_inventory, with_inventory
+from provision.output import note
 from provision.paths import CATALOGS_DIRECTORY
 from provision.paths import INVENTORY_FILE as INVENTORY_FILE
 from provision.render.tree import write_tree
@@ -32,6 +33,7 @@ from provision.secrets import (
 )
 from provision.settings import WANTED
 from provision.site.build import build_site
+from provision.site.faults import unread
 from provision.site.model import Site
 from provision.tls.keeping import keep_certificates, prepare
 from provision.tls.model import OWN_CA
@@ -73,6 +75,7 @@ def read_fleet(options: Sequence[str]) -> Fleet:
 
     inventory = read_inventory(options, wanted)
     site = build_site(inventory, catalogs)
+    _tell_unread(inventory, site, catalogs)
     secrets_file = inventory.directory / FILE_NAME
     if secrets_file.is_symlink() and not secrets_file.exists():
         raise ProvisionError(
@@ -81,6 +84,15 @@ def read_fleet(options: Sequence[str]) -> Fleet:
             " anew then",
         )
     return Fleet(inventory, site, secrets_file, tuple(options))
+
+
+def _tell_unread(inventory: Inventory, site: Site, catalogs: Mapping[str, Catalog]) -> None:
+    """Say what an operator may take for a variable of ours."""
+    ours = [host for host in inventory.hosts if host.groups & {MONITOR_GROUP, WORKERS_GROUP}]
+    known = WANTED.union(*map(variables_of, catalogs.values()))
+    secrets = {*site.generated_secrets, *site.database_secrets, *site.given_secrets}
+    for line in unread(ours, known, secrets):
+        note(line)
 
 
 def _catalogs_ahead(options: Sequence[str]) -> dict[Path, dict[str, Catalog]]:

@@ -15,7 +15,7 @@ from provision.catalog.model import Catalog
 from provision.catalog.series import series
 from provision.commands.catalog import own_directory
 from provision.errors import EXIT_ERROR, EXIT_OK
-from provision.output import note, out, show_table, shown, table
+from provision.output import out, show_table, shown, table
 from provision.paths import CATALOGS, CATALOGS_DIRECTORY
 
 
@@ -38,12 +38,9 @@ def check(*, files: Sequence[Path], catalogs: Path | None, as_json: bool) -> int
     if files:
         paths += own_files(catalogs)
     else:
-        own = catalogs or own_directory()
-        if own is None and Path(CATALOGS_DIRECTORY).is_dir():
-            note(
-                f"{CATALOGS_DIRECTORY}/ is not looked at, as no inventory stands beside it: "
-                f"--catalogs {CATALOGS_DIRECTORY}"
-            )
+        # A repository of catalogs alone has no inventory.
+        here = Path(CATALOGS_DIRECTORY)
+        own = catalogs or own_directory() or (here if here.is_dir() else None)
         paths = [*catalog_files(CATALOGS), *own_files(own)]
     checked = check_files(paths)
     if as_json:

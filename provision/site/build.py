@@ -54,12 +54,14 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
             problems += faults.same_ports(host, file)
             problems += faults.open_to_all(host, file)
         if worker and settings and not settings.apps:
+            other = sorted(entry.names & {"app", "application", "applications"})
+            instead = f" (not {other[0]})" if other else ""
             problems.append(
                 Problem(
                     file,
                     f"{entry.name}: apps",
                     "no application for this worker",
-                    f"set apps to some of {', '.join(sorted(catalogs))}",
+                    f"set apps{instead} to some of {', '.join(sorted(catalogs))}",
                 )
             )
     if len(monitors) != 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 
 from provision import listening
@@ -19,6 +19,16 @@ from provision.site.model import HOST_NAME, Host
 from provision.tls.model import OFF
 from provision.values import found_text
 
+#: What the roles take that is no matter of rendering (playbooks/roles/*/meta/argument_specs.yml).
+ROLE_VARIABLES = frozenset(
+    {
+        *("grafana_polled", "grafana_start_timeout", "influxdb_start_timeout"),
+        *("packages_lock_timeout", "packages_patience", "pushgateway_start_timeout"),
+        *("telegraf_before_influxdb", "telegraf_polled", "telegraf_stable_seconds"),
+        "telegraf_start_timeout",
+    }
+)
+_OURS = ("grafana_", "influxdata_", "influxdb_", "pushgateway_", "telegraf_")
 # It becomes part of URLs.
 _REACHED_AT = re.compile(r"[A-Za-z0-9_.:-]+")
 
@@ -77,6 +87,34 @@ def misspelt(host: InventoryHost, file: str, known: frozenset[str]) -> list[Prob
         for name in sorted(host.names - known)
         if (meant := _meant(name, known))
     ]
+
+
+def unread(
+    hosts: Iterable[InventoryHost], known: frozenset[str], secrets: Collection[str]
+) -> list[str]:
+    """Variables that are called as ours are, and are none: what to tell of them.
+
+    They may be those of another role, so they are no fault.
+    """
+    found: dict[str, list[str]] = {}
+    for host in hosts:
+        for name in host.names - known - ROLE_VARIABLES:
+            if name.startswith(_OURS):
+                found.setdefault(name, []).append(host.name)
+    return [
+        f"{name} ({_some(found[name])}) is "
+        + (
+            "a secret, and is not read in an inventory: it goes into the secrets file"
+            if name in secrets
+            else "no variable of provision's, and is not read"
+        )
+        for name in sorted(found)
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}"
 
 
 @cache

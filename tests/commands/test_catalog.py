@@ -72,18 +72,13 @@ def test_a_site_has_its_own_in_the_list_too(site: Path, capsys: pytest.CaptureFi
     assert "# Shop \\| \\*bold\\*" in told(capsys, "docs", "shop")
 
 
-def test_catalogs_without_an_inventory_are_not_passed_over_in_silence(
+def test_catalogs_without_an_inventory_are_checked_too(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def said(*arguments: str) -> str:
-        assert run(["catalog", "check", *arguments]) == 0
-        return " ".join(capsys.readouterr().err.split())
-
-    assert "not looked at" not in said()
     Path("inventory.yml").unlink()
-    assert "catalogs/ is not looked at" in said() and "--catalogs catalogs" in said()
-    assert "not looked at" not in said("--catalogs", "catalogs")
-    assert "not looked at" not in said(str(site))
+    assert "shop" in told(capsys, "check")
+    site.write_text(OWN.replace("counter", "count"))
+    assert "catalogs/shop.yaml" in told(capsys, "check", status=1)
 
 
 def test_an_inventory_of_several_sources_has_its_catalogs_beside_it_too(

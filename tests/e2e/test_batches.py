@@ -78,7 +78,7 @@ def test_the_same_hosts_from_a_list_of_machines_are_as_they_should_be(
         values = yaml.safe_load((beside / "host_vars" / f"{host}.yml").read_text())
         machine = {"name": host, "address": values.pop("ansible_host"), "role": "monitoring"}
         if host != site.monitor:
-            machine |= {"role": "application", "apps": "realm"}
+            machine |= {"role": "application", "apps": ["realm"]}
         machines.append(machine)
         (inventory / "host_vars" / f"{host}.yml").write_text(yaml.safe_dump(values))
     (tmp_path / "machines.json").write_text(json.dumps(machines))

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
+from provision.errors import InvalidInput
+from provision.paths import PLAYBOOKS
+from provision.site import faults
 from tests.conftest import INVENTORY
 from tests.site.conftest import Make, problems
 
@@ -54,3 +58,40 @@ def test_a_host_name_that_is_none_is_refused(fleet_of: Make, name: str) -> None:
     text = INVENTORY.replace("    w2.example.com:\n", f'    "{name}":\n')
     told = f"{name!r}: not the name of a host (take letters"
     assert any(each.startswith(told) for each in problems(fleet_of, text))
+
+
+def test_what_is_called_as_ours_is_and_is_none_is_told(
+    fleet_of: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strange = "telegraf_statsd_ttl: 12h\n    telegraf_start_timeout: 9\n    other_role_port: 1\n"
+    text = INVENTORY.replace("    apps: [realm]\n", f"    apps: [realm]\n    {strange}")
+    fleet_of(text.replace("192.0.2.1", "192.0.2.1, grafana_admin_password: x"))
+    said = " ".join(capsys.readouterr().err.split())
+    assert "grafana_admin_password (monitor.example.com) is a secret" in said
+    assert "telegraf_statsd_ttl (w1.example.com and 1 more) is no variable" in said
+    assert "start_timeout" not in said and "other_role" not in said
+
+
+def test_who_takes_another_word_for_applications_is_told(fleet_of: Make) -> None:
+    (found,) = problems(fleet_of, "monitor: {hosts: {m: }}\nworkers: {hosts: {w: {app: realm}}}\n")
+    assert "set apps (not app) to some of" in found
+
+
+def test_the_variables_of_roles_are_known() -> None:
+    options = {
+        name
+        for path in (PLAYBOOKS / "roles").glob("*/meta/argument_specs.yml")
+        for name in yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
+    }
+    assert {name for name in options if not name.startswith("service_")} == faults.ROLE_VARIABLES
+
+
+def test_what_several_hosts_have_in_common_is_told_once(fleet_of: Make) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        fleet_of("monitor: {hosts: {m: }}\nworkers: {hosts: {w1: , w2: , w3: {apps: [x]}}}\n")
+    first, *lines = caught.value.message.splitlines()
+    assert first == "2 problems:"
+    assert len(lines) == 2
+    assert "w1 and 1 more: apps: no application for this worker" in lines[0]
+    assert "w3: apps: " in lines[1]
+    assert len(caught.value.problems) == 3
