@@ -40,7 +40,6 @@ options:
     type: path
   keep:
     description: Whether there are old files to keep (there are none before a service first ran).
-      Where there are none, former failures of the service are forgotten.
     type: bool
     default: true
   files:
@@ -171,7 +170,6 @@ def _run_with(wanted: Dict[str, Any], placed: "list[str]") -> bool:
         wanted["services"],
         restart=restart,
         reload=wanted["recheck"] or not wanted["keep"] or units,
-        forget=not wanted["keep"],
     )
     services.await_working(wanted)
     # A run that was killed may have removed more.
@@ -184,7 +182,7 @@ def _run_with(wanted: Dict[str, Any], placed: "list[str]") -> bool:
 def _recovered(wanted: Dict[str, Any]) -> bool:
     """Have the services run with their old files. Gives whether they do."""
     try:
-        services.start(wanted["services"], restart=True, reload=True, forget=True)
+        services.start(wanted["services"], restart=True, reload=True)
         services.await_working(wanted, restored=True)
     except services.NotWorkingError:
         return False

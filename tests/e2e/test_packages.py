@@ -306,5 +306,18 @@ def test_services_that_hang_or_do_not_come_up(site: Site) -> None:
     assert_well(site)
 
 
+def test_a_service_that_was_started_often_is_restarted_nevertheless(site: Site) -> None:
+    """systemd starts a unit five times in ten seconds, and then no more."""
+    often = "for _ in 1 2 3 4 5; do systemctl restart telegraf; done"
+    site.on(A, f"systemctl reset-failed telegraf; {often}")
+    words = ("--limit", A, "-e", "telegraf_interval=3s")
+    done = site.provision("up", *words)
+    assert done.about(A).splitlines()[0] == f"{A}  changed", done.text
+    site.on(A, f"systemctl reset-failed telegraf; {often}; systemctl restart telegraf", check=False)
+    assert "start-limit-hit" in site.on(A, "systemctl show -p Result telegraf")
+    assert site.provision("up").status == 0
+    assert_well(site)
+
+
 def test_every_metric_arrives_again(site: Site) -> None:
     assert described(site.metrics()) == []

@@ -35,17 +35,17 @@ class NotWorkingError(Trouble):
         }
 
 
-def start(services: Sequence[Dict[str, Any]], restart: bool, reload: bool, forget: bool) -> None:
+def start(services: Sequence[Dict[str, Any]], restart: bool, reload: bool) -> None:
     """Start services, now and with the host, without waiting: InfluxDB's wrapper waits for ever.
 
-    With reload systemd reads its units anew before. With forget former failures count no more: a
-    unit that has failed often in a short time would not be started, whatever was mended since.
+    With reload systemd reads its units anew before. Former starts and failures count no more: a
+    unit that was started often in a short time would be refused (systemd.unit(5),
+    StartLimitIntervalSec), whatever was mended since, and by whomever it was restarted.
     """
     units = [service["name"] + ".service" for service in services]
     if reload:
         _systemctl("daemon-reload")
-    if forget:
-        _run(["systemctl", "reset-failed", *units])
+    _run(["systemctl", "reset-failed", *units])
     for unit in units:
         state = _run(["systemctl", "show", "-p", "UnitFileState", "--value", unit]).strip()
         if state != "enabled":
