@@ -62,6 +62,13 @@ def test_strangers_are_let_in_when_the_service_runs_without_its_rules(
     assert done == [("start", []), ("works", []), ("let in", [str(rules)])]
 
 
+def test_where_no_old_files_are_kept_it_works_as_well(tmp_path: Path, done: Done) -> None:
+    rules = tmp_path / "telegraf.nft"
+    rules.touch()
+    run(absent=[str(rules)], services=[{"name": "telegraf", "role": "telegraf"}])
+    assert done[-1] == ("let in", [str(rules)])
+
+
 def test_a_run_that_was_killed_before_that_is_taken_up(tmp_path: Path, done: Done) -> None:
     rules, unfinished = tmp_path / "telegraf.nft", tmp_path / "unfinished"
     rules.touch()

@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 import tempfile
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from ansible.module_utils.provision import swap
 
@@ -72,9 +72,9 @@ def _index(unfinished: str) -> Dict[str, Any]:
         return {}
 
 
-def of(unfinished: str) -> List[str]:
-    """The paths whose old files are kept."""
-    return sorted(_index(unfinished))
+def of(unfinished: Optional[str]) -> List[str]:
+    """The paths whose old files are kept in a folder, if there is one for them."""
+    return sorted(_index(unfinished)) if unfinished else []
 
 
 def restore(unfinished: str) -> List[str]:
