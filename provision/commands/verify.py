@@ -81,6 +81,8 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
     )
     found = _hosts(result)
     silent = {name for name, host in result.hosts.items() if host.failed}
+    # Grafana is asked while the probes are on their way, for an interval or two.
+    panels = _through_grafana(fleet) if site.monitor.settings.grafana_enabled else []
     try:
         database = reader(fleet)
         try:
@@ -91,8 +93,7 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
     except ProvisionError as error:
         where = site.monitor.name
         found.append(Finding(Status.FAILED, Area.DATASOURCE, where, "InfluxDB", error.message))
-    if site.monitor.settings.grafana_enabled:
-        found += _through_grafana(fleet)
+    found += panels
     return [finding for finding in found if not finding.host or finding.host in limited]
 
 
