@@ -71,7 +71,7 @@ def read_fleet(options: Sequence[str]) -> Fleet:
     def wanted(directory: Path) -> frozenset[str]:
         found = ahead.get(directory) or load_catalogs(directory / CATALOGS_DIRECTORY)
         catalogs.update(found)
-        return WANTED.union(*map(variables_of, catalogs.values()))
+        return _known(catalogs)
 
     inventory = read_inventory(options, wanted)
     site = build_site(inventory, catalogs)
@@ -89,10 +89,14 @@ def read_fleet(options: Sequence[str]) -> Fleet:
 def _tell_unread(inventory: Inventory, site: Site, catalogs: Mapping[str, Catalog]) -> None:
     """Say what an operator may take for a variable of ours."""
     ours = [host for host in inventory.hosts if host.groups & {MONITOR_GROUP, WORKERS_GROUP}]
-    known = WANTED.union(*map(variables_of, catalogs.values()))
     secrets = {*site.generated_secrets, *site.database_secrets, *site.given_secrets}
-    for line in unread(ours, known, secrets):
+    for line in unread(ours, _known(catalogs), secrets):
         note(line)
+
+
+def _known(catalogs: Mapping[str, Catalog]) -> frozenset[str]:
+    """The variables that are read of hosts, with those of applications."""
+    return WANTED.union(*map(variables_of, catalogs.values()))
 
 
 def _catalogs_ahead(options: Sequence[str]) -> dict[Path, dict[str, Catalog]]:

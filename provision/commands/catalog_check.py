@@ -13,7 +13,6 @@ from provision.catalog.lint import Finding, findings_together, reason
 from provision.catalog.load import Examined, catalog_files, examine, load_catalogs, own_files
 from provision.catalog.model import Catalog
 from provision.catalog.series import series
-from provision.commands.catalog import own_directory
 from provision.errors import EXIT_ERROR, EXIT_OK
 from provision.output import out, show_table, shown, table
 from provision.paths import CATALOGS, CATALOGS_DIRECTORY
@@ -40,7 +39,7 @@ def check(*, files: Sequence[Path], catalogs: Path | None, as_json: bool) -> int
     else:
         # A repository of catalogs alone has no inventory.
         here = Path(CATALOGS_DIRECTORY)
-        own = catalogs or own_directory() or (here if here.is_dir() else None)
+        own = catalogs or (here if here.is_dir() else None)
         paths = [*catalog_files(CATALOGS), *own_files(own)]
     checked = check_files(paths)
     if as_json:

@@ -10,6 +10,7 @@ from provision.errors import EXIT_OK
 from provision.estimate import BYTES_A_POINT, DAY, SIZES, Load, loads, size_for
 from provision.fleet import read_fleet
 from provision.output import err, note, out, table
+from provision.run.standing import size
 
 PER = 1000
 
@@ -47,12 +48,12 @@ class _Told:
 
     def as_data(self, found: Sequence[Load]) -> dict[str, object]:
         """The outcome for programs."""
-        size = size_for(found)
+        machine = size_for(found)
         return {
             "site": [self._row(load) for load in found],
             "per_1000_hosts": [self._row(load.for_hosts(PER)) for load in found],
             "together": self._numbers(found),
-            "machine": {"cores": size.cores, "memory": size.memory} if size else None,
+            "machine": {"cores": machine.cores, "memory": machine.memory} if machine else None,
         }
 
     def _row(self, load: Load) -> dict[str, object]:
@@ -83,23 +84,16 @@ class _Told:
         return [
             f"{sum(load.series for load in found):,}",
             f"{sum(load.points for load in found):,.1f}",
-            _size(day),
-            *([_size(day * self.days)] if self.days else []),
+            size(round(day)),
+            *([size(round(day * self.days))] if self.days else []),
         ]
 
 
-def _size(number: float) -> str:
-    for unit in ("MB", "GB", "TB"):
-        number /= 1000 if unit != "MB" else 1e6
-        if number < 1000:
-            break
-    return f"{number:,.1f} {unit}"
-
-
 def _say_size(found: Sequence[Load]) -> None:
-    size = size_for(found)
-    if size is not None:
-        note(f"InfluxDB's guidelines for such a load: {size.cores} cores, {size.memory} of memory")
+    machine = size_for(found)
+    if machine is not None:
+        said = f"{machine.cores} cores, {machine.memory} of memory"
+        note(f"InfluxDB's guidelines for such a load: {said}")
         return
     most, largest = SIZES[-1], max(found, key=lambda load: load.series)
     share = largest.series / sum(load.series for load in found)
