@@ -56,6 +56,8 @@ os.kill(pid, signal.SIGKILL)
 open("/root/killed", "w")
 """
 
+OUTLIVES = r"[Service]\nExecStop=/bin/sleep 8\n"
+
 
 @pytest.fixture(scope="module")
 def site(stage: StageSetter) -> Iterator[Site]:
@@ -117,7 +119,11 @@ def test_each_host_is_cut_short_alone_and_the_next_run_mends_it(site: Site) -> N
     site.on(SWAP, f"cat > /root/killer.py <<'E'\n{KILLER}\nE\n")
     site.on(SWAP, "systemd-run --quiet --unit=killer python3 /root/killer.py")
     started = time.monotonic()
-    # Both go while a connection stands, not between two: Telegraf is watched for a while.
+    # What is cut off is so while a connection stands, and what is shut down tells it: Telegraf is
+    # watched for a while, and ssh outlives it.
+    site.on(BOOT, "mkdir -p /run/systemd/system/ssh.service.d")
+    site.on(BOOT, f"printf '{OUTLIVES}' > /run/systemd/system/ssh.service.d/late.conf")
+    site.on(BOOT, "systemctl daemon-reload")
     words = ("-e", "telegraf_interval=3s", "-e", "telegraf_stable_seconds=20")
     with running(*site.command("up", *words)) as run:
         for host in (BOOT, CUT):
@@ -132,10 +138,12 @@ def test_each_host_is_cut_short_alone_and_the_next_run_mends_it(site: Site) -> N
     done = Outcome(1, run.text, "", took)
     assert site.on(SWAP, "ls /root/killed").strip(), "the module was killed"
     assert "waiting for cut (" in run.text
-    for host in (CUT, BOOT):
-        said = done.about(host)
-        assert f"{host}  cannot be reached" in said and "lost in the middle of its work" in said
-        assert "remedy:" in said and "Traceback" not in said
+    said = done.about(CUT)
+    assert f"{CUT}  cannot be reached" in said and "lost in the middle of its work" in said
+    assert "remedy:" in said and "Traceback" not in said
+    said = done.about(BOOT)
+    assert "The host was shut down in the middle of the work." in said
+    assert "remedy: run again once it is up" in said and "journal" not in said
     said = done.about(SWAP)
     assert "killed on the host" in said and "old files are back" in said and "remedy:" in said
     assert done.about(SLOW).splitlines()[0] == f"{SLOW}  changed"

@@ -18,11 +18,17 @@ SPEC: Dict[str, Any] = {
 
 
 class NotWorkingError(Trouble):
-    """A service does not work: message, remedy, and the last lines of its journal."""
+    """A service does not work: message, remedy, and the last lines of its journal.
 
-    def __init__(self, message: str, remedy: str, journal: Sequence[str] = ()) -> None:
+    With stopping no service does, since the host is shut down; what is half done is left to the
+    next run then.
+    """
+
+    def __init__(
+        self, message: str, remedy: str, journal: Sequence[str] = (), stopping: bool = False
+    ) -> None:
         super().__init__(message, remedy)
-        self.journal = list(journal)
+        self.journal, self.stopping = list(journal), stopping
 
     def result(self) -> Dict[str, Any]:
         """What a module fails with."""
@@ -32,6 +38,7 @@ class NotWorkingError(Trouble):
             "problem": self.message,
             "remedy": self.remedy,
             "journal": self.journal,
+            "stopping": self.stopping,
         }
 
 
@@ -89,6 +96,8 @@ def proven(unfinished: str) -> None:
 
 def _not_working(service: Dict[str, Any], unit: str, why: str) -> NotWorkingError:
     name = service["name"]
+    if _is_stopping():
+        return _stopping()
     lines: List[str] = []
     # What the service says itself, and only if it says nothing what systemd says about it.
     for which in ("_SYSTEMD_UNIT=" + unit, "--unit=" + unit):
@@ -119,10 +128,23 @@ def _systemctl(*words: str) -> None:
         universal_newlines=True,
     )
     if done.returncode:
-        raise NotWorkingError(
+        # Nothing can be started any more: the transaction would be destructive.
+        raise _stopping() if _is_stopping() else NotWorkingError(
             "systemctl %s failed: %s." % (" ".join(words), done.stderr.strip().rstrip(".")),
             "see `systemctl status %s` on the host" % words[-1],
         )
+
+
+def _is_stopping() -> bool:
+    return _run(["systemctl", "is-system-running"]).strip() == "stopping"
+
+
+def _stopping() -> NotWorkingError:
+    return NotWorkingError(
+        "The host was shut down in the middle of the work.",
+        "run again once it is up: what is half done is taken up",
+        stopping=True,
+    )
 
 
 def _run(command: "list[str]") -> str:
