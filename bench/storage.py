@@ -236,7 +236,7 @@ def _verified(store: Store, made: Site) -> list[float]:
     documented = sum(len(each.metrics) for each in made.catalogs if each.app in APPS)
     for _ in range(RUNS):
         started = time.perf_counter()
-        found = stored(store.reader(), made, patience=0, window=3600)
+        found = stored(store.reader(), made, deadline=0, window=3600)
         runs.append(time.perf_counter() - started)
         seen = sum(f.area is Area.METRIC and f.detail.startswith("last seen") for f in found)
         if seen != documented * HOSTS:

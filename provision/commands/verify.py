@@ -29,6 +29,10 @@ from provision.verify.waiting import until
 
 # What is always sent comes every interval; a few may be late.
 INTERVALS = 6
+# How long a Telegraf that has just been started may take, in intervals: a probe is gathered and
+# written; what is told of the time between two gatherings, as cpu's shares are, takes two.
+TO_PROBE, TO_ALL = 2, 3
+_SPARE = 5
 
 
 def verify(
@@ -79,15 +83,17 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
         playbook="verify.yml",
         variables=probe_variables(site, sent),
     )
-    found = _hosts(result)
+    found, looked = _hosts(result), time.monotonic()
     silent = {name for name, host in result.hosts.items() if host.failed}
     # Grafana is asked while the probes are on their way, for an interval or two.
     panels = _through_grafana(fleet) if site.monitor.settings.grafana_enabled else []
     try:
         database = reader(fleet)
         try:
-            found += _probed(database, site, sent, start, patience, silent)
-            found += stored(database, site, patience, window)
+            probed = looked + max(patience, TO_PROBE * _interval(site) + _SPARE)
+            found += _until(lambda: probes_seen(database, sent, start), probed, silent)
+            ready = looked + max(patience, TO_ALL * _interval(site) + _SPARE)
+            found += stored(database, site, ready, window, silent)
         finally:
             database.close()
     except ProvisionError as error:
@@ -102,21 +108,13 @@ def _interval(site: Site) -> int:
     return max((seconds(host.settings.telegraf_interval) for host in site.workers), default=0)
 
 
-def _probed(
-    database: InfluxDB,
-    site: Site,
-    sent: Sequence[Probe],
-    start: int,
-    patience: float,
-    silent: Collection[str],
+def stored(
+    database: InfluxDB, site: Site, deadline: float, window: int, silent: Collection[str] = ()
 ) -> list[Finding]:
-    """What became of the probes; they are waited for longer than an interval."""
-    deadline = time.monotonic() + max(patience, 2 * _interval(site) + 5)
-    return _until(lambda: probes_seen(database, sent, start), deadline, silent)
+    """What InfluxDB has of what is documented, and of what is not.
 
-
-def stored(database: InfluxDB, site: Site, patience: float, window: int) -> list[Finding]:
-    """What InfluxDB has of what is documented, and of what is not."""
+    What is missing is waited for until the deadline (time.monotonic()), but not of silent hosts.
+    """
     interval = _interval(site)
 
     def metrics() -> list[Finding]:
@@ -124,7 +122,7 @@ def stored(database: InfluxDB, site: Site, patience: float, window: int) -> list
         fresh = now - INTERVALS * interval * 1000
         return metrics_seen(database, site, fresh, lambda then: _ago(now - then))
 
-    found = _until(metrics, time.monotonic() + patience)
+    found = _until(metrics, deadline, silent)
     since = int((time.time() - window) * 1000)
     found += [*values_seen(database, site, since), *strangers_seen(database, since)]
     found += [*totals_seen(database, site, since, interval), *losses(database, site, since)]

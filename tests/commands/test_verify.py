@@ -250,13 +250,27 @@ def test_what_is_always_sent_may_be_some_intervals_old_and_no_older(
     verified(capsys, "-e", "telegraf_interval=11s")
 
 
-def test_metrics_are_waited_for_only_if_asked_to(
+def test_what_a_telegraf_that_was_just_started_sends_last_is_waited_for(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.looks_before_metrics = 20  # several looks at all fields of the plugin cpu
-    assert faults(verified(capsys, status=1)) != set()
-    world.looks_before_metrics = 20
+    """Each look of two seconds asks three times for each of cpu's five fields; until 35 s."""
+    world.looks_before_metrics = 10 * 15
+    assert faults(verified(capsys)) == set()
+    world.looks_before_metrics = 20 * 15
+    assert {host for _, host, _ in faults(verified(capsys, status=1))} == {"w1", "w2"}
+    world.looks_before_metrics = 20 * 15
     assert faults(verified(capsys, "--wait", "1m")) == set()
+
+
+def test_what_cannot_come_is_not_waited_for(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for host in ("w1", "w2"):
+        world.results[host] = HostResult(failed="telegraf is not up.")
+    world.age = 60_001
+    verified(capsys, status=1)
+    asked = [each for each in world.asked if " AS seen " in each and '"cpu"' in each]
+    assert len(asked) == len(set(asked)), "each was asked once"
 
 
 def test_one_looks_back_as_far_as_one_is_asked_to(
