@@ -22,7 +22,7 @@ from provision.verify.panels import (
     check_panels_in_grafana,
     few_hosts,
 )
-from provision.verify.probe import Probe, probe_variables, probes, probes_seen
+from provision.verify.probe import probe_variables, probes, probes_seen
 from provision.verify.seen import HOUR, losses, metrics_seen, strangers_seen, values_seen
 from provision.verify.totals import totals_seen
 from provision.verify.waiting import until
