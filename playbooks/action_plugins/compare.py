@@ -77,7 +77,7 @@ class ActionModule(actions.ProvisionAction):
     known yet), owners (hosts of this run that may still use what is stale), turns_to_tls
     (whether its Telegraf writes over HTTP, and shall over TLS), wanted (what the roles need of the
     manifest, if there is work), plan and diff; on failure problem and remedy. plan is what else can
-    be told before the work: secrets (which files hold them), restarts (as differences) and, in
+    be told before the work: secrets (which files hold them), effects (on services, as differences) and, in
     check mode or with diff, what comparing.contents says of files.
     """
 
@@ -123,9 +123,9 @@ class ActionModule(actions.ProvisionAction):
                 "unfinished": script.UNFINISHED,
                 "sources": [each.path for each in manifest.files if SOURCES in each.path],
             }
-            still = effects.polled({each.role for each in found}, task_vars)
-            restarted = effects.restarts(manifest, found, still)
-            result["plan"]["restarts"] = [each.as_dict() for each in restarted]
+            taken = effects.taken_up({each.role for each in found}, task_vars)
+            told = effects.on_services(manifest, found, taken)
+            result["plan"]["effects"] = [each.as_dict() for each in told]
             self._before_change(manifest, files, seen, found, result, task_vars)
             if self._task.args.get("group") and not self._task.check_mode:
                 self.join(self._task.args["group"], result)

@@ -8,7 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comparing import actions, settling, wanted
+from comparing import actions, effects, settling, wanted
 from comparing.manifest import ManifestError
 
 
@@ -30,6 +30,7 @@ class ActionModule(actions.ProvisionAction):
         except ManifestError as error:
             raise actions.Refusal(error.message, error.remedy) from None
         done = self.shell(settling.script(manifest))
-        since, why = settling.since(manifest, files, str(done["stdout"]))
+        taken = effects.taken_up(settling.roles(manifest), task_vars)
+        since, why = settling.since(manifest, files, str(done["stdout"]), taken)
         result.update(changed=False, since=since, why=why)
         return result

@@ -1,12 +1,14 @@
-"""What follows from the differences: the services that the roles restart for them."""
+"""What follows from the differences: the services that the roles restart or reload for them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
-import yaml
+from ansible.module_utils.common.yaml import yaml_load
 
 from comparing.differences import Difference
 from comparing.manifest import Manifest
@@ -19,25 +21,45 @@ _NEW_CONTENT = ("its content", "it is missing", "it is no ordinary", "its secret
 _TOLD = 3
 
 
-def polled(roles: Iterable[str], variables: Mapping[str, object]) -> dict[str, str]:
-    """By role: the files that its service reads anew by itself, as a regular expression.
+class TakenUp(NamedTuple):
+    """The files that a role's service takes up while it runs, as regular expressions.
 
-    They are the roles' own defaults (service_polled of roles/service), or variables of the host.
+    Those that are polled it reads anew by itself, those that are reloaded when it is told to.
+    """
+
+    polled: str = "^$"
+    reloaded: str = "^$"
+
+    def runs_on(self, path: str) -> bool:
+        """Whether the service need not be started again for a new file."""
+        return bool(re.search(self.polled, path) or re.search(self.reloaded, path))
+
+
+def taken_up(roles: Iterable[str], variables: Mapping[str, object]) -> dict[str, TakenUp]:
+    """By role, as the role itself goes by: its defaults, or variables of the host.
+
+    They are service_polled and service_reloaded of roles/service.
     """
     found = {}
     for role in roles:
-        path = _ROLES / role / "defaults" / "main.yml"
-        defaults = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else None
-        expression = variables.get(f"{role}_polled", (defaults or {}).get(f"{role}_polled"))
-        if expression:
-            found[role] = str(expression)
+        ways = {way: f"{role}_{way}" for way in TakenUp._fields}
+        known = {**_defaults(role), **variables}
+        found[role] = TakenUp(
+            **{way: str(known[name]) for way, name in ways.items() if name in known}
+        )
     return found
 
 
-def restarts(
-    manifest: Manifest, found: Sequence[Difference], polled: Mapping[str, str]
+@cache
+def _defaults(role: str) -> dict[str, object]:
+    path = _ROLES / role / "defaults" / "main.yml"
+    return dict(yaml_load(path.read_text("utf-8"))) if path.is_file() else {}
+
+
+def on_services(
+    manifest: Manifest, found: Sequence[Difference], taken: Mapping[str, TakenUp]
 ) -> list[Difference]:
-    """The running services that will be restarted since their files differ.
+    """The running services that will be restarted or reloaded since their files differ.
 
     That is what library/place_files.py decides from what it has placed; a restart that is
     a difference itself, or a start, is in found already.
@@ -47,15 +69,14 @@ def restarts(
         mine = [each for each in found if each.role == service.role]
         if any(each.kind == "service" and each.action in ("start", "restart") for each in mine):
             continue
-        still = polled.get(service.role)
+        of_role = taken.get(service.role, TakenUp())
         names = [
-            each.name
-            for each in mine
-            if _places(each) and not (still and re.search(still, each.name))
+            each.name for each in mine if _places(each) and not re.search(of_role.polled, each.name)
         ]
         if names:
+            action = "reload" if all(map(of_role.runs_on, names)) else "restart"
             why = f"its configuration changes: {_few(names)}"
-            told.append(Difference(service.role, "service", service.name, "restart", why))
+            told.append(Difference(service.role, "service", service.name, action, why))
     return told
 
 

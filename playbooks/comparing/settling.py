@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from comparing.effects import TakenUp
 from comparing.manifest import File, Manifest
 from comparing.script import UNFINISHED
 from comparing.wanted import Wanted
 
-#: What a service reads anew each time that it needs it.
-READ_ANEW = re.compile("/etc/telegraf/credentials/")
 
-
-def _roles(manifest: Manifest) -> list[str]:
+def roles(manifest: Manifest) -> list[str]:
     """The roles with a service and secrets."""
     secret = {file.role for file in manifest.files if file.secret}
     return [role for role in ("grafana", "telegraf") if role in secret]
@@ -30,7 +27,7 @@ def _files(manifest: Manifest, role: str) -> list[File]:
 def script(manifest: Manifest) -> str:
     """The script that tells it: for each role its services' start, then its files."""
     lines = ["export LC_ALL=C TZ=UTC"]
-    for role in _roles(manifest):
+    for role in roles(manifest):
         lines.append(f"[ -e {shlex.quote(f'{UNFINISHED}/{role}')} ] && echo unfinished")
         for service in manifest.services_of(role):
             unit = shlex.quote(f"{service.name}.service")
@@ -47,8 +44,14 @@ def script(manifest: Manifest) -> str:
     return "\n".join([*lines, "exit 0", ""])
 
 
-def since(manifest: Manifest, wanted: Sequence[Wanted], output: str) -> tuple[float, str]:
-    """Since when (by the host's clock) its services run with what is wanted, or 0 and why not."""
+def since(
+    manifest: Manifest, wanted: Sequence[Wanted], output: str, taken: Mapping[str, TakenUp]
+) -> tuple[float, str]:
+    """Since when (by the host's clock) its services run with what is wanted, or 0 and why not.
+
+    taken is what each role's service takes up while it runs. A run that ended before that was seen
+    is not finished.
+    """
     digests = {each.file.path: each.digest for each in wanted}
     starts: list[float] = []
     changed: dict[str, float] = {}
@@ -64,11 +67,12 @@ def since(manifest: Manifest, wanted: Sequence[Wanted], output: str) -> tuple[fl
             if words[1] != digests.get(words[3]):
                 return 0, f"{words[3]} is not as it shall be"
             changed[words[3]] = float(words[2])
-    expected = {file.path for role in _roles(manifest) for file in _files(manifest, role)}
+    expected = {file.path for role in roles(manifest) for file in _files(manifest, role)}
     if not starts or changed.keys() != expected:
         return 0, "it does not tell what it runs with"
     started = min(starts)
-    if any(then > started for path, then in changed.items() if not READ_ANEW.match(path)):
+    needed = [path for path in changed if not any(each.runs_on(path) for each in taken.values())]
+    if any(changed[path] > started for path in needed):
         return 0, "a service was started before its files were written"
     # Times are of whole seconds.
     return max([started, *changed.values()]) + 1, ""

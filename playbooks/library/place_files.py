@@ -94,6 +94,12 @@ options:
     description: A regular expression of files after whose change nothing is restarted.
     type: str
     default: ^$
+  reloaded:
+    description:
+      - A regular expression of files that a service takes up while it runs, when it is told to
+        (systemctl reload). Where it is not seen to do so within seconds, it is restarted.
+    type: str
+    default: ^$
   timeout:
     description: Seconds until a service that does not work is a failure.
     type: float
@@ -127,6 +133,7 @@ def main() -> None:
         argument_spec={
             "state": {"choices": ["placed", "restored"], "default": "placed"},
             "polled": {"type": "str", "default": "^$"},
+            "reloaded": {"type": "str", "default": "^$"},
             "unproven": {"type": "bool", "default": False},
             "downgraded": {"type": "bool", "default": False},
             "operator": {"type": "dict"},
@@ -162,16 +169,16 @@ def main() -> None:
 
 
 def _run_with(wanted: Dict[str, Any], placed: "list[str]") -> bool:
-    """Have the services run with what is placed. Gives whether any was started."""
-    restart = wanted["recheck"] or any(not re.search(wanted["polled"], path) for path in placed)
-    # A run that was killed may have placed a unit's file, and not have told systemd.
-    units = any(path.startswith("/etc/systemd/") for path in placed)
-    services.start(
-        wanted["services"],
-        restart=restart,
-        reload=wanted["recheck"] or not wanted["keep"] or units,
-    )
-    services.await_working(wanted)
+    """Have the services run with what is placed. Gives whether any was started, or reloaded."""
+    new = [path for path in placed if not re.search(wanted["polled"], path)]
+    restart = wanted["recheck"] or bool(new)
+    reload = all(re.search(wanted["reloaded"], path) for path in new)
+    running = wanted["keep"] and not wanted["recheck"]
+    if not (new and reload and running and services.reload(wanted)):
+        # A run that was killed may have placed a unit's file, and not have told systemd.
+        units = any(path.startswith("/etc/systemd/") for path in placed)
+        services.start(wanted["services"], restart, daemon_reload=units or not running)
+        services.await_working(wanted)
     # A run that was killed may have removed more.
     letting_in.again({*placed, *old_files.of(wanted["unfinished"])})
     if wanted["unfinished"] and not wanted["unproven"]:
@@ -182,7 +189,7 @@ def _run_with(wanted: Dict[str, Any], placed: "list[str]") -> bool:
 def _recovered(wanted: Dict[str, Any]) -> bool:
     """Have the services run with their old files. Gives whether they do."""
     try:
-        services.start(wanted["services"], restart=True, reload=True)
+        services.start(wanted["services"], restart=True, daemon_reload=True)
         services.await_working(wanted, restored=True)
     except services.NotWorkingError:
         return False

@@ -75,13 +75,13 @@ class SecretFile:
 class HostResult:
     """What a run did, or would do, on one host.
 
-    restarts follow from the differences. By path of a file: how many lines come and go, and what is
+    effects follow from the differences: services restarted or reloaded. By path of a file: how many lines come and go, and what is
     in it that differs (dashboards, alert rules). clock is by how many seconds its clock is ahead of
     ours.
     """
 
     differences: list[Difference] = field(default_factory=list)
-    restarts: list[Difference] = field(default_factory=list)
+    effects: list[Difference] = field(default_factory=list)
     diffs: list[Diff] = field(default_factory=list)
     lines: dict[str, tuple[int, int]] = field(default_factory=dict)
     inside: dict[str, list[Difference]] = field(default_factory=dict)
@@ -238,8 +238,8 @@ def take(result: RunResult, event: Mapping[str, Any]) -> None:
 
 
 def _take_plan(host: HostResult, plan: Mapping[str, Any]) -> None:
-    restarts = [Difference(**entry) for entry in plan.get("restarts") or ()]
-    host.restarts += [entry for entry in restarts if entry not in host.restarts]
+    effects = [Difference(**entry) for entry in plan.get("effects") or ()]
+    host.effects += [entry for entry in effects if entry not in host.effects]
     for path, (come, go) in (plan.get("lines") or {}).items():
         host.lines[path] = come, go
     for path, entries in (plan.get("inside") or {}).items():

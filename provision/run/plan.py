@@ -172,7 +172,7 @@ def _host_plan(name: str, host: HostResult, made: frozenset[str]) -> HostPlan:
 
 def _steps(host: HostResult) -> Iterator[Step]:
     told = {(each.kind, each.action) for found in host.inside.values() for each in found}
-    for each in (*host.differences, *host.restarts):
+    for each in (*host.differences, *host.effects):
         if each.kind == "state" and (_IN_GRAFANA.get(each.name), each.action) in told:
             continue  # the file that brings them is told of, name by name
         come, go = host.lines.get(each.name, (None, None))
@@ -195,7 +195,7 @@ def _step(
 
 def _steps_for_secrets(host: HostResult, made: frozenset[str]) -> Iterator[Step]:
     """What follows on a host whose files hold a secret that is made anew on another."""
-    known = {each.name for each in (*host.differences, *host.restarts)}
+    known = {each.name for each in (*host.differences, *host.effects)}
     for file in host.secrets:
         names = sorted(made & set(file.names))
         if not names or file.path in known:

@@ -155,7 +155,7 @@ def _line_count(steps: Iterable[Step]) -> str:
 
 def _show_services(plan: Plan) -> None:
     """On how many hosts which service is started or restarted."""
-    for action, word in (("restart", "restarted"), ("start", "started")):
+    for action, word in (("restart", "restarted"), ("reload", "reloaded"), ("start", "started")):
         count = Counter(
             step.name
             for host in plan.differing

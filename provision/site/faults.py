@@ -24,7 +24,12 @@ ROLE_VARIABLES = frozenset(
     {
         *("grafana_polled", "grafana_start_timeout", "influxdb_start_timeout"),
         *("packages_lock_timeout", "packages_patience", "pushgateway_start_timeout"),
-        *("telegraf_before_influxdb", "telegraf_polled", "telegraf_stable_seconds"),
+        *(
+            "telegraf_before_influxdb",
+            "telegraf_polled",
+            "telegraf_reloaded",
+            "telegraf_stable_seconds",
+        ),
         "telegraf_start_timeout",
     }
 )

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 import trees
 import yaml
-from comparing import effects, manifest, settling
+from comparing import effects, manifest
 from comparing.differences import Difference
 
 ROLES = Path(effects.__file__).parents[1] / "roles"
@@ -29,9 +28,15 @@ def file(name: str, why: str = "its content differs", **more: Any) -> Difference
                          "why": why, **more})  # fmt: skip
 
 
+def concerned(of: manifest.Manifest, *found: Difference) -> list[Difference]:
+    taken = effects.taken_up({each.role for each in found}, {})
+    return effects.on_services(of, found, taken)
+
+
 def restarted(of: manifest.Manifest, *found: Difference) -> list[tuple[str, str]]:
-    still = effects.polled({each.role for each in found}, {})
-    return [(each.name, each.why) for each in effects.restarts(of, found, still)]
+    told = concerned(of, *found)
+    assert all(each.action == "restart" for each in told)
+    return [(each.name, each.why) for each in told]
 
 
 def test_new_content_restarts_the_service_that_reads_it(monitor: manifest.Manifest) -> None:
@@ -75,16 +80,45 @@ def test_many_files_are_told_briefly(monitor: manifest.Manifest) -> None:
     ]
 
 
-def test_what_is_polled_is_what_the_role_itself_goes_by() -> None:
+def telegraf(name: str) -> Difference:
+    return file(f"/etc/telegraf/{name}", role="telegraf")
+
+
+def test_inputs_alone_are_taken_up_while_telegraf_runs(tmp_path: Path) -> None:
+    trees.worker(tmp_path, "w", repository=trees.repository("u", "k", "F"), monitor="m")
+    worker = manifest.load(tmp_path, "w")
+    inputs = telegraf("telegraf.d/statsd.conf")
+    (told,) = concerned(worker, inputs)
+    assert (told.action, told.name) == ("reload", "telegraf")
+    assert told.why == "its configuration changes: statsd.conf"
+    (told,) = concerned(worker, inputs, telegraf("credentials/influxdb"))
+    assert (told.action, told.why) == ("reload", "its configuration changes: statsd.conf")
+    for other in ("telegraf.conf", "telegraf.d/host.conf", "provision-ca.crt"):
+        (told,) = concerned(worker, inputs, telegraf(other))
+        assert told.action == "restart"
+    for path in ("/etc/default/telegraf", "/etc/systemd/system/telegraf.service.d/x.conf"):
+        (told,) = concerned(worker, file(path, role="telegraf"))
+        assert told.action == "restart"
+
+
+def test_what_is_taken_up_is_what_the_role_itself_goes_by() -> None:
     """The role's own words, so that what is announced is what is done."""
-    role = yaml.safe_load((ROLES / "grafana/tasks/main.yml").read_text())
-    assert role[0]["vars"]["service_polled"] == "{{ grafana_polled }}"
-    found = effects.polled({"grafana", "telegraf", "packages"}, {})
-    assert sorted(found) == ["grafana", "telegraf"]
-    assert re.search(found["telegraf"], "/etc/telegraf/credentials/influxdb")
-    assert settling.READ_ANEW.match("/etc/telegraf/credentials/influxdb")
-    assert re.search(found["grafana"], DASHBOARD)
+    for role, ways in (("grafana", {"polled"}), ("telegraf", {"polled", "reloaded"})):
+        (run, *_) = yaml.safe_load((ROLES / role / "tasks/main.yml").read_text())
+        for way in ways:
+            assert run["vars"][f"service_{way}"] == f"{{{{ {role}_{way} }}}}"
+        assert {f"service_{way}" for way in effects.TakenUp._fields} & run["vars"].keys() == {
+            f"service_{way}" for way in ways
+        }
     (swap,) = yaml.safe_load((ROLES / "service/tasks/main.yml").read_text())
-    assert swap["block"][0]["place_files"]["polled"] == "{{ service_polled }}"
-    assert effects.polled({"grafana"}, {"grafana_polled": "x"}) == {"grafana": "x"}
-    assert json.dumps(found)
+    for way in effects.TakenUp._fields:
+        assert swap["block"][0]["place_files"][way] == f"{{{{ service_{way} }}}}"
+    found = effects.taken_up({"grafana", "telegraf", "packages", "influxdb"}, {})
+    assert re.search(found["telegraf"].polled, "/etc/telegraf/credentials/influxdb")
+    assert re.search(found["grafana"].polled, DASHBOARD)
+    assert not found["influxdb"].runs_on("/etc/influxdb/config.toml")
+    of_host = effects.taken_up(
+        {"grafana", "telegraf"}, {"grafana_polled": "x", "telegraf_reloaded": "^$"}
+    )
+    assert of_host["grafana"].polled == "x"
+    assert of_host["telegraf"] == found["telegraf"]._replace(reloaded="^$")

@@ -11,6 +11,7 @@ import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.provision import letting_in, old_files, services
 
+from tests.playbooks.files import GROUP, USER
 from tests.playbooks.test_cut_short import module
 
 Done = list[tuple[str, Any]]
@@ -34,6 +35,7 @@ def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Done:
     )
     monkeypatch.setattr(services, "start", lambda *_, **__: found.append(("start", there())))
     monkeypatch.setattr(services, "await_working", work)
+    monkeypatch.setattr(services, "reload", lambda _: bool(found.append(("reload", []))) or True)
     return found
 
 
@@ -88,3 +90,59 @@ def test_rules_that_are_new_go_with_what_is_put_back(tmp_path: Path, done: Done)
     answer = run(state="restored", unfinished=str(unfinished), services=service)
     assert answer["recovered"]
     assert done == [("start", []), ("works", []), ("let in", [str(rules)])]
+
+
+def place(folder: Path, *names: str, **more: Any) -> dict[str, Any]:
+    """Place these files in a folder whose inputs are taken up by a service that runs."""
+    files = [
+        {
+            "path": str(folder / name),
+            "owner": USER,
+            "group": GROUP,
+            "mode": "0640",
+            "content": "eA==",
+        }
+        for name in names
+    ]
+    service = [{"name": "telegraf", "role": "telegraf"}]
+    wanted = {"reloaded": "/inputs", "polled": "/polled", "services": service, **more}
+    return run(files=files, unfinished=str(folder / "unfinished"), **wanted)
+
+
+def steps(done: Done) -> list[str]:
+    return [what for what, _ in done if what != "let in"]
+
+
+def test_what_is_taken_up_by_a_service_that_runs_restarts_nothing(
+    tmp_path: Path, done: Done
+) -> None:
+    assert place(tmp_path, "inputs", "polled")["changed"]
+    assert steps(done) == ["reload"]
+    assert not (tmp_path / "unfinished").exists()
+    done.clear()
+    assert not place(tmp_path, "inputs", "polled")["changed"]
+    assert steps(done) == ["start", "works"], "it is looked after, and was not stopped"
+
+
+@pytest.mark.parametrize(
+    ("names", "more"),
+    [
+        (["inputs", "main"], {}),
+        (["inputs"], {"recheck": True}),
+        (["inputs"], {"keep": False}),
+        (["polled"], {}),
+    ],
+)
+def test_all_else_is_started_anew(
+    tmp_path: Path, done: Done, names: list[str], more: dict[str, bool]
+) -> None:
+    place(tmp_path, *names, **more)
+    assert steps(done) == ["start", "works"]
+
+
+def test_one_that_does_not_take_them_up_is_started_anew(
+    tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "reload", lambda _: False)
+    place(tmp_path, "inputs")
+    assert steps(done) == ["start", "works"]

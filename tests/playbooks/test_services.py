@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.provision import services
+from ansible.module_utils.provision import readiness, services
 
 WANTED: dict[str, Any] = {
     "services": [{"name": "telegraf"}],
@@ -39,7 +43,7 @@ def test_a_host_that_is_shut_down_is_why_nothing_runs_and_nothing_can_be_started
     with pytest.raises(services.NotWorkingError) as waited:
         services.await_working(WANTED)
     with pytest.raises(services.NotWorkingError) as started:
-        services.start(WANTED["services"], restart=True, reload=False)
+        services.start(WANTED["services"], restart=True, daemon_reload=False)
     for caught in (waited, started):
         result = caught.value.result()
         assert result["stopping"] is True
@@ -53,6 +57,114 @@ def test_on_a_host_that_runs_the_service_itself_is_to_blame(ended: None) -> None
         services.await_working(WANTED)
     assert "telegraf does not work: it is inactive (dead)" in waited.value.message
     with pytest.raises(services.NotWorkingError) as started:
-        services.start(WANTED["services"], restart=True, reload=False)
+        services.start(WANTED["services"], restart=True, daemon_reload=False)
     assert "Transaction is destructive" in started.value.message
     assert not waited.value.stopping and not started.value.stopping
+
+
+#: Listens on a UDP port, and does with SIGHUP what it is told to: opens its socket anew, or not.
+LISTENER = """
+import os, signal, socket, sys
+how, port = sys.argv[1], 0
+def open_socket():
+    listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listener.bind(("127.0.0.1", port))
+    return listener
+def anew(*_):
+    global listener
+    if how == "anew":
+        listener.close()
+        listener = open_socket()
+    elif how == "ends":
+        os._exit(1)
+listener = open_socket()
+port = listener.getsockname()[1]
+signal.signal(signal.SIGHUP, anew)
+print(port, flush=True)
+while True:
+    signal.pause()
+"""
+RUNS = """#!/bin/sh
+echo "$*" >>{folder}/asked
+case "$*" in
+show*)
+    state=active; kill -0 {pid} 2>/dev/null || state=failed
+    printf 'LoadState=loaded\\nActiveState=%s\\nUnitFileState={enabled}\\n' $state
+    printf 'MainPID={pid}\\nJob={job}\\nControlGroup=/x.service\\n';;
+*reload*) {reload};;
+esac
+"""
+Made = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
+    """Makes a service that listens, with a false systemctl, and gives what is wanted of it."""
+    started: list[subprocess.Popen[str]] = []
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(readiness, "_GROUPS", (str(tmp_path),))
+    monkeypatch.setattr(services, "_RELOAD", 0.5)
+
+    def make(how: str = "anew", **answers: str) -> dict[str, Any]:
+        listener = subprocess.Popen(
+            [sys.executable, "-c", LISTENER, how], stdout=subprocess.PIPE, text=True
+        )
+        started.append(listener)
+        assert listener.stdout
+        port = listener.stdout.readline().strip()
+        (tmp_path / "x.service").mkdir()
+        (tmp_path / "x.service/cgroup.procs").write_text(f"{listener.pid}\n")
+        of = {"enabled": "enabled", "job": "", "reload": f"kill -HUP {listener.pid}", **answers}
+        (tmp_path / "systemctl").write_text(RUNS.format(folder=tmp_path, pid=listener.pid, **of))
+        (tmp_path / "systemctl").chmod(0o755)
+        return {**WANTED, "services": [{"name": "telegraf", "listen": [f"udp:127.0.0.1:{port}"]}]}
+
+    yield make
+    for each in started:
+        each.kill()
+        each.communicate()
+
+
+def asked(folder: Path) -> set[str]:
+    return {line.split()[-2] for line in (folder / "asked").read_text().splitlines()}
+
+
+def test_a_service_that_opens_its_sockets_anew_has_taken_up_its_files(
+    tmp_path: Path, running: Made
+) -> None:
+    wanted = running()
+    assert services.reload(wanted)
+    assert "reload" in asked(tmp_path)
+    # What it is to listen on from now on need not have been there.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        wanted["services"][0]["listen"].append(f"udp:127.0.0.1:{other.getsockname()[1]}")
+    assert not services.reload(wanted), "it listens on one of two"
+
+
+@pytest.mark.parametrize(
+    ("how", "answers"),
+    [("keeps its socket", {}), ("ends", {}), ("anew", {"reload": "exit 1"})],
+)
+def test_a_service_that_does_not_is_to_be_restarted(
+    running: Made, how: str, answers: dict[str, str]
+) -> None:
+    assert not services.reload(running(how, **answers))
+
+
+@pytest.mark.parametrize("answers", [{"enabled": "disabled"}, {"job": "71"}])
+def test_what_is_not_at_work_as_it_should_be_is_not_reloaded(
+    tmp_path: Path, running: Made, answers: dict[str, str]
+) -> None:
+    assert not services.reload(running(**answers))
+    assert "reload" not in asked(tmp_path)
+
+
+def test_what_cannot_be_seen_is_not_reloaded(tmp_path: Path, running: Made) -> None:
+    wanted = running()
+    assert not services.reload({**wanted, "services": [{"name": "telegraf", "listen": []}]})
+    (tmp_path / "x.service/cgroup.procs").write_text("1\n")
+    assert not services.reload(wanted), "another listens in its place"
+    (tmp_path / "x.service/cgroup.procs").unlink()
+    assert not services.reload(wanted)
+    assert "reload" not in asked(tmp_path)

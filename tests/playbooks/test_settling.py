@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import trees
-from comparing import manifest, settling, wanted
+from comparing import effects, manifest, settling, wanted
 
 REPOSITORY = trees.repository("http://r", "http://r/key", "0" * 40)
 TOKEN = {"influxdb_write_token_w1": "T"}
@@ -32,7 +32,8 @@ def says(of: manifest.Manifest, **changes: str) -> tuple[float, str]:
         if each.file.role == "telegraf":
             digest = hashlib.sha256(each.content or b"").hexdigest()
             lines[each.file.path] = f"file {digest} 90 {each.file.path}"
-    return settling.since(of, files, "\n".join({**lines, **changes}.values()) + "\n")
+    taken = effects.taken_up(settling.roles(of), {})
+    return settling.since(of, files, "\n".join({**lines, **changes}.values()) + "\n", taken)
 
 
 def test_a_host_that_was_started_with_what_it_has(worker: manifest.Manifest) -> None:
@@ -68,8 +69,20 @@ def test_what_is_read_anew_counts_from_when_it_was_written(worker: manifest.Mani
     assert says(of, **{path: f"file {'0' * 64} 200 {path}"})[0] == 0
 
 
+def test_inputs_are_taken_up_without_a_start(worker: manifest.Manifest) -> None:
+    """A run that ended before that was seen is not finished, which is told apart."""
+    inputs, other = "/etc/telegraf/telegraf.d/inputs.conf", "/etc/telegraf/telegraf.conf"
+    trees.add_files(worker.tree.parent, "w", {inputs: "x"})
+    of = manifest.load(worker.tree.parent, "w")
+    (written,) = [each for each in wanted.wanted_files(of, TOKEN, fill) if each.file.path == inputs]
+    assert says(of, **{inputs: f"file {written.digest} 200 {inputs}"}) == (201, "")
+    (conf,) = [each for each in wanted.wanted_files(of, TOKEN, fill) if each.file.path == other]
+    late = says(of, **{other: f"file {conf.digest} 200 {other}"})
+    assert late == (0, "a service was started before its files were written")
+
+
 def test_the_script_runs_where_nothing_is_there(worker: manifest.Manifest) -> None:
     text = settling.script(worker)
     done = subprocess.run(["sh"], input=text, capture_output=True, text=True, check=True)
     files = wanted.wanted_files(worker, TOKEN, fill)
-    assert settling.since(worker, files, done.stdout)[0] == 0
+    assert settling.since(worker, files, done.stdout, {})[0] == 0

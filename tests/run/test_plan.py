@@ -28,7 +28,7 @@ def told(host: HostPlan) -> list[tuple[str, str, str]]:
 
 
 def test_steps_are_in_the_order_of_what_they_are_about() -> None:
-    found = one(HostResult(differences=[FILE, PACKAGE], restarts=[RESTART], lines={CONF: (3, 1)}))
+    found = one(HostResult(differences=[FILE, PACKAGE], effects=[RESTART], lines={CONF: (3, 1)}))
     assert [step.area for step in found.steps] == [Area.PACKAGES, Area.FILES, Area.SERVICES]
     assert (found.steps[1].come, found.steps[1].go, found.steps[1].path) == (3, 1, CONF)
 
@@ -123,8 +123,8 @@ def test_what_is_lost_is_known_of_the_whole_plan() -> None:
 
 
 def test_in_what_a_run_was_not_as_it_was_shown() -> None:
-    shown = plan(w1=HostResult(differences=[FILE], restarts=[RESTART]), w2=HostResult())
-    same = plan(w1=HostResult(differences=[FILE], restarts=[RESTART]), w2=HostResult())
+    shown = plan(w1=HostResult(differences=[FILE], effects=[RESTART]), w2=HostResult())
+    same = plan(w1=HostResult(differences=[FILE], effects=[RESTART]), w2=HostResult())
     assert surprises(shown, same) == []
     other = plan(w1=HostResult(), w2=HostResult(differences=[PACKAGE]), w3=HostResult())
     found = [(each.host, each.step.name, each.done) for each in surprises(shown, other)]

@@ -112,7 +112,7 @@ def fleet(many: int, down: int = 0) -> RunResult:
     hosts = {
         f"w{number}": HostResult(
             differences=[EDIT],
-            restarts=[RESTART],
+            effects=[RESTART],
             lines={CONF: (2, 1)},
             diffs=[Diff(CONF, "a", "b")],
         )

@@ -25,7 +25,9 @@ from typing import (
 
 from ansible.module_utils.provision import locks
 
-PROPERTIES = "LoadState,ActiveState,SubState,Result,NRestarts,MainPID,ControlGroup,Job"
+PROPERTIES = (
+    "LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,MainPID,ControlGroup,Job"
+)
 #: The exit statuses of systemd itself where it cannot hold a service in: CAPABILITIES, NAMESPACE,
 #: NO_NEW_PRIVILEGES, SECCOMP, ADDRESS_FAMILIES (systemd.exec(5), Process Exit Codes).
 _CANNOT_HOLD_IN = ("218", "226", "227", "228", "232")
@@ -113,6 +115,14 @@ def answers(wanted: str, listening: Iterable[Socket]) -> bool:
     )
 
 
+def heard(listen: Sequence[str], own: Iterable[int]) -> bool:
+    """Whether one of these sockets serves one of the addresses, as protocol:address:port."""
+    return any(
+        answers(wanted, [each for each in _listening(wanted.split(":", 1)[0]) if each.inode in own])
+        for wanted in listen
+    )
+
+
 def _listening(protocol: str) -> List[Socket]:
     found: List[Socket] = []
     for name in (protocol, protocol + "6"):
@@ -183,10 +193,15 @@ class Waiting:
         timeout: float,
         stable: float,
         restored: bool = False,
+        past: Iterable[int] = (),
     ) -> None:
-        """With restored it runs with its old files, and may speak TLS otherwise than it should."""
+        """With restored it runs with its old files, and may speak TLS otherwise than it should.
+
+        past are the sockets of before a reload, which must have been closed.
+        """
         self.show, self.listen, self.health = show, listen, health
         self.timeout, self.stable, self.restored = timeout, stable, restored
+        self.past = frozenset(past)
         self.waited = 0.0
         self._proven = True
 
@@ -232,6 +247,10 @@ class Waiting:
         group = seen.get("ControlGroup")
         own = held(group) if group and self.listen else None
         self._proven = own is not None or not self.listen
+        if self.past:
+            if own is None:
+                return "what it listens on is not to be seen", True
+            own -= self.past
         for wanted in self.listen:
             listening = _listening(wanted.split(":", 1)[0])
             if not answers(wanted, listening):

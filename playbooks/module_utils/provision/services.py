@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Set
 
 from ansible.module_utils.provision import old_files, previous, readiness
 from ansible.module_utils.provision.trouble import Trouble
@@ -15,6 +15,11 @@ SPEC: Dict[str, Any] = {
     "timeout": {"type": "float", "default": 60},
     "stable_seconds": {"type": "float", "default": 0},
 }
+
+
+#: A reload is over within so many seconds, or it will not be: what Telegraf holds for an InfluxDB
+#: that is silent it tries to write first, and hears no statsd meanwhile.
+_RELOAD = 2.0
 
 
 class NotWorkingError(Trouble):
@@ -42,15 +47,15 @@ class NotWorkingError(Trouble):
         }
 
 
-def start(services: Sequence[Dict[str, Any]], restart: bool, reload: bool) -> None:
+def start(services: Sequence[Dict[str, Any]], restart: bool, daemon_reload: bool) -> None:
     """Start services, now and with the host, without waiting: InfluxDB's wrapper waits for ever.
 
-    With reload systemd reads its units anew before. Former starts and failures count no more: a
-    unit that was started often in a short time would be refused (systemd.unit(5),
+    With daemon_reload systemd reads its units anew before. Former starts and failures count no
+    more: a unit that was started often in a short time would be refused (systemd.unit(5),
     StartLimitIntervalSec), whatever was mended since, and by whomever it was restarted.
     """
     units = [service["name"] + ".service" for service in services]
-    if reload:
+    if daemon_reload:
         _systemctl("daemon-reload")
     _run(["systemctl", "reset-failed", *units])
     for unit in units:
@@ -58,6 +63,39 @@ def start(services: Sequence[Dict[str, Any]], restart: bool, reload: bool) -> No
         if state != "enabled":
             _systemctl("enable", unit)
         _systemctl("restart" if restart else "start", "--no-block", unit)
+
+
+def reload(wanted: Dict[str, Any]) -> bool:
+    """Have the services of a module's options (SPEC) take up their files while they run.
+
+    Gives whether all have. What proves it are new sockets in the place of those that a service
+    listened on, so it is not tried where there are none, or they are not to be seen. Of Telegraf
+    nothing is heard for a twentieth of the time that a restart takes.
+    """
+    past = {service["name"]: _reloadable(service) for service in wanted["services"]}
+    return all(past.values()) and all(
+        _reloads(wanted, service, past[service["name"]] or ()) for service in wanted["services"]
+    )
+
+
+def _reloadable(service: Dict[str, Any]) -> Optional[Set[int]]:
+    """The sockets of one that listens, is enabled and at work; else nothing."""
+    unit, listen = service["name"] + ".service", service.get("listen") or []
+    seen = readiness.properties(_show(unit))
+    idle = seen.get("Job", "0") in ("", "0")
+    if not listen or not idle or seen.get("UnitFileState") != "enabled":
+        return None
+    own = readiness.held(seen.get("ControlGroup") or "/")
+    return own if own and readiness.heard(listen, own) else None
+
+
+def _reloads(wanted: Dict[str, Any], service: Dict[str, Any], past: Iterable[int]) -> bool:
+    # Not every package's unit can (systemd.service(5), ExecReload).
+    command = ["systemctl", "--quiet", "--no-block", "reload", service["name"] + ".service"]
+    asked = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if asked.returncode:
+        return False
+    return not _waiting({**wanted, "timeout": _RELOAD}, service, past=past).wait()
 
 
 def await_working(wanted: Dict[str, Any], restored: bool = False) -> float:
@@ -68,24 +106,37 @@ def await_working(wanted: Dict[str, Any], restored: bool = False) -> float:
     """
     waited = 0.0
     for service in wanted["services"]:
-        unit = service["name"] + ".service"
-        if service.get("health"):
-            from ansible.module_utils.provision.http import know
-
-            know(service["health"], service.get("tls"))
-        waiting = readiness.Waiting(
-            show=lambda unit=unit: _run(["systemctl", "show", "-p", readiness.PROPERTIES, unit]),
-            listen=service.get("listen") or [],
-            health=service.get("health"),
-            timeout=wanted["timeout"],
-            stable=wanted["stable_seconds"],
-            restored=restored,
-        )
+        waiting = _waiting(wanted, service, restored=restored)
         why = waiting.wait()
         waited += waiting.waited
         if why:
-            raise _not_working(service, unit, why)
+            raise _not_working(service, service["name"] + ".service", why)
     return round(waited, 1)
+
+
+def _waiting(
+    wanted: Dict[str, Any],
+    service: Dict[str, Any],
+    restored: bool = False,
+    past: Iterable[int] = (),
+) -> readiness.Waiting:
+    if service.get("health"):
+        from ansible.module_utils.provision.http import know
+
+        know(service["health"], service.get("tls"))
+    return readiness.Waiting(
+        show=lambda: _show(service["name"] + ".service"),
+        listen=service.get("listen") or [],
+        health=service.get("health"),
+        timeout=wanted["timeout"],
+        stable=wanted["stable_seconds"],
+        restored=restored,
+        past=past,
+    )
+
+
+def _show(unit: str) -> str:
+    return _run(["systemctl", "show", "-p", readiness.PROPERTIES, unit])
 
 
 def proven(unfinished: str) -> None:
@@ -129,9 +180,13 @@ def _systemctl(*words: str) -> None:
     )
     if done.returncode:
         # Nothing can be started any more: the transaction would be destructive.
-        raise _stopping() if _is_stopping() else NotWorkingError(
-            "systemctl %s failed: %s." % (" ".join(words), done.stderr.strip().rstrip(".")),
-            "see `systemctl status %s` on the host" % words[-1],
+        raise (
+            _stopping()
+            if _is_stopping()
+            else NotWorkingError(
+                "systemctl %s failed: %s." % (" ".join(words), done.stderr.strip().rstrip(".")),
+                "see `systemctl status %s` on the host" % words[-1],
+            )
         )
 
 
