@@ -1,4 +1,4 @@
-"""One changed value: what is sent and restarted for it, and how long that takes."""
+"""One changed value: what is sent and started anew for it, and how long that takes."""
 
 from __future__ import annotations
 
@@ -10,27 +10,41 @@ from bench.measuring import Figure, tell, timed
 HOSTS = 3
 RUNS = 5
 WORKER = "w0.rehearsal"
+# When Telegraf listens for statsd again, with a socket that is not the one of before.
+LISTENS = """
+socket() { ss -Hlune | grep ':8125 ' | grep -o 'ino:[0-9]*'; }
+old=$(socket)
+systemctl %s telegraf
+until new=$(socket) && [ "$new" != "$old" ]; do sleep 0.02; done
+"""
 
 
 def main() -> None:
-    """A setting of one worker, and what it is held against."""
+    """Settings of one worker, and what they are held against."""
     with fleet(HOSTS - 1) as bench:
         noop = Figure("no-op", hosts=HOSTS)
         restart = Figure("systemctl restart telegraf, until it takes statsd")
-        ours = Figure("provision up, one setting of one worker", hosts=HOSTS)
-        words: set[str] = set()
+        reload = Figure("systemctl reload telegraf, until it takes statsd")
+        taken = Figure("provision up, one setting of one worker", hosts=HOSTS)
+        started = Figure("the same with a setting that takes a restart", hosts=HOSTS)
+        words: dict[str, None] = {}
         for number in range(RUNS):
             bench.up()
             timed(noop, bench.up)
-            timed(restart, lambda: restarted(bench))
-            set_variable(bench, "telegraf_statsd_gauge_ttl", f"{25 + number}h")
-            before = pids(bench)
-            timed(ours, lambda: words.add(changes(bench.up("--diff"))))
-            touched = {host for host, pid in pids(bench).items() if pid != before[host]}
-            if touched != {WORKER}:
-                raise RuntimeError(f"restarted on {touched}, and not on {WORKER} alone")
-        ours.most = round(noop.median + restart.median, 2)
-        tell("change", [ours, noop, restart], "; ".join(sorted(words)))
+            timed(restart, lambda: by_hand(bench, "restart"))
+            timed(reload, lambda: by_hand(bench, "reload"))
+            for figure, name, value, anew in (
+                (taken, "telegraf_statsd_gauge_ttl", f"{25 + number}h", False),
+                (started, "telegraf_buffer_megabytes", 1500 + number, True),
+            ):
+                set_variable(bench, name, value)
+                before, loaded = processes(bench), loads(bench)
+                timed(figure, lambda: words.setdefault(changes(bench.up("--diff"))))
+                touched = differing(loaded, loads(bench)), differing(before, processes(bench))
+                if touched != ({WORKER}, {WORKER} if anew else set()):
+                    raise RuntimeError(f"loaded and started anew were {touched}")
+        taken.most = started.most = round(noop.median + restart.median, 2)
+        tell("change", [taken, started, noop, restart, reload], "; ".join(words))
 
 
 def set_variable(bench: Bench, name: str, value: object) -> None:
@@ -40,22 +54,33 @@ def set_variable(bench: Bench, name: str, value: object) -> None:
     path.write_text(yaml.safe_dump(values | {name: value}))
 
 
-def restarted(bench: Bench) -> None:
-    """What no run can do without: Telegraf ends, starts and listens again."""
-    listens = "until ss -Hlun | grep -q ':8125 '; do sleep 0.02; done"
-    bench.stage.rehearsal.execute(
-        WORKER, "sh", "-c", f"systemctl restart telegraf && {listens}", timeout=60
-    )
+def by_hand(bench: Bench, how: str) -> None:
+    """What no run can do without: Telegraf reads its files and listens again."""
+    bench.stage.rehearsal.execute(WORKER, "sh", "-c", LISTENS % how, timeout=60)
 
 
-def pids(bench: Bench) -> dict[str, str]:
+def loads(bench: Bench) -> dict[str, str]:
+    """How often each worker's Telegraf has read its files."""
+    read = "journalctl -u telegraf -o cat | grep -c 'Loading config: /etc/telegraf/telegraf.conf'"
+    return _on_workers(bench, read)
+
+
+def processes(bench: Bench) -> dict[str, str]:
     """The process of each worker's Telegraf."""
+    return _on_workers(bench, "systemctl show -p MainPID --value telegraf")
+
+
+def _on_workers(bench: Bench, script: str) -> dict[str, str]:
+    stage = bench.stage
     return {
-        worker.name: bench.stage.rehearsal.execute(
-            worker.name, "systemctl", "show", "-p", "MainPID", "--value", "telegraf"
-        ).stdout.strip()
-        for worker in bench.stage.fleet.site.workers
+        worker.name: stage.rehearsal.execute(worker.name, "sh", "-c", script).stdout.strip()
+        for worker in stage.fleet.site.workers
     }
+
+
+def differing(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    """The workers of which something else is told than before."""
+    return {name for name, told in after.items() if told != before[name]}
 
 
 def changes(text: str) -> str:

@@ -68,7 +68,10 @@ def test_its_own_authorities_are_taken_to_all_who_ask_it(
     write_tree(site, tmp_path / "tree")
     telegraf = tmp_path / "tree/w1/etc/telegraf"
     assert (telegraf / "provision-ca.crt").read_text().strip() == ca.strip()
-    assert 'tls_ca = "/etc/telegraf/provision-ca.crt"' in (telegraf / "telegraf.conf").read_text()
+    assert (
+        'tls_ca = "/etc/telegraf/provision-ca.crt"'
+        in (telegraf / "telegraf.d/output.conf").read_text()
+    )
     path = "tree/m/etc/grafana/provisioning/datasources/provision.yaml"
     (datasource,) = yaml.safe_load((tmp_path / path).read_text())["datasources"]
     assert datasource["secureJsonData"]["tlsCACert"].strip() == ca.strip()

@@ -77,8 +77,8 @@ class ActionModule(actions.ProvisionAction):
     known yet), owners (hosts of this run that may still use what is stale), turns_to_tls
     (whether its Telegraf writes over HTTP, and shall over TLS), wanted (what the roles need of the
     manifest, if there is work), plan and diff; on failure problem and remedy. plan is what else can
-    be told before the work: secrets (which files hold them), effects (on services, as differences) and, in
-    check mode or with diff, what comparing.contents says of files.
+    be told before the work: secrets (which files hold them), effects (on services, as differences)
+    and, in check mode or with diff, what comparing.contents says of files.
     """
 
     TRANSFERS_FILES = False

@@ -17,7 +17,8 @@ _WRITES = {
 }
 
 
-CONFIGURATION = "/etc/telegraf/telegraf.conf"
+#: Where Telegraf writes.
+CONFIGURATION = "/etc/telegraf/telegraf.d/output.conf"
 
 
 class _Unknown(Exception):
@@ -30,7 +31,7 @@ def logins(
     credentials: Mapping[str, str],
     files: Mapping[str, str] | None = None,
 ) -> list[dict[str, str]]:
-    """Each login of a telegraf.conf, its variables filled in from environment, and its references
+    """Each login of an output.conf, its variables filled in from environment, and its references
     to a secret store from credentials.
 
     Gives {"server": URL as it is configured, "url": that of a write, "authorization": header, and
@@ -56,7 +57,7 @@ def logins(
 
 
 def turns_to_tls(before: str, after: str) -> bool:
-    """Whether a telegraf.conf writes over HTTP now, and with another shall over TLS alone."""
+    """Whether an output.conf writes over HTTP now, and with another shall over TLS alone."""
     old, new = _servers(before), _servers(after)
     return (
         any(each.startswith("http://") for each in old)

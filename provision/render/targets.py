@@ -270,6 +270,7 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target("telegraf", "/etc/telegraf/telegraf.conf", "root", "telegraf", "0640"),
     Target("telegraf", "/etc/telegraf/telegraf.d/host.conf", "root", "telegraf", "0640"),
+    Target("telegraf", "/etc/telegraf/telegraf.d/output.conf", "root", "telegraf", "0640"),
     Target(
         "telegraf",
         "/etc/systemd/system/telegraf.service.d/30-provision-alive.conf",

@@ -75,9 +75,9 @@ class SecretFile:
 class HostResult:
     """What a run did, or would do, on one host.
 
-    effects follow from the differences: services restarted or reloaded. By path of a file: how many lines come and go, and what is
-    in it that differs (dashboards, alert rules). clock is by how many seconds its clock is ahead of
-    ours.
+    effects follow from the differences: services restarted or reloaded. By path of a file: how
+    many lines come and go, and what is in it that differs (dashboards, alert rules). clock is by
+    how many seconds its clock is ahead of ours.
     """
 
     differences: list[Difference] = field(default_factory=list)

@@ -29,6 +29,8 @@ Answer = TypeVar("Answer")
 
 ROOT = Path(__file__).resolve().parents[2]
 PROVISION = (sys.executable, "-m", "provision")
+# With what telegraf.conf ends, where it is whole.
+CONFIGURATION_END = "skip_processors_after_aggregators = true"
 # What asks before it changes anything, and refuses to where nobody could answer.
 ASKING = frozenset({"up", "monitor-server", "worker", "remove", "rotate"})
 
@@ -159,6 +161,11 @@ class Site:
         """Wait until a run that is under way has placed a configuration of Telegraf with a text."""
         words = shlex.quote(text)
         self.on(host, f"until grep -qF {words} /etc/telegraf/telegraf.conf; do sleep 0.05; done")
+
+    def reloads(self, host: str) -> int:
+        """How often Telegraf on a host was told to take up its files while it runs."""
+        said = "journalctl -u telegraf -o cat | grep -c '^[^ ]* I! Reloading Telegraf config'"
+        return int(self.on(host, said, check=False))
 
     def metrics(self, *hosts: str) -> list[MetricOutcome]:
         """Send everything that is documented, to all workers or some; what came of it."""

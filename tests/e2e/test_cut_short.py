@@ -17,6 +17,7 @@ import yaml
 from provision.rehearsal import processes
 from tests.e2e.conftest import StageSetter
 from tests.e2e.operating import (
+    CONFIGURATION_END,
     Outcome,
     Site,
     described,
@@ -88,7 +89,7 @@ def assert_whole(site: Site, host: str, *intervals: str) -> None:
     """The configuration is of one of these intervals, complete, and Telegraf runs."""
     text = site.on(host, f"cat {CONFIGURATION}")
     assert any(f'interval = "{each}"' in text for each in intervals), text
-    assert text.rstrip().endswith('timeout = "10s"')
+    assert text.rstrip().endswith(CONFIGURATION_END)
     shown = site.on(host, "systemctl is-active telegraf", check=False)
     assert shown in ("active\n", "activating\n", "deactivating\n")
 

@@ -179,7 +179,7 @@ def test_no_secret_can_be_read_by_others_on_a_host(site: Site) -> None:
         done = site.stage.rehearsal.execute(host, "sh", "-c", script, stdin=patterns, check=False)
         assert done.stdout == ""
         # Not even in a folder that a user who came in over ssh can enter.
-        command = "cat /etc/telegraf/credentials/influxdb /etc/telegraf/telegraf.conf"
+        command = "cat /etc/telegraf/credentials/influxdb /etc/telegraf/telegraf.d/output.conf"
         assert site.on(host, command, user="restricted", check=False) == ""
 
 

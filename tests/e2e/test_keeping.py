@@ -74,13 +74,16 @@ def test_a_removed_package_comes_back(site: Site, worker: str) -> None:
     assert site.pid(worker, "telegraf") != "0"
 
 
-def test_a_changed_setting_restarts_telegraf_alone(site: Site, worker: str) -> None:
-    before = pids(site)
+def test_a_changed_setting_is_taken_up_while_telegraf_runs(site: Site, worker: str) -> None:
+    before, loaded = pids(site), {each: site.reloads(each) for each in site.workers}
     done = site.provision("up", "-e", "telegraf_interval=5s")
     assert done.status == 0, done.text
     assert "3 hosts, 2 changed" in done.out
-    after = pids(site)
-    assert {host for host, pid in after.items() if pid != before[host]} == set(site.workers)
+    assert pids(site) == before
+    for each in site.workers:
+        assert site.reloads(each) == loaded[each] + 1
+        last = site.on(each, "journalctl -u telegraf -o cat | grep 'Config: Interval' | tail -1")
+        assert "Interval:5s" in last
     assert 'interval = "5s"' in site.on(worker, f"cat {CONFIGURATION}")
     back = site.provision("up")
     assert back.status == 0, back.text

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import ENGINES, StageSetter
-from tests.e2e.operating import Site, described
+from tests.e2e.operating import CONFIGURATION_END, Site, described
 from tests.e2e.programs import Run, running
 from tests.e2e.watching import content
 
@@ -65,7 +65,7 @@ def test_random_moments_of_a_change(site: Site) -> None:
             kill_all(run)
         for worker in site.workers:
             text = site.on(worker, "cat /etc/telegraf/telegraf.conf")
-            assert text.rstrip().endswith('timeout = "10s"')
+            assert text.rstrip().endswith(CONFIGURATION_END)
             assert site.on(worker, "systemctl is-active telegraf", check=False) in (
                 *("active\n", "activating\n", "deactivating\n"),
             )

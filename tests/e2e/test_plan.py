@@ -135,7 +135,7 @@ def test_where_nothing_would_change_nothing_is_asked(
 def test_what_is_announced_is_what_happens(
     site: Site, planned: Callable[..., str], outputs: list[str]
 ) -> None:
-    """A setting, a stopped service, a mode (which restarts nothing) and a shorter retention."""
+    """A setting that is taken up, a stopped service, a mode alone and a shorter retention."""
     first, second = site.workers
     site.on(second, "systemctl stop telegraf")
     site.on(first, f"chmod 0600 {ENVIRONMENT}")
@@ -145,20 +145,21 @@ def test_what_is_announced_is_what_happens(
     assert f"change file {CONFIGURATION} (its content differs), +2 -2 lines" in said
     assert '-  interval = "2s"' in said and '+  interval = "5s"' in said
     assert f"change file {ENVIRONMENT} (its mode is 0600, not 0644)" in said
-    assert "restart service telegraf (its configuration changes: telegraf.conf)" in said
+    assert "reload service telegraf (its configuration changes: telegraf.conf)" in said
     assert "it keeps points for 30 d, not for 12 h" in said
     assert "warning: points that are older than 12 h are deleted for good" in said
 
     told = planned("--format", "json", *words)
-    assert services(told, "restart") == {first: {"telegraf"}}
+    assert services(told, "reload") == {first: {"telegraf"}}
+    assert services(told, "restart") == {}
     assert services(told, "start") == {second: {"telegraf"}}
-    running = (site.pid(first, "telegraf"), site.pid(site.monitor, "influxdb"))
+    before, loaded = pids(site), site.reloads(first)
     done = site.provision("up", *words)
     outputs.append(done.text)
     assert done.status == 0, done.text
     after = pids(site)
-    assert after[first] != running[0], "announced and done"
-    assert after[site.monitor] == running[1], "not announced and not done"
+    assert {host for host in after if after[host] != before[host]} == {second}
+    assert site.reloads(first) == loaded + 1, "announced and done"
     policy = "SHOW RETENTION POLICIES ON telegraf"
     url = "http://127.0.0.1:8086/query"
     password = site.secrets["influxdb_admin_password"]
@@ -169,10 +170,25 @@ def test_what_is_announced_is_what_happens(
     assert "0 would change" in planned(*words)
 
 
+def test_a_restart_is_announced_and_done_alone(site: Site, planned: Callable[..., str]) -> None:
+    words = ("-e", "telegraf_interval=5s", "-e", "influxdb_retention=12h")
+    more = (*words, "-e", "telegraf_buffer_megabytes=1500")
+    told = planned("--format", "json", *more)
+    assert services(told, "restart") == {worker: {"telegraf"} for worker in site.workers}
+    assert services(told, "reload") == {}
+    before, loaded = pids(site), site.reloads(site.workers[0])
+    assert site.provision("up", *more).status == 0
+    after = pids(site)
+    assert {host for host in after if after[host] != before[host]} == set(site.workers)
+    assert site.reloads(site.workers[0]) == loaded
+    assert site.provision("up", *words).status == 0
+
+
 def test_a_mode_alone_restarts_nothing(site: Site, planned: Callable[..., str]) -> None:
     words = ("-e", "telegraf_interval=5s", "-e", "influxdb_retention=12h")
     site.on(site.workers[0], f"chmod 0666 {CONFIGURATION}")
-    assert services(planned("--format", "json", *words), "restart") == {}
+    told = planned("--format", "json", *words)
+    assert services(told, "restart") == services(told, "reload") == {}
     before = pids(site)
     assert site.provision("up", *words).status == 0
     assert pids(site) == before

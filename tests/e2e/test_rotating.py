@@ -297,7 +297,8 @@ def share(site: Site) -> dict[str, str]:
         del content["provision_secrets"][write_name(site, worker)]
         site.on(
             worker,
-            f"sed -i 's/^  {old}/  {new}/; /secretstores/,/^$/d' /etc/telegraf/telegraf.conf;"
+            f"sed -i 's/^  {old}/  {new}/; /secretstores/,/^$/d'"
+            " /etc/telegraf/telegraf.d/output.conf;"
             f" echo 'LOGIN=\"{secret}\"' >/etc/default/telegraf; rm -r /etc/telegraf/credentials;"
             " systemctl restart telegraf",
         )

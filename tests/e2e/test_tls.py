@@ -25,6 +25,7 @@ pytestmark = pytest.mark.long
 
 WORKER = "worker-1.rehearsal"
 CA = "/etc/telegraf/provision-ca.crt"
+OUTPUT = "/etc/telegraf/telegraf.d/output.conf"
 KEY, CERTIFICATE = "/etc/influxdb/provision-tls.key", "/etc/influxdb/provision-tls.crt"
 
 
@@ -100,7 +101,7 @@ def test_where_influxdb_does_not_follow_everything_goes_back(site: Site) -> None
     assert (
         site.pid(WORKER, "telegraf") != "0" and ask(f"http://{address(site)}:8086/ping")[0] == 204
     )
-    assert "https" not in site.on(WORKER, f"ls {CA}; cat /etc/telegraf/telegraf.conf", check=False)
+    assert "https" not in site.on(WORKER, f"ls {CA}; cat {OUTPUT}", check=False)
 
 
 def test_it_is_switched_on_and_nothing_is_dropped(site: Site, outputs: list[str]) -> None:

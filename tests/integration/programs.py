@@ -315,6 +315,10 @@ class Telegraf:
         """The host as the site has it."""
         return next(host for host in self.site.hosts if host.name == HOST)
 
+    def loaded(self) -> int:
+        """How often it has begun to listen for statsd over UDP: with each start and reload."""
+        return self.program.log.read_text(errors="replace").count("UDP listening on")
+
     def complaints(self, *expected: str) -> list[str]:
         """The errors that it logged, but for those with one of these texts; its end is none."""
         lines = self.program.log.read_text(errors="replace").splitlines()

@@ -6,6 +6,7 @@ after its buffer, as systemd has it on a host.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +36,7 @@ class Worker:
     def __init__(self, telegraf: Telegraf, directory: Path) -> None:
         self.telegraf = telegraf
         self.buffer = directory / "buffer"
-        self.configuration = directory / "tree" / HOST / "etc/telegraf/telegraf.conf"
+        self.configuration = directory / "tree" / HOST / "etc/telegraf/telegraf.d/output.conf"
         self.sent: dict[str, int] = {}
 
     def send(self, mark: str, packets: int = 200) -> None:
@@ -64,7 +65,7 @@ class Worker:
     @property
     def beside(self) -> Path:
         """The configuration of the sign of life, an output that has a log as well."""
-        return self.configuration.parent / "telegraf.d/host.conf"
+        return self.configuration.with_name("host.conf")
 
     @property
     def log(self) -> str:
@@ -156,6 +157,26 @@ def test_everything_arrives_after_an_outage_with_a_restart_and_a_change_in_betwe
     wait_for_equal(lambda: counts(reader, worker.sent), worker.sent, 60)
     worker.send("again")
     wait_for_equal(lambda: counts(reader, worker.sent), worker.sent)
+    wait_for(lambda: worker.waiting() < 200, "the buffer to be empty but for what just came")
+
+
+def test_a_reload_in_an_outage_loses_nothing_of_what_waits_and_is_brief(
+    database: Database, worker_of: Callable[..., Worker]
+) -> None:
+    """As `systemctl reload` does it, with which Telegraf takes up new inputs."""
+    worker = worker_of()
+    reader = database.reader()
+    database.program.stop()
+    worker.send_and_keep("before")
+    inputs = worker.configuration.with_name("statsd.conf")
+    inputs.write_text(inputs.read_text().replace('max_ttl = "86400s"', 'max_ttl = "7200s"'))
+    loaded, old = worker.telegraf.loaded(), worker.log
+    worker.telegraf.program.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: worker.telegraf.loaded() > loaded, "Telegraf again")
+    worker.send_and_keep("after")
+    assert worker.log == old, "it goes on with the same log"
+    up(database)
+    wait_for_equal(lambda: counts(reader, worker.sent), worker.sent, 60)
     wait_for(lambda: worker.waiting() < 200, "the buffer to be empty but for what just came")
 
 

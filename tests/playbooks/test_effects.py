@@ -84,16 +84,18 @@ def telegraf(name: str) -> Difference:
     return file(f"/etc/telegraf/{name}", role="telegraf")
 
 
-def test_inputs_alone_are_taken_up_while_telegraf_runs(tmp_path: Path) -> None:
+def test_all_but_outputs_is_taken_up_while_telegraf_runs(tmp_path: Path) -> None:
     trees.worker(tmp_path, "w", repository=trees.repository("u", "k", "F"), monitor="m")
     worker = manifest.load(tmp_path, "w")
     inputs = telegraf("telegraf.d/statsd.conf")
+    (told,) = concerned(worker, telegraf("telegraf.conf"))
+    assert (told.action, told.name) == ("reload", "telegraf")
     (told,) = concerned(worker, inputs)
     assert (told.action, told.name) == ("reload", "telegraf")
     assert told.why == "its configuration changes: statsd.conf"
     (told,) = concerned(worker, inputs, telegraf("credentials/influxdb"))
     assert (told.action, told.why) == ("reload", "its configuration changes: statsd.conf")
-    for other in ("telegraf.conf", "telegraf.d/host.conf", "provision-ca.crt"):
+    for other in ("telegraf.d/output.conf", "telegraf.d/host.conf", "provision-ca.crt"):
         (told,) = concerned(worker, inputs, telegraf(other))
         assert told.action == "restart"
     for path in ("/etc/default/telegraf", "/etc/systemd/system/telegraf.service.d/x.conf"):

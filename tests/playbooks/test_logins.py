@@ -90,7 +90,7 @@ def test_the_logins_of_a_configuration() -> None:
         {"server": "https://m.example.com/influx", "authorization": "Token t",
          "url": "https://m.example.com/influx/api/v2/write?org=site&bucket=metrics"},
     ]  # fmt: skip
-    header = trees.TELEGRAF.format(monitor="m", login=trees.LOGINS[2])
+    header = trees.OUTPUT.format(monitor="m", login=trees.LOGINS[2])
     (found,) = logins.logins(header, {"INFLUXDB_TOKEN": "t"}, {})
     assert found["authorization"] == "Token t"
 
@@ -133,9 +133,9 @@ def test_a_server_that_does_not_answer_refuses_nothing(influx: Influx) -> None:
 
 def place(tmp_path: Path, url: str, engine: int, password: str) -> subprocess.CompletedProcess[str]:
     """Run place_files on this machine, with Telegraf's files in tmp_path."""
-    configuration, environment = tmp_path / "telegraf.conf", tmp_path / "default"
+    configuration, environment = tmp_path / "output.conf", tmp_path / "default"
     texts = {
-        str(configuration): trees.TELEGRAF.format(monitor="m", login=trees.LOGINS[engine]).replace(
+        str(configuration): trees.OUTPUT.format(monitor="m", login=trees.LOGINS[engine]).replace(
             "http://m:8086", url
         ),
         str(environment): trees.ENVIRONMENTS[engine],
@@ -181,7 +181,7 @@ def test_credentials_that_influxdb_refuses_are_not_placed(
     assert f"InfluxDB at {influx.url} refuses the credentials of the secrets file" in done.stdout
     assert "run `provision monitor-server` first, or restore the secrets file" in done.stdout
     assert (tmp_path / "default").read_text() == "old\n"
-    assert not (tmp_path / "telegraf.conf").exists()
+    assert not (tmp_path / "output.conf").exists()
     for secret in ("new-secret", pair):
         assert secret not in done.stdout + done.stderr
     influx.status = 204

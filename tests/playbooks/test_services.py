@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,13 @@ def test_a_service_that_does_not_is_to_be_restarted(
     running: Made, how: str, answers: dict[str, str]
 ) -> None:
     assert not services.reload(running(how, **answers))
+
+
+def test_one_that_is_watched_for_longer_is_watched_after_that(running: Made) -> None:
+    wanted = running() | {"stable_seconds": 0.7}
+    started = time.monotonic()
+    assert services.reload(wanted), "it was not restarted for that"
+    assert time.monotonic() - started >= 0.7
 
 
 @pytest.mark.parametrize("answers", [{"enabled": "disabled"}, {"job": "71"}])

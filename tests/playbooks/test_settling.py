@@ -71,7 +71,7 @@ def test_what_is_read_anew_counts_from_when_it_was_written(worker: manifest.Mani
 
 def test_inputs_are_taken_up_without_a_start(worker: manifest.Manifest) -> None:
     """A run that ended before that was seen is not finished, which is told apart."""
-    inputs, other = "/etc/telegraf/telegraf.d/inputs.conf", "/etc/telegraf/telegraf.conf"
+    inputs, other = "/etc/telegraf/telegraf.d/inputs.conf", "/etc/telegraf/telegraf.d/output.conf"
     trees.add_files(worker.tree.parent, "w", {inputs: "x"})
     of = manifest.load(worker.tree.parent, "w")
     (written,) = [each for each in wanted.wanted_files(of, TOKEN, fill) if each.file.path == inputs]

@@ -60,12 +60,13 @@ def sources(url: str) -> dict[str, str]:
     }
 
 
-TELEGRAF = """\
+AGENT = """\
 [agent]
   interval = "2s"
   flush_interval = "2s"
   omit_hostname = false
-
+"""
+OUTPUT = """\
 [[outputs.influxdb]]
   urls = ["http://{monitor}:8086"]
   database = "metrics"
@@ -90,7 +91,10 @@ def worker(
     """A host with Telegraf alone."""
     texts = {
         **sources(repository["url"]),
-        "/etc/telegraf/telegraf.conf": TELEGRAF.format(monitor=monitor, login=LOGINS[engine]),
+        "/etc/telegraf/telegraf.conf": AGENT,
+        "/etc/telegraf/telegraf.d/output.conf": OUTPUT.format(
+            monitor=monitor, login=LOGINS[engine]
+        ),
         "/etc/telegraf/telegraf.d/statsd.conf": statsd,
         "/etc/default/telegraf": ENVIRONMENTS[engine],
     }
@@ -107,6 +111,7 @@ def worker(
         "files": [
             *(file("packages", path) for path in sources("")),
             file("telegraf", "/etc/telegraf/telegraf.conf", group="telegraf", mode="0640"),
+            file("telegraf", "/etc/telegraf/telegraf.d/output.conf", group="telegraf", mode="0640"),
             file("telegraf", "/etc/telegraf/telegraf.d/statsd.conf", group="telegraf", mode="0640"),
             file("telegraf", "/etc/default/telegraf", mode="0600", secret=True),
         ],

@@ -247,10 +247,12 @@ def test_settings_stay_values_in_grafanas_files_or_are_refused(site: Site, text:
     assert text.replace("$", "$$") in datasource["jsonData"].values()
     if "$" in text:
         return
-    agent = tomllib.loads(files(every(site), Renderer(changed))["/etc/telegraf/telegraf.conf"])
-    (output,) = agent["outputs"]["influxdb_v2"]
+    written = tomllib.loads(
+        files(every(site), Renderer(changed))["/etc/telegraf/telegraf.d/output.conf"]
+    )
+    (output,) = written["outputs"]["influxdb_v2"]
     assert (output["organization"], output["bucket"]) == (text, text)
-    assert agent["outputs"].keys() == {"influxdb_v2"}
+    assert written["outputs"].keys() == {"influxdb_v2"}
 
 
 @pytest.mark.parametrize("text", HOSTILE)

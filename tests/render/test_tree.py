@@ -176,7 +176,8 @@ def test_settings_reach_the_files(fleet_of: Make, tmp_path: Path) -> None:
     files = tree(fleet_of(text), tmp_path / "tree")
     agent = tomllib.loads(files["w1.example.com/etc/telegraf/telegraf.conf"])
     assert agent["agent"]["interval"] == "60s"
-    assert agent["outputs"]["influxdb_v2"][0]["urls"] == ["http://192.0.2.1:18086"]
+    output = tomllib.loads(files["w1.example.com/etc/telegraf/telegraf.d/output.conf"])
+    assert output["outputs"]["influxdb_v2"][0]["urls"] == ["http://192.0.2.1:18086"]
     statsd = tomllib.loads(files["w1.example.com/etc/telegraf/telegraf.d/statsd.conf"])
     assert statsd["inputs"]["statsd"][0]["service_address"] == "[::1]:18125"
     manifest = json.loads(files["w1.example.com/.manifest.json"])
@@ -272,8 +273,11 @@ workers:
   vars: {apps: [realm]}
 """
     files = rendered(fleet_of(text).site, tmp_path)
-    assert 'urls = ["http://gateway.example.com:8086"]' in files["far/etc/telegraf/telegraf.conf"]
-    assert 'urls = ["http://m:8086"]' in files["near/etc/telegraf/telegraf.conf"]
+    assert (
+        'urls = ["http://gateway.example.com:8086"]'
+        in files["far/etc/telegraf/telegraf.d/output.conf"]
+    )
+    assert 'urls = ["http://m:8086"]' in files["near/etc/telegraf/telegraf.d/output.conf"]
     with pytest.raises(ProvisionError, match="telegraf_gateway_url"):
         fleet_of(text.replace("http://gateway", "file://gateway"))
 

@@ -106,7 +106,7 @@ def test_everybody_is_told_of_certificates(fleet_of: Make, tmp_path: Path, engin
     assert source["jsonData"]["tlsAuthWithCACert"] is True
     assert source["jsonData"]["serverName"] == "192.0.2.1"
     assert source["secureJsonData"]["tlsCACert"] == ca
-    outputs = tomllib.loads(files[worker + "telegraf/telegraf.conf"])["outputs"]
+    outputs = tomllib.loads(files[worker + "telegraf/telegraf.d/output.conf"])["outputs"]
     (output,) = outputs["influxdb_v2" if engine == 2 else "influxdb"]
     assert output["urls"] == ["https://192.0.2.1:8086"]
     assert output["tls_ca"] == "/etc/telegraf/provision-ca.crt"

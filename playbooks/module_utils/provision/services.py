@@ -69,13 +69,17 @@ def reload(wanted: Dict[str, Any]) -> bool:
     """Have the services of a module's options (SPEC) take up their files while they run.
 
     Gives whether all have. What proves it are new sockets in the place of those that a service
-    listened on, so it is not tried where there are none, or they are not to be seen. Of Telegraf
-    nothing is heard for a twentieth of the time that a restart takes.
+    listened on, so it is not tried where there are none, or they are not to be seen. A tenth of
+    the time of a restart nobody listens. NotWorkingError if one does not stay so.
     """
     past = {service["name"]: _reloadable(service) for service in wanted["services"]}
-    return all(past.values()) and all(
-        _reloads(wanted, service, past[service["name"]] or ()) for service in wanted["services"]
+    brief = {**wanted, "timeout": _RELOAD, "stable_seconds": 0}
+    done = all(past.values()) and all(
+        _reloads(brief, service, past[service["name"]] or ()) for service in wanted["services"]
     )
+    if done and wanted["stable_seconds"]:
+        await_working(wanted)
+    return done
 
 
 def _reloadable(service: Dict[str, Any]) -> Optional[Set[int]]:
@@ -95,7 +99,7 @@ def _reloads(wanted: Dict[str, Any], service: Dict[str, Any], past: Iterable[int
     asked = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if asked.returncode:
         return False
-    return not _waiting({**wanted, "timeout": _RELOAD}, service, past=past).wait()
+    return not _waiting(wanted, service, past=past).wait()
 
 
 def await_working(wanted: Dict[str, Any], restored: bool = False) -> float:
