@@ -117,7 +117,7 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
     def module(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What a module of ours answers that runs in the host's Python alone (comparing.hosted)."""
         program = hosted.program(name, arguments, check=self._task.check_mode)
-        command = f"{self._compute_environment_string()} python3 -".strip()
+        command = f"{self._compute_environment_string()} {hosted.PYTHON}".strip()
         done = self._low_level_execute_command(command, in_data=program.encode("utf-8"))
         said = hosted.answer(done["stdout"])
         if said is None:

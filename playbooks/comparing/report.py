@@ -209,14 +209,18 @@ def _release(text: str) -> dict[str, str]:
 
 
 def _free(text: str) -> dict[str, Room]:
-    """The lines of comparing.script's loop over places."""
+    """By place, as comparing.script asks for them."""
+    fields = [line.split("\t") for line in text.splitlines()]
+    places = {words[1]: (words[2], words[0] == "1") for words in fields if len(words) == 3}
+    sizes: dict[str, tuple[int, ...]] = {}
+    for numbers, where in (words for words in fields if len(words) == 2):
+        if all(word.isdigit() for word in numbers.split()):
+            sizes[where] = tuple(map(int, numbers.split()))
     rooms = {}
-    for line in text.splitlines():
-        words = line.split(None, 5)
-        if len(words) == 6 and all(word.isdigit() for word in words[:5]):
-            blocks, size, inodes, every, writable = map(int, words[:5])
-            left = inodes if every else None
-            rooms[words[5]] = Room(blocks * size // 1024, left, bool(writable))
+    for place, (where, writable) in places.items():
+        if len(found := sizes.get(where, ())) == 4:
+            blocks, size, inodes, every = found
+            rooms[place] = Room(blocks * size // 1024, inodes if every else None, writable)
     return rooms
 
 

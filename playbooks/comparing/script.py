@@ -25,8 +25,16 @@ UNFINISHED = "/run/provision"
 #: Where every run needs a little room: packages, kept files, Ansible's own modules.
 SPACE = ("/", "/var", "/run", "/tmp")  # noqa: S108 - not written to by us
 
-#: Seconds since the host started. To start a program takes a millisecond, and a look at a host
-#: starts a dozen: what the shell can do itself, it does.
+#: The control groups of each process that is heard of. To start a program takes a millisecond, and
+#: a look at a host starts a dozen: what the shell can do itself, it does.
+_UNITS = """\
+rest=$heard
+while [ "$rest" != "${rest#*pid=}" ]; do
+rest=${rest#*pid=}; pid=${rest%%[!0-9]*}; printf '%s' "$pid"
+while read -r line; do printf ' %s' "$line"; done <"/proc/$pid/cgroup"
+echo
+done"""
+#: Seconds since the host started.
 _UPTIME = 'read -r seconds _ </proc/uptime; echo "$seconds"'
 
 
@@ -119,7 +127,7 @@ print(json.dumps([found[n] for n in range(len(asked))]))
     end = "END_OF_PROGRAM"
     while end in program:
         end += "_"
-    return [f"python3 - <<'{end}'", *program.splitlines(), end]
+    return [f"{hosted.PYTHON} <<'{end}'", *program.splitlines(), end]
 
 
 def preflight_script(
@@ -140,25 +148,26 @@ def preflight_script(
     ]
     if ports:
         condition = " or ".join(f"sport = :{port}" for port in sorted(set(ports)))
-        commands += _say("listeners", f"ss -Hlntup {shlex.quote(f'( {condition} )')}")
-        commands += _say(
-            "units",
-            f"ss -Hlntup {shlex.quote(f'( {condition} )')} | grep -o 'pid=[0-9]*' | sort -u |"
-            ' while IFS== read -r _ pid; do echo "$pid" $(cat "/proc/$pid/cgroup"); done',
+        listening = (
+            f"heard=$(ss -Hlntup {shlex.quote(f'( {condition} )')}); printf '%s\\n' \"$heard\""
         )
+        commands += [*_say("listeners", listening), *_say("units", _UNITS)]
     for index, path in enumerate(old_texts):
         commands += _say(f"text {index}", f"head -c 2097152 -- {shlex.quote(path)} | base64 -w0")
     return wrap(commands)
 
 
 def _space(places: Sequence[str]) -> str:
-    """Free blocks, their size, free inodes, all of them, whether it is writable, and the place."""
+    """For each place whether it is writable, and where it or what it will be in is; then for each
+    of those its free blocks, their size, free inodes and all of them. Names are behind a tab.
+    """
     wanted = [*SPACE, *(place for place in sorted(set(places)) if place not in SPACE)]
     return (
-        f"for place in {_quoted(wanted)}; do there=$place;"
-        ' while ! [ -e "$there" ]; do there=$(dirname -- "$there"); done;'
-        ' can=0; [ -w "$there" ] && can=1;'
-        """ echo "$(stat -f -c '%a %S %d %c' -- "$there") $can $place"; done"""
+        f"set --; for place in {_quoted(wanted)}; do there=$place;"
+        ' while ! [ -e "$there" ]; do there=${there%/*}; there=${there:-/}; done;'
+        ' can=0; [ -w "$there" ] && can=1; set -- "$@" "$there";'
+        """ printf '%s\\t%s\\t%s\\n' "$can" "$place" "$there"; done;"""
+        """ stat -f -c '%a %S %d %c\t%n' -- "$@\""""
     )
 
 

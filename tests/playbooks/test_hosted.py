@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from comparing import hosted
+from comparing import hosted, script
 
 from tests.playbooks.conftest import PLAYBOOKS
 
-# What a module reaches for on the controller must not be there: the host has no such packages.
-PYTHON = [sys.executable, "-I", "-S", "-"]
 SENT = ("converge_state", "packages", "place_files", "probe", "service_ready", "take_away")
 
 
 def run(text: str, directory: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(PYTHON, input=text, capture_output=True, text=True, cwd=directory)
+    """What this machine's Python makes of a program, without what is installed beside it."""
+    argv = [sys.executable, *hosted.PYTHON.split()[1:]]
+    return subprocess.run(argv, input=text, capture_output=True, text=True, cwd=directory)
 
 
 def file(path: Path, content: str) -> dict[str, Any]:
@@ -43,6 +43,24 @@ def test_a_module_finds_all_that_it_imports(name: str, tmp_path: Path) -> None:
     assert said, done.stderr
     assert said["failed"]
     assert "nonsense" in said["msg"]
+
+
+def test_nothing_is_imported_from_where_the_user_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A json.py in root's home directory, or on a PYTHONPATH."""
+    for folder in ("home", "path"):
+        (tmp_path / folder).mkdir()
+        for name in ("json", "re", "subprocess", "sitecustomize"):
+            (tmp_path / folder / f"{name}.py").write_text("raise SystemExit('not this one')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+    done = run(hosted.program("place_files", {"nonsense": 1}, check=True), tmp_path / "home")
+    said = hosted.answer(done.stdout)
+    assert said and "nonsense" in said["msg"], done.stderr
+    (start, *program) = script.state_check([])
+    text = "\n".join([start, *program])
+    done = subprocess.run(["sh"], input=text, capture_output=True, text=True, cwd=tmp_path / "home")
+    assert done.stdout == "[]\n", done.stderr
 
 
 def test_every_module_of_ours_with_an_action_is_sent_so() -> None:

@@ -6,6 +6,8 @@ import grp
 import hashlib
 import os
 import pwd
+import re
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -138,6 +140,25 @@ def test_preflight_says_what_the_host_is_and_gives_old_texts(tmp_path: Path) -> 
     assert seen.python
     assert set(seen.free) == {"/", "/var", "/run", "/tmp"}
     assert all(room.writable and room.kib for room in seen.free.values())
+
+
+def test_who_listens_and_how_much_room_there_is_where_a_file_will_be(
+    tmp_path: Path, full: Path
+) -> None:
+    new = full / "not yet/nor this"
+    places = [str(new), str(tmp_path / "it's here"), "/proc/none"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        seen = report.read_preflight(sh(script.preflight_script([port], [], places), tmp_path))
+        groups = Path("/proc/self/cgroup").read_text()
+    (mine,) = seen.listeners
+    assert (mine.protocol, mine.address, mine.port) == ("tcp", "127.0.0.1", port)
+    units = re.findall(r"/([^/\s]+)\.service(?=[/\s]|$)", groups)
+    assert mine.program and mine.unit == (units[-1] if units else "")
+    small = os.statvfs(full)
+    assert seen.free[str(new)].kib == small.f_bavail * small.f_bsize // 1024 < 64
+    assert seen.free[str(new)].inodes == small.f_ffree
+    assert "/proc/none" in seen.free and set(script.SPACE) < seen.free.keys()
 
 
 def test_a_list_of_files_that_is_cut_off_is_none(tmp_path: Path) -> None:
