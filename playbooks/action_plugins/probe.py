@@ -1,17 +1,37 @@
-"""Send a metric of our own with the module of the same name."""
+"""Look at a host's services and send a metric of our own, with the module of the same name."""
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from comparing import actions
 
 
-class ActionModule(actions.ModuleAction):
-    """Takes the arguments that the module takes."""
+class ActionModule(actions.ProvisionAction):
+    """Gives the module the services of the host's manifest, and what is to be sent from it.
 
-    MODULE = "probe"
-    _VALID_ARGS = frozenset({"probes"})
+    That is in the variable provision_probes, by host, in JSON. Argument: timeout, in seconds.
+    """
+
+    _VALID_ARGS = frozenset({"timeout"})
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task."""
+        super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        probes = json.loads(self._templar.template(task_vars.get("provision_probes") or "{}"))
+        services = [asdict(each) for each in self.manifest(task_vars).services]
+        return self.module(
+            "probe",
+            {
+                **self._task.args,
+                "services": services,
+                "probes": probes.get(task_vars["inventory_hostname"], []),
+            },
+        )

@@ -187,14 +187,3 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
         if quickly is not None:
             return quickly
         return filling.filled_by_ansible(text, secrets, self._templar)
-
-
-class ModuleAction(ProvisionAction):
-    """Runs the module of a task in the host's Python alone, with the task's own arguments."""
-
-    MODULE = ""
-
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the task."""
-        super().run(tmp, task_vars)
-        return self.module(self.MODULE, self._task.args)

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-#: The host's Python, which runs what comes over its standard input. Nothing of the user's counts: by
-#: itself it would import a json.py that lies in the home directory, as root. What is installed
+#: The host's Python, which runs what comes over its standard input. Nothing of the user's counts:
+#: by itself it would import a json.py that lies in the home directory, as root. What is installed
 #: beside Python's own library is not needed (-S), and takes 4 ms to be found.
 PYTHON = "python3 -I -S -"
 

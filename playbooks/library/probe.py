@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Send a metric of our own the way the applications of this host send theirs."""
+"""See that services work, and send a metric of our own the way this host's applications do."""
 
 from __future__ import annotations
 
@@ -8,18 +8,35 @@ import urllib.request
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.provision import services
 
 DOCUMENTATION = """
 module: probe
-short_description: Sends one metric to statsd or to a Pushgateway
+short_description: Sees that services work, and sends metrics to statsd or a Pushgateway
+description:
+  - Both in one module, as each costs a start of Python on the host. Nothing is sent where a service
+    does not work.
 options:
+  services:
+    description: The services, as in the manifest.
+    type: list
+    elements: dict
+    default: []
+  timeout:
+    description: Seconds until a service that does not work is a failure.
+    type: float
+    default: 60
+  stable_seconds:
+    description: For how long each must stay active without being started again.
+    type: float
+    default: 0
   probes:
     description:
       - What to send, as C(text); C(way) is udp or tcp, with C(address) (empty for all) and C(port),
         or pushgateway, with C(url).
     type: list
     elements: dict
-    required: true
+    default: []
 author: provision
 """
 
@@ -30,9 +47,16 @@ _TIMEOUT = 5
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={"probes": {"type": "list", "elements": "dict", "required": True}},
+        argument_spec={
+            "probes": {"type": "list", "elements": "dict", "default": []},
+            **services.SPEC,
+        },
         supports_check_mode=True,
     )
+    try:
+        services.await_working(module.params)
+    except services.NotWorkingError as error:
+        module.fail_json(**error.result())
     for probe in module.params["probes"]:
         try:
             send(probe)

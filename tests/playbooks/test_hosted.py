@@ -15,7 +15,7 @@ from comparing import hosted, script
 
 from tests.playbooks.conftest import PLAYBOOKS
 
-SENT = ("converge_state", "packages", "place_files", "probe", "service_ready", "take_away")
+SENT = ("converge_state", "packages", "place_files", "probe", "take_away")
 
 
 def run(text: str, directory: Path) -> subprocess.CompletedProcess[str]:
