@@ -29,15 +29,19 @@ class ProvisionError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a file: where (a key path as metrics[3].type), what, a hint."""
+    """One thing that is wrong with a file: where (a key path as metrics[3].type), what, a hint.
+
+    In an inventory it may be of a host, or of several.
+    """
 
     file: str
     where: str
     what: str
     hint: str | None = None
+    host: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.file}: {self.where}" if self.where else self.file
+        place = ": ".join(filter(None, (self.file, self.host, self.where)))
         return f"{place}: {self.what}" + (f" ({self.hint})" if self.hint else "")
 
 
@@ -55,18 +59,16 @@ class InvalidInput(ProvisionError):
 def _together(problems: Sequence[Problem]) -> list[Problem]:
     """What several hosts have in common is told once: of the first, and how many others there are.
 
-    Where it is of a host, where begins with its name.
+    Their own names make no difference.
     """
-    groups: dict[tuple[str, ...], list[Problem]] = {}
+    groups: dict[Problem, list[Problem]] = {}
     for problem in problems:
-        host, _, key = problem.where.partition(": ")
-        what = re.sub(rf"(?<![\w.-]){re.escape(host)}(?![\w.-])", "", problem.what)
-        groups.setdefault(
-            (problem.file, key or problem.where, what, problem.hint or ""), []
-        ).append(problem)
+        name = rf"(?<![\w.-]){re.escape(problem.host)}(?![\w.-])"
+        what = re.sub(name, "", problem.what) if problem.host else problem.what
+        groups.setdefault(replace(problem, host="", what=what), []).append(problem)
     return [
-        replace(first, where=first.where.replace(": ", f" and {len(others):,} more: ", 1))
-        if others
+        replace(first, host=f"{first.host} and {len(others):,} more")
+        if others and first.host
         else first
         for first, *others in groups.values()
     ]

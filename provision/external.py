@@ -23,7 +23,7 @@ def contradictions(host: Host, file: str) -> list[Problem]:
     if external is None:
         return []
     found = [
-        Problem(file, f"{host.name}: {name}", f"{what}, and influxdb.external is set", remedy)
+        Problem(file, name, f"{what}, and influxdb.external is set", remedy, host=host.name)
         for name, what, remedy in (
             ("influxdb_url", "InfluxDB has one address", "leave one of the two out"),
             (
@@ -38,10 +38,10 @@ def contradictions(host: Host, file: str) -> list[Problem]:
     if host.settings.influxdb_engine == 1 and missing:
         what = f"no {' and no '.join(missing)}: InfluxDB 1 has users"
         remedy = "name the users that exist there, or set influxdb_engine to 2"
-        found.append(Problem(file, f"{host.name}: influxdb.external", what, remedy))
+        found.append(Problem(file, "influxdb.external", what, remedy, host=host.name))
     if external.ca and external.url.startswith("http://"):
         what, remedy = "its url begins with http://", "let it begin with https://, or leave ca out"
-        found.append(Problem(file, f"{host.name}: {_CA}", what, remedy))
+        found.append(Problem(file, _CA, what, remedy, host=host.name))
     return found
 
 

@@ -36,20 +36,19 @@ def without_influxdb(
     """What is wrong where InfluxDB is to be watched and is not there, or shows no metrics."""
     if _said(catalog, host):
         return []
-    where = f"{host.name}: apps"
     if host not in monitors:
         names = ", ".join(each.name for each in monitors) or "the monitoring host"
         what = f"{INFLUXDB}: this is not the monitoring host, and {TARGETS} is not set"
         hint = f"put {names} into group {WORKERS_GROUP}, with apps: [{INFLUXDB}]"
-        return [Problem(file, where, what, hint)]
+        return [Problem(file, "apps", what, hint, host.name)]
     if settings.external:
         what = f"{INFLUXDB}: influxdb.external is set, so there is none here to watch"
         hint = f"set {TARGETS} to where its metrics are, or leave {INFLUXDB} out of its apps"
-        return [Problem(file, where, what, hint)]
+        return [Problem(file, "apps", what, hint, host.name)]
     if settings.influxdb_engine == 1:
         what = f"{INFLUXDB}: InfluxDB 1 shows no such metrics (influxdb_engine is 1)"
         hint = f"leave {INFLUXDB} out of its apps, or set influxdb_engine to 2"
-        return [Problem(file, where, what, hint)]
+        return [Problem(file, "apps", what, hint, host.name)]
     return []
 
 

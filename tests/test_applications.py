@@ -314,7 +314,7 @@ def test_what_is_wrong_is_told_with_the_host_that_has_it(fleet_of: Make) -> None
     with pytest.raises(InvalidInput) as caught:
         fleet_of(text)
     (problem,) = caught.value.problems
-    assert problem.where == f"w: {TARGETS}[0]"
+    assert (problem.host, problem.where) == ("w", f"{TARGETS}[0]")
     with pytest.raises(InvalidInput, match=r"dataclay_target: no such variable; did you mean"):
         fleet_of(ONE_HOST.format(app="dataclay", variable="dataclay_target", value="[b]"))
 

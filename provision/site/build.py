@@ -59,9 +59,10 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
             problems.append(
                 Problem(
                     file,
-                    f"{entry.name}: apps",
+                    "apps",
                     "no application for this worker",
                     f"set apps{instead} to some of {', '.join(sorted(catalogs))}",
+                    host=entry.name,
                 )
             )
     if len(monitors) != 1:
@@ -109,20 +110,20 @@ def _read_host(
     applications = []
     for app in dict.fromkeys([*settings.apps, *EVERY_WORKER]) if settings and worker else ():
         if app not in catalogs:
-            problems.append(Problem(file, f"{entry.name}: apps", unknown_app(app, catalogs)))
+            problems.append(Problem(file, "apps", unknown_app(app, catalogs), host=entry.name))
             continue
         assert settings is not None
         problems += without_influxdb(catalogs[app], entry, settings, monitors, file)
         given = with_influxdb(catalogs[app], entry, settings, monitors)
         application, wrong = read_application(catalogs[app], given)
-        problems += [Problem(file, f"{entry.name}: {where}", what) for where, what in wrong]
+        problems += [Problem(file, where, what, host=entry.name) for where, what in wrong]
         if application:
             applications.append(application)
     documented = tuple(application.catalog for application in applications)
     same = tuple((each.app, each.setting_values) for each in documented)
     if same not in together:  # as hosts have that differ in other settings
         together[same] = lint_together(documented)
-    problems += [Problem(file, f"{entry.name}: apps", text) for text in together[same]]
+    problems += [Problem(file, "apps", text, host=entry.name) for text in together[same]]
     return _Reading(settings, tuple(applications), tuple(problems))
 
 
@@ -137,5 +138,5 @@ def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settin
             what = f"{message} (found {found_text(details['input'])})"
             if details["type"] == "extra_forbidden":  # it may be a secret that was put there
                 what = "no such key; secrets go into the secrets file"
-            problems.append(Problem(file, f"{host.name}: {where}", what))
+            problems.append(Problem(file, where, what, host=host.name))
         return None

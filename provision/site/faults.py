@@ -42,7 +42,7 @@ def open_to_all(host: Host, file: str) -> list[Problem]:
     """Listeners that other hosts reach, of which nobody has said who may send."""
     every = listening.listeners(host.settings, host.transports, host.pushgateway)
     return [
-        Problem(file, f"{host.name}: {each.variable}", *wrong)
+        Problem(file, each.variable, *wrong, host=host.name)
         for each in every
         if (wrong := listening.unsaid(each))
     ]
@@ -53,7 +53,7 @@ def unknown_contact_apps(
 ) -> list[Problem]:
     """Applications that a contact is for, and no catalog has."""
     return [
-        Problem(file, f"{host.name}: grafana_contacts.{name}.apps", unknown_app(app, catalogs))
+        Problem(file, f"grafana_contacts.{name}.apps", unknown_app(app, catalogs), host=host.name)
         for name, contact in (settings.grafana_contacts if settings else {}).items()
         for app in contact.apps
         if app not in catalogs
@@ -65,10 +65,11 @@ def same_ports(host: Host, file: str) -> list[Problem]:
     return [
         Problem(
             file,
-            f"{host.name}: {one.variable}",
+            one.variable,
             f"{one.protocol} port {one.port} of {one.service} is {other.service}'s as well"
             + (f" ({other.variable})" if other.variable else ""),
             "give one of them another port",
+            host=host.name,
         )
         for one, other in clashes(host.listeners)
     ]
@@ -88,7 +89,7 @@ def near_groups(others: Sequence[InventoryHost], file: str) -> list[Problem]:
 def misspelt(host: InventoryHost, file: str, known: frozenset[str]) -> list[Problem]:
     """Variables that are none of ours, but so near to one that they were meant to be."""
     return [
-        Problem(file, f"{host.name}: {name}", f"no such variable; did you mean {meant}?")
+        Problem(file, name, f"no such variable; did you mean {meant}?", host=host.name)
         for name in sorted(host.names - known)
         if (meant := _meant(name, known))
     ]
@@ -157,7 +158,7 @@ def no_address(entry: InventoryHost, file: str) -> list[Problem]:
     if _REACHED_AT.fullmatch(urls.address_of(entry)) or not HOST_NAME.fullmatch(entry.name):
         return []
     what = f"not an address, nor the name of a host (found {found_text(urls.address_of(entry))})"
-    return [Problem(file, f"{entry.name}: ansible_host", what)]
+    return [Problem(file, "ansible_host", what, host=entry.name)]
 
 
 def plain_urls(monitor: Host, influxdb_url: str, grafana_url: str, file: str) -> list[Problem]:
@@ -169,7 +170,7 @@ def plain_urls(monitor: Host, influxdb_url: str, grafana_url: str, file: str) ->
         del urls["influxdb_url"]
     what = f"begins with http://, and tls is {monitor.settings.tls}"
     return [
-        Problem(file, f"{monitor.name}: {name}", what, "let it begin with https://")
+        Problem(file, name, what, "let it begin with https://", host=monitor.name)
         for name, url in urls.items()
         if url.startswith("http://")
     ]

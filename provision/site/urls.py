@@ -40,9 +40,10 @@ def influxdb_url(monitor: Host, entry: InventoryHost, hosts: Sequence[Host], fil
             [
                 Problem(
                     file,
-                    f"{monitor.name}: influxdb_url",
+                    "influxdb_url",
                     f"workers cannot reach InfluxDB at {address}",
                     "set influxdb_url to the address that they do reach it at",
+                    host=monitor.name,
                 )
             ]
         )
