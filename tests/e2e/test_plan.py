@@ -137,6 +137,7 @@ def test_what_is_announced_is_what_happens(
 ) -> None:
     """A setting that is taken up, a stopped service, a mode alone and a shorter retention."""
     first, second = site.workers
+    before = pids(site)
     site.on(second, "systemctl stop telegraf")
     site.on(first, f"chmod 0600 {ENVIRONMENT}")
     words = ("-e", "telegraf_interval=5s", "-e", "influxdb_retention=12h")
@@ -153,7 +154,7 @@ def test_what_is_announced_is_what_happens(
     assert services(told, "reload") == {first: {"telegraf"}}
     assert services(told, "restart") == {}
     assert services(told, "start") == {second: {"telegraf"}}
-    before, loaded = pids(site), site.reloads(first)
+    loaded = site.reloads(first)
     done = site.provision("up", *words)
     outputs.append(done.text)
     assert done.status == 0, done.text
