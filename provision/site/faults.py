@@ -65,7 +65,7 @@ def same_ports(host: Host, file: str) -> list[Problem]:
     return [
         Problem(
             file,
-            one.variable,
+            one.variable or "",
             f"{one.protocol} port {one.port} of {one.service} is {other.service}'s as well"
             + (f" ({other.variable})" if other.variable else ""),
             "give one of them another port",

@@ -210,8 +210,10 @@ def test_what_came_to_differ_meanwhile_is_told_after(
     assert "warning" not in said
     plan, _, outcome = said.partition("Apply?")
     assert "host.conf" not in plan
-    (line,) = [line for line in outcome.splitlines() if "was not in the plan" in line]
-    assert "host.conf" in line and second in line and first not in line
+    lines = [line for line in outcome.splitlines() if "was not in the plan" in line]
+    assert len(lines) == 2 and all(second in line and first not in line for line in lines)
+    assert "host.conf" in lines[0] and "restart service telegraf" in lines[1]
+    assert "was planned, and not needed" not in outcome
 
 
 def test_hosts_that_cannot_be_reached_are_told_of_once(site: Site) -> None:
