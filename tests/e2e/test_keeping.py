@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.conftest import StageSetter
-from tests.e2e.operating import Site, pids
+from tests.e2e.operating import Site, described, pids
 
 pytestmark = pytest.mark.long
 
@@ -89,6 +89,25 @@ def test_a_changed_setting_is_taken_up_while_telegraf_runs(site: Site, worker: s
     assert 'interval = "5s"' in site.on(worker, f"cat {CONFIGURATION}")
     back = site.provision("up")
     assert back.status == 0, back.text
+
+
+def test_telegraf_that_cannot_end_its_writing_is_restarted_and_loses_nothing_that_waits(
+    site: Site, worker: str
+) -> None:
+    """InfluxDB takes connections and does not answer, so a reload does not come to its end."""
+    before, loaded = site.pid(worker, "telegraf"), site.reloads(worker)
+    site.on(site.monitor, "systemctl kill -s STOP influxdb; sleep 3")
+    try:
+        done = site.provision("worker", worker, "-e", "telegraf_interval=3s")
+        assert done.status == 0, done.text
+        assert site.reloads(worker) == loaded + 1
+        assert site.pid(worker, "telegraf") not in ("0", before)
+        assert 'interval = "3s"' in site.on(worker, f"cat {CONFIGURATION}")
+        assert "0 changed" in site.provision("worker", worker, "-e", "telegraf_interval=3s").out
+    finally:
+        site.on(site.monitor, "systemctl kill -s CONT influxdb")
+    assert site.provision("up").status == 0
+    assert described(site.metrics(worker)) == []
 
 
 def test_a_file_beside_ours_that_is_broken_stops_nothing_that_runs(site: Site, worker: str) -> None:
