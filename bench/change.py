@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import yaml
 
 from bench.fleets import Bench, fleet
@@ -17,6 +19,22 @@ old=$(socket)
 systemctl %s telegraf
 until new=$(socket) && [ "$new" != "$old" ]; do sleep 0.02; done
 """
+# For how many milliseconds there is no socket, between the one of before and the new one.
+DEAF = """
+import subprocess, sys, time
+def sockets():
+    with open("/proc/net/udp") as file:
+        lines = [line.split() for line in file.readlines()[1:]]
+    return {words[9] for words in lines if words[1].endswith(":%04X" % 8125)}
+before, closed = sockets(), None
+job = subprocess.Popen(["systemctl", sys.argv[1], "telegraf"])
+while not (now := sockets()) - before:
+    if closed is None and not now:
+        closed = time.monotonic()
+    time.sleep(0.0005)
+print(0 if closed is None else (time.monotonic() - closed) * 1000)
+job.wait()
+"""
 
 
 def main() -> None:
@@ -27,12 +45,15 @@ def main() -> None:
         reload = Figure("systemctl reload telegraf, until it takes statsd")
         taken = Figure("provision up, one setting of one worker", hosts=HOSTS)
         started = Figure("the same with a setting that takes a restart", hosts=HOSTS)
+        deaf = {how: Figure(f"{how}: nobody listens", unit="ms") for how in ("reload", "restart")}
         words: dict[str, None] = {}
         for number in range(RUNS):
             bench.up()
             timed(noop, bench.up)
             timed(restart, lambda: by_hand(bench, "restart"))
             timed(reload, lambda: by_hand(bench, "reload"))
+            for how, figure in deaf.items():
+                figure.runs.append(float(on_worker(bench, "python3", "-c", DEAF, how)))
             for figure, name, value, anew in (
                 (taken, "telegraf_statsd_gauge_ttl", f"{25 + number}h", False),
                 (started, "telegraf_buffer_megabytes", 1500 + number, True),
@@ -44,7 +65,8 @@ def main() -> None:
                 if touched != ({WORKER}, {WORKER} if anew else set()):
                     raise RuntimeError(f"loaded and started anew were {touched}")
         taken.most = started.most = round(noop.median + restart.median, 2)
-        tell("change", [taken, started, noop, restart, reload], "; ".join(words))
+        figures = [taken, started, noop, restart, reload, *deaf.values()]
+        tell("change", figures, "; ".join(words))
 
 
 def set_variable(bench: Bench, name: str, value: object) -> None:
@@ -56,7 +78,12 @@ def set_variable(bench: Bench, name: str, value: object) -> None:
 
 def by_hand(bench: Bench, how: str) -> None:
     """What no run can do without: Telegraf reads its files and listens again."""
-    bench.stage.rehearsal.execute(WORKER, "sh", "-c", LISTENS % how, timeout=60)
+    on_worker(bench, "sh", "-c", LISTENS % how)
+
+
+def on_worker(bench: Bench, *argv: str) -> str:
+    """What a program prints on the worker."""
+    return bench.stage.rehearsal.execute(WORKER, *argv, timeout=60).stdout
 
 
 def loads(bench: Bench) -> dict[str, str]:
@@ -84,6 +111,6 @@ def differing(before: dict[str, str], after: dict[str, str]) -> set[str]:
 
 
 def changes(text: str) -> str:
-    """What a run told of that it did, in one line."""
-    lines = [line.strip() for line in text.splitlines() if line.startswith("  ")]
-    return ", ".join(line for line in lines if not line.startswith(("+", "-", "@")))
+    """What a run told of that it did, in one line; differing lines of files are further in."""
+    lines = [line.strip() for line in text.splitlines() if re.match("  [a-z]", line)]
+    return ", ".join(lines)

@@ -36,6 +36,21 @@ def test_render_keeps_to_the_limit(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "tree").iterdir()] == ["w1.example.com"]
 
 
+def test_render_tells_of_hosts_that_are_gone_and_deletes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("inventory.yml").write_text(INVENTORY)
+    assert run(["render", "--output", "tree"]) == 0
+    assert "not in the inventory" not in capsys.readouterr().err
+    (tmp_path / "tree/w1.example.com").rename(tmp_path / "tree/w0.example.com")
+    (tmp_path / "tree/theirs").mkdir()
+    assert run(["render", "-l", "monitor", "--output", "tree"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "hosts that are not in the inventory: w0.example.com; delete" in said
+    assert "theirs" not in said and "w1.example.com" not in said
+    assert (tmp_path / "tree/w0.example.com/.manifest.json").is_file()
+
+
 def test_errors_are_told_with_a_remedy_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["up", "--yes", "-i", "none.yml"]) == 1
     told = capsys.readouterr().err

@@ -10,7 +10,10 @@ from provision.errors import EXIT_OK, ProvisionError
 from provision.fleet import assert_given, keep_secrets, read_fleet, with_certificates
 from provision.output import note, out, shown
 from provision.paths import PLAYBOOKS
-from provision.render.tree import write_tree
+from provision.render.tree import trees, write_tree
+
+# How many folders are named.
+_TOLD = 5
 
 
 def render(*, options: Sequence[str], output: Path) -> int:
@@ -26,6 +29,14 @@ def render(*, options: Sequence[str], output: Path) -> int:
     secrets = keep_secrets(fleet, note)
     for directory in write_tree(with_certificates(fleet), output, hosts=fleet.inventory.limited):
         out.print(shown(directory))
+    names = {host.name for host in fleet.site.hosts}
+    gone = [name for name in trees(output) if name not in names]
+    if gone:
+        more = f" and {len(gone) - _TOLD:,} more" if len(gone) > _TOLD else ""
+        note(
+            f"{shown(output)} still has what was rendered for hosts that are not in the inventory:"
+            f" {', '.join(map(shown, gone[:_TOLD]))}{more}; delete their folders if they are gone"
+        )
     note(
         f"run it with: ansible-playbook -i INVENTORY {quote(str(PLAYBOOKS / 'site.yml'))} "
         f"-e provision_tree={quote(str(output.resolve()))} "

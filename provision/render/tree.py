@@ -248,6 +248,11 @@ class Renderer:
         return tuple(found)
 
 
+def trees(directory: Path) -> list[str]:
+    """The names of the hosts that something was rendered for into a directory."""
+    return sorted(path.parent.name for path in directory.glob(f"*/{MANIFEST}"))
+
+
 def write_tree(
     site: Site,
     directory: Path,
