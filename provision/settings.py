@@ -150,6 +150,8 @@ class Settings(BaseModel):
     telegraf_gateway_url: _OverHttp | None = None
     # Where metrics wait while InfluxDB takes none, and how many may before the oldest are dropped.
     telegraf_buffer: Literal["disk", "memory"] = "disk"
+    # Whether it takes up what it can while it runs, and is not restarted for it.
+    telegraf_reload: bool = True
     telegraf_buffer_megabytes: Annotated[int, Field(ge=64, le=100_000)] = 2000
     telegraf_buffer_metrics: Annotated[int, Field(ge=5000, le=10_000_000)] = 100_000
     telegraf_statsd_address: _Address = "127.0.0.1"

@@ -123,8 +123,8 @@ class ActionModule(actions.ProvisionAction):
                 "unfinished": script.UNFINISHED,
                 "sources": [each.path for each in manifest.files if SOURCES in each.path],
             }
-            taken = effects.taken_up({each.role for each in found}, task_vars)
-            told = effects.on_services(manifest, found, taken)
+            still = effects.polled({each.role for each in found}, task_vars)
+            told = effects.on_services(manifest, found, still)
             result["plan"]["effects"] = [each.as_dict() for each in told]
             self._before_change(manifest, files, seen, found, result, task_vars)
             if self._task.args.get("group") and not self._task.check_mode:
@@ -190,18 +190,20 @@ class ActionModule(actions.ProvisionAction):
             for each in found
             if shown and each.kind in ("file", "absent") and each.name not in secret
         ]
-        telegraf = next((each for each in files if each.file.path == logins.CONFIGURATION), None)
-        asked = [*texts, *([telegraf.file.path] if telegraf else [])]
-        output = self._ask(
+        changed = {each.name for each in found if each.kind == "file"} & {logins.CONFIGURATION}
+        writes = next((each for each in files if each.file.path in changed), None)
+        asked = [*texts, *([logins.CONFIGURATION, logins.FORMER] if writes else [])]
+        said = self._ask(
             script.preflight_script(
                 preflight.wanted_ports(manifest), asked, preflight.places(manifest, found)
             )
         )
-        before = report.read_preflight(output)
+        before = report.read_preflight(said)
         old = {asked[index]: text for index, text in before.texts.items()}
-        if telegraf:
+        if writes:
             result["turns_to_tls"] = logins.turns_to_tls(
-                old.get(telegraf.file.path, ""), (telegraf.content or b"").decode("utf-8")
+                old.get(logins.CONFIGURATION) or old.get(logins.FORMER, ""),
+                (writes.content or b"").decode("utf-8"),
             )
         if self._task.diff:
             hidden = comparison.not_for_all(found, manifest, seen)

@@ -22,7 +22,7 @@ class ActionModule(actions.ProvisionAction):
 
     _VALID_ARGS = frozenset(
         {"role", "state", "login", "check", "recheck", "keep", "polled", "unproven"}
-        | {"reloaded", "downgraded", "timeout", "stable_seconds", "last"}
+        | {"downgraded", "timeout", "stable_seconds", "last"}
     )
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

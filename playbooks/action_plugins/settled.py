@@ -30,7 +30,7 @@ class ActionModule(actions.ProvisionAction):
         except ManifestError as error:
             raise actions.Refusal(error.message, error.remedy) from None
         done = self.shell(settling.script(manifest))
-        taken = effects.taken_up(settling.roles(manifest), task_vars)
-        since, why = settling.since(manifest, files, str(done["stdout"]), taken)
+        still = effects.polled(settling.roles(manifest), task_vars)
+        since, why = settling.since(manifest, files, str(done["stdout"]), still)
         result.update(changed=False, since=since, why=why)
         return result

@@ -26,7 +26,7 @@ description:
 #: What of a result is told; anything else of it stays in Ansible.
 _KEYS = (
     *("msg", "problem", "remedy", "differences", "diff", "roles", "made", "awaiting"),
-    *("plan", "stays", "standing", "clock"),
+    *("plan", "stays", "standing", "clock", "restarted"),
 )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from comparing.differences import Difference
-from comparing.effects import taken_up
+from comparing.effects import polled
 from comparing.manifest import Manifest
 from comparing.wanted import Wanted
 
@@ -54,7 +54,7 @@ def contents(
 
 def secret_files(manifest: Manifest, wanted: Sequence[Wanted]) -> list[dict[str, Any]]:
     """Which secrets are in which file, and which services read it at their start: names alone."""
-    taken = taken_up({each.file.role for each in wanted if each.secrets}, {})
+    still = polled({each.file.role for each in wanted if each.secrets}, {})
     return [
         {
             "path": each.file.path,
@@ -63,7 +63,7 @@ def secret_files(manifest: Manifest, wanted: Sequence[Wanted]) -> list[dict[str,
             "services": [
                 service.name
                 for service in manifest.services_of(each.file.role)
-                if not re.search(taken[each.file.role].polled, each.file.path)
+                if not re.search(still.get(each.file.role, "^$"), each.file.path)
             ],
         }
         for each in wanted

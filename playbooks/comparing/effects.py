@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 from ansible.module_utils.common.yaml import yaml_load
 
@@ -21,32 +20,16 @@ _NEW_CONTENT = ("its content", "it is missing", "it is no ordinary", "its secret
 _TOLD = 3
 
 
-class TakenUp(NamedTuple):
-    """The files that a role's service takes up while it runs, as regular expressions.
+def polled(roles: Iterable[str], variables: Mapping[str, object]) -> dict[str, str]:
+    """By role: the files that its service reads anew by itself, as a regular expression.
 
-    Those that are polled it reads anew by itself, those that are reloaded when it is told to.
-    """
-
-    polled: str = "^$"
-    reloaded: str = "^$"
-
-    def runs_on(self, path: str) -> bool:
-        """Whether the service need not be started again for a new file."""
-        return bool(re.search(self.polled, path) or re.search(self.reloaded, path))
-
-
-def taken_up(roles: Iterable[str], variables: Mapping[str, object]) -> dict[str, TakenUp]:
-    """By role, as the role itself goes by: its defaults, or variables of the host.
-
-    They are service_polled and service_reloaded of roles/service.
+    They are the roles' own defaults (service_polled of roles/service), or variables of the host.
     """
     found = {}
     for role in roles:
-        ways = {way: f"{role}_{way}" for way in TakenUp._fields}
-        known = {**_defaults(role), **variables}
-        found[role] = TakenUp(
-            **{way: str(known[name]) for way, name in ways.items() if name in known}
-        )
+        name = f"{role}_polled"
+        if expression := variables.get(name, _defaults(role).get(name)):
+            found[role] = str(expression)
     return found
 
 
@@ -57,7 +40,7 @@ def _defaults(role: str) -> dict[str, object]:
 
 
 def on_services(
-    manifest: Manifest, found: Sequence[Difference], taken: Mapping[str, TakenUp]
+    manifest: Manifest, found: Sequence[Difference], polled: Mapping[str, str]
 ) -> list[Difference]:
     """The running services that will be restarted or reloaded since their files differ.
 
@@ -67,14 +50,18 @@ def on_services(
     told = []
     for service in manifest.services:
         mine = [each for each in found if each.role == service.role]
-        if any(each.kind == "service" and each.action in ("start", "restart") for each in mine):
+        actions = {each.action for each in mine if each.kind == "service"}
+        if actions & {"start", "restart"}:
             continue
-        of_role = taken.get(service.role, TakenUp())
+        still = polled.get(service.role)
         names = [
-            each.name for each in mine if _places(each) and not re.search(of_role.polled, each.name)
+            each.name
+            for each in mine
+            if _places(each) and not (still and re.search(still, each.name))
         ]
         if names:
-            action = "reload" if all(map(of_role.runs_on, names)) else "restart"
+            # One that does not start with the host is started anew as it is enabled.
+            action = "reload" if not actions and service.takes_up(names) else "restart"
             why = f"its configuration changes: {_few(names)}"
             told.append(Difference(service.role, "service", service.name, action, why))
     return told

@@ -17,7 +17,8 @@ _WRITES = {
 }
 
 
-#: Where Telegraf writes.
+#: Where Telegraf writes, and where that was said before it had a file of its own.
+FORMER = "/etc/telegraf/telegraf.conf"
 CONFIGURATION = "/etc/telegraf/telegraf.d/output.conf"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +88,7 @@ class Service:
     alive is a file that it writes to as long as it is at work, and for how many seconds at most it
     does not: {"path", "seconds"}.
     tls is how it is known at that URL (module_utils/provision/http.py).
+    reloads is a regular expression of the files that it takes up while it runs, when it is told to.
     """
 
     role: str
@@ -96,6 +98,11 @@ class Service:
     settings: Mapping[str, str] = field(default_factory=dict)
     alive: Mapping[str, Any] | None = None
     tls: Mapping[str, Any] | None = None
+    reloads: str = ""
+
+    def takes_up(self, paths: Iterable[str]) -> bool:
+        """Whether it need not be started again for new content of these files."""
+        return bool(self.reloads) and all(re.search(self.reloads, path) for path in paths)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 
-from comparing.effects import TakenUp
 from comparing.manifest import File, Manifest
 from comparing.script import UNFINISHED
 from comparing.wanted import Wanted
@@ -45,12 +45,12 @@ def script(manifest: Manifest) -> str:
 
 
 def since(
-    manifest: Manifest, wanted: Sequence[Wanted], output: str, taken: Mapping[str, TakenUp]
+    manifest: Manifest, wanted: Sequence[Wanted], output: str, polled: Mapping[str, str]
 ) -> tuple[float, str]:
     """Since when (by the host's clock) its services run with what is wanted, or 0 and why not.
 
-    taken is what each role's service takes up while it runs. A run that ended before that was seen
-    is not finished.
+    polled is what each role's service reads anew. What it takes up when it is told to it has taken
+    up: a run that ended before that was seen is not finished.
     """
     digests = {each.file.path: each.digest for each in wanted}
     starts: list[float] = []
@@ -71,8 +71,9 @@ def since(
     if not starts or changed.keys() != expected:
         return 0, "it does not tell what it runs with"
     started = min(starts)
-    needed = [path for path in changed if not any(each.runs_on(path) for each in taken.values())]
-    if any(changed[path] > started for path in needed):
+    late = [path for path, then in changed.items() if then > started]
+    anew = [*polled.values(), *(each.reloads for each in manifest.services if each.reloads)]
+    if not all(any(re.search(each, path) for each in anew) for path in late):
         return 0, "a service was started before its files were written"
     # Times are of whole seconds.
     return max([started, *changed.values()]) + 1, ""

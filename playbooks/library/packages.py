@@ -175,6 +175,10 @@ def _install(missing: List[Dict[str, Any]], wanted: Dict[str, Any], patience: in
         if not os.path.isdir(folder):
             os.makedirs(folder, mode=0o700)
             begun.append(folder)
+            if state.endswith(" ok installed"):
+                # Of a run that the host's end cut short: that folder is in memory, and what is
+                # installed now has run since.
+                previous.drop(each["role"])
         if each["role"] in previous.ROLES and state.endswith(" ok installed"):
             previous.keep(each["role"], each["name"], version)
     try:

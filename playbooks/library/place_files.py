@@ -86,18 +86,15 @@ options:
     elements: dict
     default: []
   services:
-    description: The services that run with the files, as in the manifest.
+    description:
+      - The services that run with the files, as in the manifest. C(reloads) is a regular expression
+        of files that one takes up while it runs, when it is told to (systemctl reload); where it is
+        not seen to do so, it is restarted, and C(restarted) of the result says that.
     type: list
     elements: dict
     default: []
   polled:
     description: A regular expression of files after whose change nothing is restarted.
-    type: str
-    default: ^$
-  reloaded:
-    description:
-      - A regular expression of files that a service takes up while it runs, when it is told to
-        (systemctl reload). Where it is not seen to do so within seconds, it is restarted.
     type: str
     default: ^$
   timeout:
@@ -133,7 +130,6 @@ def main() -> None:
         argument_spec={
             "state": {"choices": ["placed", "restored"], "default": "placed"},
             "polled": {"type": "str", "default": "^$"},
-            "reloaded": {"type": "str", "default": "^$"},
             "unproven": {"type": "bool", "default": False},
             "downgraded": {"type": "bool", "default": False},
             "operator": {"type": "dict"},
@@ -160,7 +156,7 @@ def main() -> None:
             result["recovered"] = bool(result["changed"]) and _recovered(wanted)
             letting_in.again(result["paths"])
         elif wanted["services"] and not module.check_mode:
-            result["changed"] |= _run_with(wanted, result["paths"])
+            result.update(_run_with(wanted, result["paths"], bool(result["changed"])))
     except services.NotWorkingError as error:
         module.fail_json(**error.result())
     if wanted["last"] and not module.check_mode:
@@ -168,13 +164,15 @@ def main() -> None:
     module.exit_json(**result)
 
 
-def _run_with(wanted: Dict[str, Any], placed: "list[str]") -> bool:
-    """Have the services run with what is placed. Gives whether any was started, or reloaded."""
+def _run_with(wanted: Dict[str, Any], placed: "list[str]", changed: bool) -> Dict[str, Any]:
+    """Have the services run with what is placed. Gives whether anything is changed now, and which
+    of them were restarted though they should have taken up their files."""
     new = [path for path in placed if not re.search(wanted["polled"], path)]
     restart = wanted["recheck"] or bool(new)
-    reload = all(re.search(wanted["reloaded"], path) for path in new)
     running = wanted["keep"] and not wanted["recheck"]
-    if not (new and reload and running and services.reload(wanted)):
+    reload = bool(new) and running and services.takes_up(wanted["services"], new)
+    done = reload and services.reload(wanted)
+    if not done:
         # A run that was killed may have placed a unit's file, and not have told systemd.
         units = any(path.startswith("/etc/systemd/") for path in placed)
         services.start(wanted["services"], restart, daemon_reload=units or not running)
@@ -183,7 +181,11 @@ def _run_with(wanted: Dict[str, Any], placed: "list[str]") -> bool:
     letting_in.again({*placed, *old_files.of(wanted["unfinished"])})
     if wanted["unfinished"] and not wanted["unproven"]:
         services.proven(wanted["unfinished"])
-    return restart or not wanted["keep"]
+    names = [service["name"] for service in wanted["services"]]
+    return {
+        "changed": changed or restart or not wanted["keep"],
+        "restarted": names if reload and not done else [],
+    }
 
 
 def _recovered(wanted: Dict[str, Any]) -> bool:
@@ -191,7 +193,9 @@ def _recovered(wanted: Dict[str, Any]) -> bool:
     try:
         services.start(wanted["services"], restart=True, daemon_reload=True)
         services.await_working(wanted, restored=True)
-    except services.NotWorkingError:
+    except services.NotWorkingError as error:
+        if error.stopping:
+            raise
         return False
     if wanted["downgraded"] and not wanted["unproven"]:
         services.proven(wanted["unfinished"])

@@ -32,7 +32,8 @@ INTERVALS = 6
 # How long a Telegraf that has just been started may take, in intervals: a probe is gathered and
 # written; what is told of the time between two gatherings, as cpu's shares are, takes two.
 TO_PROBE, TO_ALL = 2, 3
-_SPARE = 5
+# Nobody waits for longer than a minute for the second: with long intervals what came before counts.
+_SPARE, _MOST = 5, 60
 
 
 def verify(
@@ -84,15 +85,17 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
         variables=probe_variables(site, sent),
     )
     found, looked = _hosts(result), time.monotonic()
-    silent = {name for name, host in result.hosts.items() if host.failed}
+    left_out = {host.name for host in site.hosts} - limited
+    silent = left_out | {name for name, host in result.hosts.items() if host.failed}
     # Grafana is asked while the probes are on their way, for an interval or two.
     panels = _through_grafana(fleet) if site.monitor.settings.grafana_enabled else []
     try:
         database = reader(fleet)
         try:
-            probed = looked + max(patience, TO_PROBE * _interval(site) + _SPARE)
+            interval = _interval(site, limited)
+            probed = looked + max(patience, TO_PROBE * interval + _SPARE)
             found += _until(lambda: probes_seen(database, sent, start), probed, silent)
-            ready = looked + max(patience, TO_ALL * _interval(site) + _SPARE)
+            ready = looked + max(patience, min(TO_ALL * interval, _MOST) + _SPARE)
             found += stored(database, site, ready, window, silent)
         finally:
             database.close()
@@ -103,9 +106,10 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
     return [finding for finding in found if not finding.host or finding.host in limited]
 
 
-def _interval(site: Site) -> int:
-    """The seconds within which every worker writes."""
-    return max((seconds(host.settings.telegraf_interval) for host in site.workers), default=0)
+def _interval(site: Site, hosts: Collection[str]) -> int:
+    """The seconds within which each worker of these writes."""
+    among = [host.settings for host in site.workers if host.name in hosts]
+    return max((seconds(settings.telegraf_interval) for settings in among), default=0)
 
 
 def stored(
@@ -115,7 +119,7 @@ def stored(
 
     What is missing is waited for until the deadline (time.monotonic()), but not of silent hosts.
     """
-    interval = _interval(site)
+    interval = _interval(site, {host.name for host in site.workers})
 
     def metrics() -> list[Finding]:
         now = int(time.time() * 1000)
@@ -161,10 +165,13 @@ def _hosts(result: RunResult) -> list[Finding]:
 def _until(
     look: Callable[[], list[Finding]], deadline: float, silent: Collection[str] = ()
 ) -> list[Finding]:
-    """Look again until the time is over, or nothing is at fault but on hosts known to be silent."""
+    """Look again until the time is over, or nothing is at fault but on hosts known to be silent.
+
+    What is at fault on no host, a question that InfluxDB refuses, is not mended by waiting.
+    """
 
     def hopeless(found: list[Finding]) -> bool:
-        return all(f.status is not Status.FAILED or f.host in silent for f in found)
+        return all(f.status is not Status.FAILED or f.host in {"", *silent} for f in found)
 
     return until(look, hopeless, deadline)
 

@@ -26,6 +26,11 @@ from provision.tls.model import scheme
 from provision.values import local_url, seconds
 
 
+# What Telegraf takes up while it runs: all but its outputs, whose buffers are put in order before a
+# start, its environment and its unit.
+_TAKEN_UP = r"^/etc/telegraf/telegraf\.(conf$|d/(?!(host|output)\.conf$))"
+
+
 def manifest(host: Host, site: Site, files: Sequence[RenderedFile]) -> dict[str, Any]:
     """The manifest of one host, ready for JSON."""
     roles = wanted_roles(host)
@@ -153,9 +158,17 @@ def _services(host: Host, site: Site) -> list[dict[str, Any]]:
                 },
                 "health": None,
                 "alive": {"path": ALIVE_PATH, "seconds": _silence(settings)},
+                **({"reloads": _TAKEN_UP} if _is_reloaded(host) else {}),
             }
         )
     return services
+
+
+def _is_reloaded(host: Host) -> bool:
+    """Whether Telegraf may be reloaded: that it was is seen at the sockets on which it listens, and
+    what it has in memory would be lost where that does not come to its end."""
+    settings = host.settings
+    return settings.telegraf_reload and settings.telegraf_buffer == "disk" and bool(listeners(host))
 
 
 def _silence(settings: Settings) -> int:

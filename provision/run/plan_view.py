@@ -154,7 +154,7 @@ def _line_count(steps: Iterable[Step]) -> str:
 
 
 def _show_services(plan: Plan) -> None:
-    """On how many hosts which service is started or restarted."""
+    """On how many hosts which service is started, restarted or reloaded."""
     for action, word in (("restart", "restarted"), ("reload", "reloaded"), ("start", "started")):
         count = Counter(
             step.name

@@ -27,7 +27,6 @@ ROLE_VARIABLES = frozenset(
         *(
             "telegraf_before_influxdb",
             "telegraf_polled",
-            "telegraf_reloaded",
             "telegraf_stable_seconds",
         ),
         "telegraf_start_timeout",

@@ -352,6 +352,47 @@ def test_panels_that_grafana_answers_are_told_apart(
     assert sum(f["status"] == "failed" for f in panels) == sum(f["status"] == "ok" for f in panels)
 
 
+def test_other_hosts_than_those_of_a_limit_are_not_waited_for(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = world._tell
+
+    def without_w2(statement: str) -> Answer:
+        found = seen(statement)
+        kept = tuple(each for each in found.series if each.tags.get("host") != "w2")
+        return Answer(kept, found.error)
+
+    monkeypatch.setattr(world, "_tell", without_w2)
+    assert faults(verified(capsys, "-l", "w1")) == set()
+    asked = [each for each in world.asked if " AS seen " in each and '"cpu"' in each]
+    assert len(asked) == len(set(asked)), "each was asked once"
+
+
+def test_a_question_that_is_refused_is_not_asked_again(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = world._tell
+
+    def refusing(statement: str) -> Answer:
+        found = seen(statement)
+        refused = " AS seen " in statement and '"realm_' in statement
+        return Answer((), "it is refused") if refused else found
+
+    monkeypatch.setattr(world, "_tell", refusing)
+    assert {host for _, host, _ in faults(verified(capsys, status=1))} == {""}
+    asked = [each for each in world.asked if " AS seen " in each and '"realm_' in each]
+    assert len(asked) == len(set(asked)), "each was asked once"
+
+
+def test_long_intervals_are_not_waited_for_in_full(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each look of two seconds asks fifteen times for cpu: 65 seconds are 33 looks at most."""
+    world.looks_before_metrics = 10_000
+    verified(capsys, "-e", "telegraf_interval=10m", status=1)
+    assert 10_000 - world.looks_before_metrics <= 40 * 15
+
+
 def test_a_limit_is_kept_to_in_what_is_sent_and_told(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

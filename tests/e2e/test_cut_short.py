@@ -143,7 +143,7 @@ def test_each_host_is_cut_short_alone_and_the_next_run_mends_it(site: Site) -> N
     assert f"{CUT}  cannot be reached" in said and "lost in the middle of its work" in said
     assert "remedy:" in said and "Traceback" not in said
     said = done.about(BOOT)
-    assert "The host was shut down in the middle of the work." in said
+    assert "The host is being shut down." in said
     assert "remedy: run again once it is up" in said and "journal" not in said
     said = done.about(SWAP)
     assert "killed on the host" in said and "old files are back" in said and "remedy:" in said

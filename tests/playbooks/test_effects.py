@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ def file(name: str, why: str = "its content differs", **more: Any) -> Difference
 
 
 def concerned(of: manifest.Manifest, *found: Difference) -> list[Difference]:
-    taken = effects.taken_up({each.role for each in found}, {})
-    return effects.on_services(of, found, taken)
+    still = effects.polled({each.role for each in found}, {})
+    return effects.on_services(of, found, still)
 
 
 def restarted(of: manifest.Manifest, *found: Difference) -> list[tuple[str, str]]:
@@ -84,43 +85,41 @@ def telegraf(name: str) -> Difference:
     return file(f"/etc/telegraf/{name}", role="telegraf")
 
 
-def test_all_but_outputs_is_taken_up_while_telegraf_runs(tmp_path: Path) -> None:
+def test_what_is_taken_up_takes_a_reload_and_all_else_a_restart(tmp_path: Path) -> None:
     trees.worker(tmp_path, "w", repository=trees.repository("u", "k", "F"), monitor="m")
     worker = manifest.load(tmp_path, "w")
-    inputs = telegraf("telegraf.d/statsd.conf")
-    (told,) = concerned(worker, telegraf("telegraf.conf"))
-    assert (told.action, told.name) == ("reload", "telegraf")
+    inputs, agent = telegraf("telegraf.d/statsd.conf"), telegraf("telegraf.conf")
     (told,) = concerned(worker, inputs)
     assert (told.action, told.name) == ("reload", "telegraf")
     assert told.why == "its configuration changes: statsd.conf"
-    (told,) = concerned(worker, inputs, telegraf("credentials/influxdb"))
-    assert (told.action, told.why) == ("reload", "its configuration changes: statsd.conf")
-    for other in ("telegraf.d/output.conf", "telegraf.d/host.conf", "provision-ca.crt"):
-        (told,) = concerned(worker, inputs, telegraf(other))
-        assert told.action == "restart"
-    for path in ("/etc/default/telegraf", "/etc/systemd/system/telegraf.service.d/x.conf"):
-        (told,) = concerned(worker, file(path, role="telegraf"))
-        assert told.action == "restart"
+    (told,) = concerned(worker, inputs, agent, telegraf("credentials/influxdb"))
+    assert told.action == "reload"
+    assert told.why == "its configuration changes: statsd.conf, telegraf.conf"
+    for other in (
+        telegraf("telegraf.d/output.conf"),
+        telegraf("provision-ca.crt"),
+        file("/etc/default/telegraf", role="telegraf"),
+        file("/etc/systemd/system/telegraf.service.d/x.conf", role="telegraf"),
+        # As it is enabled it is started anew.
+        file("telegraf", "not with the host", role="telegraf", kind="service", action="enable"),
+    ):
+        (told,) = concerned(worker, inputs, other)
+        assert told.action == "restart", other
+    (service,) = worker.services
+    never = replace(worker, services=(replace(service, reloads=""),))
+    (told,) = concerned(never, inputs)
+    assert told.action == "restart"
 
 
-def test_what_is_taken_up_is_what_the_role_itself_goes_by() -> None:
+def test_what_is_polled_is_what_the_role_itself_goes_by() -> None:
     """The role's own words, so that what is announced is what is done."""
-    for role, ways in (("grafana", {"polled"}), ("telegraf", {"polled", "reloaded"})):
-        (run, *_) = yaml.safe_load((ROLES / role / "tasks/main.yml").read_text())
-        for way in ways:
-            assert run["vars"][f"service_{way}"] == f"{{{{ {role}_{way} }}}}"
-        assert {f"service_{way}" for way in effects.TakenUp._fields} & run["vars"].keys() == {
-            f"service_{way}" for way in ways
-        }
+    role = yaml.safe_load((ROLES / "grafana/tasks/main.yml").read_text())
+    assert role[0]["vars"]["service_polled"] == "{{ grafana_polled }}"
+    found = effects.polled({"grafana", "telegraf", "packages"}, {})
+    assert sorted(found) == ["grafana", "telegraf"]
+    assert re.search(found["telegraf"], "/etc/telegraf/credentials/influxdb")
+    assert re.search(found["grafana"], DASHBOARD)
     (swap,) = yaml.safe_load((ROLES / "service/tasks/main.yml").read_text())
-    for way in effects.TakenUp._fields:
-        assert swap["block"][0]["place_files"][way] == f"{{{{ service_{way} }}}}"
-    found = effects.taken_up({"grafana", "telegraf", "packages", "influxdb"}, {})
-    assert re.search(found["telegraf"].polled, "/etc/telegraf/credentials/influxdb")
-    assert re.search(found["grafana"].polled, DASHBOARD)
-    assert not found["influxdb"].runs_on("/etc/influxdb/config.toml")
-    of_host = effects.taken_up(
-        {"grafana", "telegraf"}, {"grafana_polled": "x", "telegraf_reloaded": "^$"}
-    )
-    assert of_host["grafana"].polled == "x"
-    assert of_host["telegraf"] == found["telegraf"]._replace(reloaded="^$")
+    assert swap["block"][0]["place_files"]["polled"] == "{{ service_polled }}"
+    assert effects.polled({"grafana"}, {"grafana_polled": "x"}) == {"grafana": "x"}
+    assert effects.polled({"grafana"}, {"grafana_polled": ""}) == {}

@@ -104,8 +104,8 @@ def place(folder: Path, *names: str, **more: Any) -> dict[str, Any]:
         }
         for name in names
     ]
-    service = [{"name": "telegraf", "role": "telegraf"}]
-    wanted = {"reloaded": "/inputs", "polled": "/polled", "services": service, **more}
+    service = [{"name": "telegraf", "role": "telegraf", "reloads": "/inputs"}]
+    wanted = {"polled": "/polled", "services": service, **more}
     return run(files=files, unfinished=str(folder / "unfinished"), **wanted)
 
 
@@ -116,7 +116,8 @@ def steps(done: Done) -> list[str]:
 def test_what_is_taken_up_by_a_service_that_runs_restarts_nothing(
     tmp_path: Path, done: Done
 ) -> None:
-    assert place(tmp_path, "inputs", "polled")["changed"]
+    said = place(tmp_path, "inputs", "polled")
+    assert said["changed"] and said["restarted"] == []
     assert steps(done) == ["reload"]
     assert not (tmp_path / "unfinished").exists()
     done.clear()
@@ -131,12 +132,14 @@ def test_what_is_taken_up_by_a_service_that_runs_restarts_nothing(
         (["inputs"], {"recheck": True}),
         (["inputs"], {"keep": False}),
         (["polled"], {}),
+        (["inputs"], {"services": [{"name": "telegraf", "role": "telegraf", "reloads": ""}]}),
+        (["inputs"], {"services": [{"name": "telegraf", "role": "telegraf"}]}),
     ],
 )
 def test_all_else_is_started_anew(
     tmp_path: Path, done: Done, names: list[str], more: dict[str, bool]
 ) -> None:
-    place(tmp_path, *names, **more)
+    assert place(tmp_path, *names, **more)["restarted"] == []
     assert steps(done) == ["start", "works"]
 
 
@@ -144,5 +147,19 @@ def test_one_that_does_not_take_them_up_is_started_anew(
     tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(services, "reload", lambda _: False)
-    place(tmp_path, "inputs")
+    assert place(tmp_path, "inputs")["restarted"] == ["telegraf"]
     assert steps(done) == ["start", "works"]
+
+
+def test_a_host_that_is_shut_down_as_old_files_are_put_back_is_told_as_that(
+    tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_files.keep(str(tmp_path / "unfinished"), [str(tmp_path / "inputs")])
+
+    def ends(*_: Any, **__: Any) -> None:
+        raise services._stopping()
+
+    monkeypatch.setattr(services, "start", ends)
+    (tmp_path / "inputs").write_text("new")
+    said = place(tmp_path, state="restored")
+    assert said["failed"] and said["problem"] == "The host is being shut down."

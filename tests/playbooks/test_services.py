@@ -15,7 +15,7 @@ from ansible.module_utils.provision import readiness, services
 
 WANTED: dict[str, Any] = {
     "services": [{"name": "telegraf"}],
-    "timeout": 5,
+    "timeout": 2,
     "stable_seconds": 0,
 }
 #: What systemd says of one that it ended, and refuses to start while the host goes down.
@@ -48,7 +48,7 @@ def test_a_host_that_is_shut_down_is_why_nothing_runs_and_nothing_can_be_started
     for caught in (waited, started):
         result = caught.value.result()
         assert result["stopping"] is True
-        assert result["problem"] == "The host was shut down in the middle of the work."
+        assert result["problem"] == "The host is being shut down."
         assert result["remedy"].startswith("run again once it is up")
 
 
@@ -65,7 +65,7 @@ def test_on_a_host_that_runs_the_service_itself_is_to_blame(ended: None) -> None
 
 #: Listens on a UDP port, and does with SIGHUP what it is told to: opens its socket anew, or not.
 LISTENER = """
-import os, signal, socket, sys
+import os, signal, socket, sys, time
 how, port = sys.argv[1], 0
 def open_socket():
     listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -73,15 +73,20 @@ def open_socket():
     return listener
 def anew(*_):
     global listener
-    if how == "anew":
+    if how == "later":
+        time.sleep(1)
+    if how in ("anew", "later"):
         listener.close()
         listener = open_socket()
+    elif how == "deaf":
+        listener.close()
     elif how == "ends":
         os._exit(1)
 listener = open_socket()
-port = listener.getsockname()[1]
+first = listener.getsockname()[1]
+port = int(sys.argv[2]) if len(sys.argv) > 2 else first
 signal.signal(signal.SIGHUP, anew)
-print(port, flush=True)
+print(first, flush=True)
 while True:
     signal.pause()
 """
@@ -104,11 +109,11 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
     started: list[subprocess.Popen[str]] = []
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(readiness, "_GROUPS", (str(tmp_path),))
-    monkeypatch.setattr(services, "_RELOAD", 0.5)
+    monkeypatch.setattr(services, "_DEAF", 0.5)
 
     def make(how: str = "anew", **answers: str) -> dict[str, Any]:
         listener = subprocess.Popen(
-            [sys.executable, "-c", LISTENER, how], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", LISTENER, *how.split(" ", 1)], stdout=subprocess.PIPE, text=True
         )
         started.append(listener)
         assert listener.stdout
@@ -136,16 +141,33 @@ def test_a_service_that_opens_its_sockets_anew_has_taken_up_its_files(
     wanted = running()
     assert services.reload(wanted)
     assert "reload" in asked(tmp_path)
-    # What it is to listen on from now on need not have been there.
+
+
+def test_one_that_takes_another_port_need_not_have_had_it(running: Made) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+    wanted = running(f"anew {port}")
+    wanted["services"][0]["listen"] = [f"udp:127.0.0.1:{port}"]
+    assert services.reload(wanted)
+
+
+def test_one_of_which_a_socket_is_missing_has_not_taken_them_up(running: Made) -> None:
+    wanted = running()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         wanted["services"][0]["listen"].append(f"udp:127.0.0.1:{other.getsockname()[1]}")
-    assert not services.reload(wanted), "it listens on one of two"
+        assert not services.reload(wanted)
+
+
+def test_one_that_is_heard_meanwhile_has_its_time(running: Made) -> None:
+    """It ends what it does first, longer than nobody may be there to listen."""
+    assert services.reload(running("later"))
 
 
 @pytest.mark.parametrize(
     ("how", "answers"),
-    [("keeps its socket", {}), ("ends", {}), ("anew", {"reload": "exit 1"})],
+    [("keeps", {}), ("ends", {}), ("anew", {"reload": "exit 1"})],
 )
 def test_a_service_that_does_not_is_to_be_restarted(
     running: Made, how: str, answers: dict[str, str]

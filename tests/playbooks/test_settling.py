@@ -32,8 +32,8 @@ def says(of: manifest.Manifest, **changes: str) -> tuple[float, str]:
         if each.file.role == "telegraf":
             digest = hashlib.sha256(each.content or b"").hexdigest()
             lines[each.file.path] = f"file {digest} 90 {each.file.path}"
-    taken = effects.taken_up(settling.roles(of), {})
-    return settling.since(of, files, "\n".join({**lines, **changes}.values()) + "\n", taken)
+    still = effects.polled(settling.roles(of), {})
+    return settling.since(of, files, "\n".join({**lines, **changes}.values()) + "\n", still)
 
 
 def test_a_host_that_was_started_with_what_it_has(worker: manifest.Manifest) -> None:

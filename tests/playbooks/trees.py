@@ -117,7 +117,8 @@ def worker(
         ],
         "services": [
             {"role": "telegraf", "name": "telegraf", "listen": ["udp:127.0.0.1:8125"],
-             "health": None},
+             "health": None,
+             "reloads": r"^/etc/telegraf/telegraf\.(conf$|d/(?!(host|output)\.conf$))"},
         ],
     }  # fmt: skip
     write(tree, host, manifest, texts)

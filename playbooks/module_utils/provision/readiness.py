@@ -115,12 +115,9 @@ def answers(wanted: str, listening: Iterable[Socket]) -> bool:
     )
 
 
-def heard(listen: Sequence[str], own: Iterable[int]) -> bool:
-    """Whether one of these sockets serves one of the addresses, as protocol:address:port."""
-    return any(
-        answers(wanted, [each for each in _listening(wanted.split(":", 1)[0]) if each.inode in own])
-        for wanted in listen
-    )
+def is_heard(own: Set[int]) -> bool:
+    """Whether one of these sockets, given by their inodes, listens."""
+    return any(each.inode in own for protocol in _LISTENING for each in _listening(protocol))
 
 
 def _listening(protocol: str) -> List[Socket]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import signal
 import subprocess
+import time
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Set
 
 from ansible.module_utils.provision import old_files, previous, readiness
@@ -17,9 +21,9 @@ SPEC: Dict[str, Any] = {
 }
 
 
-#: A reload is over within so many seconds, or it will not be: what Telegraf holds for an InfluxDB
-#: that is silent it tries to write first, and hears no statsd meanwhile.
-_RELOAD = 2.0
+#: For so many seconds a reload may leave nobody to listen. What Telegraf holds it writes before it
+#: listens again: for an InfluxDB that is silent, or where much has waited, that takes longer.
+_DEAF = 2.0
 
 
 class NotWorkingError(Trouble):
@@ -65,6 +69,14 @@ def start(services: Sequence[Dict[str, Any]], restart: bool, daemon_reload: bool
         _systemctl("restart" if restart else "start", "--no-block", unit)
 
 
+def takes_up(services: Sequence[Dict[str, Any]], paths: Sequence[str]) -> bool:
+    """Whether the services need not be started again for new content of these files."""
+    return all(
+        service.get("reloads") and all(re.search(service["reloads"], path) for path in paths)
+        for service in services
+    )
+
+
 def reload(wanted: Dict[str, Any]) -> bool:
     """Have the services of a module's options (SPEC) take up their files while they run.
 
@@ -72,11 +84,10 @@ def reload(wanted: Dict[str, Any]) -> bool:
     listened on, so it is not tried where there are none, or they are not to be seen. A tenth of
     the time of a restart nobody listens. NotWorkingError if one does not stay so.
     """
-    past = {service["name"]: _reloadable(service) for service in wanted["services"]}
-    brief = {**wanted, "timeout": _RELOAD, "stable_seconds": 0}
-    done = all(past.values()) and all(
-        _reloads(brief, service, past[service["name"]] or ()) for service in wanted["services"]
-    )
+    past = [(service, _reloadable(service)) for service in wanted["services"]]
+    if not all(sockets for _, sockets in past):
+        return False
+    done = all(_reloads(wanted, service, sockets or set()) for service, sockets in past)
     if done and wanted["stable_seconds"]:
         await_working(wanted)
     return done
@@ -84,38 +95,47 @@ def reload(wanted: Dict[str, Any]) -> bool:
 
 def _reloadable(service: Dict[str, Any]) -> Optional[Set[int]]:
     """The sockets of one that listens, is enabled and at work; else nothing."""
-    unit, listen = service["name"] + ".service", service.get("listen") or []
-    seen = readiness.properties(_show(unit))
+    seen = readiness.properties(_show(service["name"] + ".service"))
     idle = seen.get("Job", "0") in ("", "0")
-    if not listen or not idle or seen.get("UnitFileState") != "enabled":
+    group = seen.get("ControlGroup")
+    if not service.get("listen") or not idle or not group or seen.get("UnitFileState") != "enabled":
         return None
-    own = readiness.held(seen.get("ControlGroup") or "/")
-    return own if own and readiness.heard(listen, own) else None
+    own = readiness.held(group)
+    return own if own and readiness.is_heard(own) else None
 
 
-def _reloads(wanted: Dict[str, Any], service: Dict[str, Any], past: Iterable[int]) -> bool:
+def _reloads(wanted: Dict[str, Any], service: Dict[str, Any], past: Set[int]) -> bool:
+    unit = service["name"] + ".service"
     # Not every package's unit can (systemd.service(5), ExecReload).
-    command = ["systemctl", "--quiet", "--no-block", "reload", service["name"] + ".service"]
+    command = ["systemctl", "--quiet", "--no-block", "reload", unit]
     asked = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if asked.returncode:
         return False
-    return not _waiting(wanted, service, past=past).wait()
+    # What is being gathered it waits for first (a target that hangs), and is heard meanwhile.
+    end = time.monotonic() + wanted["timeout"]
+    while readiness.is_heard(past) and time.monotonic() < end:
+        time.sleep(0.005)
+    brief = {**wanted, "timeout": _DEAF, "stable_seconds": 0}
+    if not _waiting(brief, service, past=past).wait():
+        return True
+    # Telegraf hears no other signal until it has written what it holds; it is on disk as well.
+    process = int(readiness.properties(_show(unit)).get("MainPID") or 0)
+    if process:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    return False
 
 
-def await_working(wanted: Dict[str, Any], restored: bool = False) -> float:
-    """Wait until the services of a module's options (SPEC) work; gives for how many seconds.
+def await_working(wanted: Dict[str, Any], restored: bool = False) -> None:
+    """Wait until the services of a module's options (SPEC) work.
 
     With restored they run with their old files, and may do without TLS where it is wanted.
     NotWorkingError if one does not.
     """
-    waited = 0.0
     for service in wanted["services"]:
-        waiting = _waiting(wanted, service, restored=restored)
-        why = waiting.wait()
-        waited += waiting.waited
+        why = _waiting(wanted, service, restored=restored).wait()
         if why:
             raise _not_working(service, service["name"] + ".service", why)
-    return round(waited, 1)
 
 
 def _waiting(
@@ -200,8 +220,8 @@ def _is_stopping() -> bool:
 
 def _stopping() -> NotWorkingError:
     return NotWorkingError(
-        "The host was shut down in the middle of the work.",
-        "run again once it is up: what is half done is taken up",
+        "The host is being shut down.",
+        "run again once it is up",
         stopping=True,
     )
 
