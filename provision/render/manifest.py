@@ -25,7 +25,6 @@ from provision.site.model import Host, Site
 from provision.tls.model import scheme
 from provision.values import local_url, seconds
 
-
 # What Telegraf takes up while it runs: all but its outputs, whose buffers are put in order before a
 # start, its environment and its unit.
 _TAKEN_UP = r"^/etc/telegraf/telegraf\.(conf$|d/(?!(host|output)\.conf$))"
