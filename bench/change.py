@@ -12,11 +12,15 @@ from bench.measuring import Figure, tell, timed
 HOSTS = 3
 RUNS = 5
 WORKER = "w0.rehearsal"
+# What no run can do without, by hand.
+RESTART, RELOAD = "systemctl restart telegraf", "systemctl reload telegraf"
+UNIT = f"systemctl daemon-reload; {RESTART}"
+BY_HAND = (RESTART, UNIT, RELOAD)
 # When Telegraf listens for statsd again, with a socket that is not the one of before.
 LISTENS = """
 socket() { ss -Hlune | grep ':8125 ' | grep -o 'ino:[0-9]*'; }
 old=$(socket)
-systemctl %s telegraf
+%s
 until new=$(socket) && [ "$new" != "$old" ]; do sleep 0.02; done
 """
 # For how many milliseconds there is no socket, between the one of before and the new one.
@@ -41,17 +45,16 @@ def main() -> None:
     """Settings of one worker, and what they are held against."""
     with fleet(HOSTS - 1) as bench:
         noop = Figure("no-op", hosts=HOSTS)
-        restart = Figure("systemctl restart telegraf, until it takes statsd")
-        reload = Figure("systemctl reload telegraf, until it takes statsd")
+        by_hand = {words: Figure(f"{words}, until it takes statsd") for words in BY_HAND}
         taken = Figure("provision up, one setting of one worker", hosts=HOSTS)
-        started = Figure("the same with a setting that takes a restart", hosts=HOSTS)
+        started = Figure("the same with a setting that changes the unit", hosts=HOSTS)
         deaf = {how: Figure(f"{how}: nobody listens", unit="ms") for how in ("reload", "restart")}
-        words: dict[str, None] = {}
+        told: dict[str, None] = {}
         for number in range(RUNS):
             bench.up()
             timed(noop, bench.up)
-            timed(restart, lambda: by_hand(bench, "restart"))
-            timed(reload, lambda: by_hand(bench, "reload"))
+            for words, figure in by_hand.items():
+                timed(figure, lambda: on_worker(bench, "sh", "-c", LISTENS % words))
             for how, figure in deaf.items():
                 figure.runs.append(float(on_worker(bench, "python3", "-c", DEAF, how)))
             for figure, name, value, anew in (
@@ -60,13 +63,14 @@ def main() -> None:
             ):
                 set_variable(bench, name, value)
                 before, loaded = processes(bench), loads(bench)
-                timed(figure, lambda: words.setdefault(changes(bench.up("--diff"))))
+                timed(figure, lambda: told.setdefault(changes(bench.up("--diff"))))
                 touched = differing(loaded, loads(bench)), differing(before, processes(bench))
                 if touched != ({WORKER}, {WORKER} if anew else set()):
                     raise RuntimeError(f"loaded and started anew were {touched}")
-        taken.most = started.most = round(noop.median + restart.median, 2)
-        figures = [taken, started, noop, restart, reload, *deaf.values()]
-        tell("change", figures, "; ".join(words))
+        taken.most = round(noop.median + by_hand[RESTART].median, 2)
+        started.most = round(noop.median + by_hand[UNIT].median, 2)
+        figures = [taken, started, noop, *by_hand.values(), *deaf.values()]
+        tell("change", figures, "; ".join(told))
 
 
 def set_variable(bench: Bench, name: str, value: object) -> None:
@@ -74,11 +78,6 @@ def set_variable(bench: Bench, name: str, value: object) -> None:
     path = bench.inventory.parent / "host_vars" / f"{WORKER}.yml"
     values = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump(values | {name: value}))
-
-
-def by_hand(bench: Bench, how: str) -> None:
-    """What no run can do without: Telegraf reads its files and listens again."""
-    on_worker(bench, "sh", "-c", LISTENS % how)
 
 
 def on_worker(bench: Bench, *argv: str) -> str:
