@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import yaml
 
@@ -54,7 +55,7 @@ def main() -> None:
             bench.up()
             timed(noop, bench.up)
             for words, figure in by_hand.items():
-                timed(figure, lambda: on_worker(bench, "sh", "-c", LISTENS % words))
+                timed(figure, partial(on_worker, bench, "sh", "-c", LISTENS % words))
             for how, figure in deaf.items():
                 figure.runs.append(float(on_worker(bench, "python3", "-c", DEAF, how)))
             for figure, name, value, anew in (
