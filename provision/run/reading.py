@@ -22,6 +22,7 @@ from provision.inventory import (
     Wanted,
     remedy,
 )
+from provision.paths import INVENTORY_FILE
 from provision.run.engine import WHOLE_INVENTORY
 from provision.run.loading import find_plugins
 
@@ -259,12 +260,18 @@ def start_over() -> None:
     GlobalCLIArgs._Singleton__instance = None
 
 
+# Ansible documentation, configuration settings, DEFAULT_HOST_LIST.
+_DEFAULT = "/etc/ansible/hosts"
+
+
 def _assert_sources(sources: Sequence[str]) -> None:
     """Ansible only warns of an inventory that is not there, and goes on without hosts."""
     for source in sources:
         if "," not in source and not Path(source).exists():
+            # Where none is named and none is here, it is Ansible's own default.
+            nowhere = f"there is no inventory: no {INVENTORY_FILE} here, and no {source}"
             raise ProvisionError(
-                f"{source}: there is no such inventory",
+                nowhere if source == _DEFAULT else f"{source}: there is no such inventory",
                 remedy="write one with `provision init`, name it with -i, or do without one: "
                 "provision monitor-server HOST, provision worker HOST --monitor HOST",
             )

@@ -157,12 +157,18 @@ def test_upstreams_repositories_are_the_defaults_with_pinned_keys() -> None:
     assert found["grafana"].fingerprint == "B53AE77BADB630A683046005963FA27710458545"
 
 
-def test_an_inventory_that_is_missing_or_broken_is_named(tmp_path: Path) -> None:
+def test_an_inventory_that_is_missing_or_broken_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from provision.errors import ProvisionError
     from provision.fleet import read_fleet
+    from provision.run import reading
 
+    monkeypatch.setattr(reading, "_DEFAULT", str(tmp_path / "none at all"))
     with pytest.raises(ProvisionError, match="there is no such inventory"):
         read_fleet(["-i", str(tmp_path / "none.yml")])
+    with pytest.raises(ProvisionError, match=r"no inventory: no inventory\.yml here, and no .*all"):
+        reading._assert_sources([str(tmp_path / "none at all")])
     broken = tmp_path / "broken.yml"
     broken.write_text("monitor: {hosts: [")
     with pytest.raises(ProvisionError, match=r"broken\.yml"):
