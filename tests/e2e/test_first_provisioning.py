@@ -190,7 +190,8 @@ def forms(value: str) -> list[str]:
 
 
 def assert_unseen(site: Site, spy: Spy) -> None:
-    assert b"python3\0-\0" in spy.seen, "a module of ours at work on a host was not even seen"
+    modules = [each for each in spy.seen if each.startswith(b"python3\0-I\0")]
+    assert modules, "a module of ours at work on a host was not even seen"
     for name, value in site.secrets.items():
         for form in forms(value):
             found = [arguments for arguments in spy.seen if form.encode() in arguments]

@@ -37,7 +37,16 @@ class Host:
         if command[0] == "apt-get" and self.fails:
             self.fails -= 1
             return 100, "E: dpkg was interrupted"
+        if "purge" in command:
+            self.packages = [self.purged(each) for each in self.packages if each[0] != command[-1]
+                             or "half" in each[1]]  # fmt: skip
         return 0, ""
+
+    @staticmethod
+    def purged(package: tuple[str, ...]) -> tuple[str, ...]:
+        """What dpkg had not done with is only removed at first."""
+        name, status, *more = package
+        return (name, status.replace("half-installed", "config-files"), *more)
 
 
 def packages(host: Host, tmp_path: Path, *doomed: str) -> unpacking.Packages:
@@ -75,6 +84,14 @@ def test_only_what_may_be_is_purged(tmp_path: Path) -> None:
     packages(host, tmp_path, "influxdb").remove(lambda name: True, 5)
     (purge,) = host.commands
     assert purge.startswith("apt-get purge -y") and purge.endswith(" influxdb")
+
+
+def test_what_was_killed_as_it_was_removed_is_purged_in_two_steps(tmp_path: Path) -> None:
+    host = Host()
+    host.packages = [("telegraf", "deinstall ok half-installed", "", "", "", "")]
+    packages(host, tmp_path, "telegraf").remove(lambda name: True, 5)
+    assert [each.split()[1] for each in host.commands] == ["purge", "purge"]
+    assert host.packages == []
 
 
 def test_a_removal_that_was_cut_short_is_mended_first(tmp_path: Path) -> None:

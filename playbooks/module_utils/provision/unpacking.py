@@ -104,10 +104,13 @@ class Packages:
         """
         if self.going:
             self._apt("remove", self.going, lock_timeout)
-        known = self._installed().known if self.going or self.remaining else {}
         names = [*self.going, *self.remaining]
-        left = [name for name in names if known.get(name) is False and purgeable(name)]
-        if left:
+        # What was killed as it was unpacked or removed is purged in two steps.
+        for _ in range(2 if names else 0):
+            known = self._installed().known
+            left = [name for name in names if known.get(name) is False and purgeable(name)]
+            if not left:
+                return
             self._apt("purge", left, lock_timeout)
 
     def _apt(self, what: str, names: Sequence[str], lock_timeout: int) -> None:
