@@ -93,7 +93,7 @@ def test_without_a_copy_influxdb_lets_in_again_as_the_message_has_it(site: Site)
     shown = site.on(
         site.monitor,
         f"systemctl stop influxdb && runuser -u influxdb -- {command[1]};"
-        # Of one that is still starting it is not known what is stale in it: the next run revokes it.
+        # Of one that is still starting it is not known what is stale: the next run revokes it.
         " systemctl start --no-block influxdb;"
         " until curl -sf http://127.0.0.1:8086/health >/dev/null; do sleep 0.2; done",
     )
