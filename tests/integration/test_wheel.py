@@ -102,7 +102,7 @@ def test_everything_travels_inside(wheel: Path) -> None:
 def test_it_renders_from_an_unrelated_directory(provision: Path, site: Path) -> None:
     done = run(provision, "render", "-i", site / "inventory.yml", "--output", "tree", cwd=site)
     assert done.returncode == 0, done.stderr
-    text = (site / "tree/worker.example.com/etc/telegraf/telegraf.conf").read_text()
+    text = (site / "tree/worker.example.com/etc/telegraf/telegraf.d/output.conf").read_text()
     assert 'urls = ["http://192.0.2.1:8086"]' in text
 
 
