@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
@@ -34,6 +35,8 @@ INTERVALS = 6
 TO_PROBE, TO_ALL = 2, 3
 # Nobody waits for longer than a minute for the second: with long intervals what came before counts.
 _SPARE, _MOST = 5, 60
+# By how many milliseconds clocks of hosts may differ.
+_APART = 1000
 
 
 def verify(
@@ -73,9 +76,11 @@ def verify(
 def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
     """Everything that can be found out about a running fleet; patience and window in seconds."""
     assert_provisioned(fleet)
-    site, limited = fleet.site, fleet.inventory.limited
-    sent = probes([host for host in site.workers if host.name in limited])
-    start = int(time.time() * 1000) - 1000
+    limited = fleet.inventory.limited
+    kept = tuple(host for host in fleet.site.hosts if host.monitor or host.name in limited)
+    site = replace(fleet.site, hosts=kept)
+    now = int(time.time() * 1000)
+    sent = probes([host for host in site.workers if host.name in limited], now)
     result = apply(
         fleet,
         check=True,
@@ -88,13 +93,13 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
     left_out = {host.name for host in site.hosts} - limited
     silent = left_out | {name for name, host in result.hosts.items() if host.failed}
     # Grafana is asked while the probes are on their way, for an interval or two.
-    panels = _through_grafana(fleet) if site.monitor.settings.grafana_enabled else []
+    panels = _through_grafana(fleet, site) if site.monitor.settings.grafana_enabled else []
     try:
         database = reader(fleet)
         try:
             interval = _interval(site, limited)
             probed = looked + max(patience, TO_PROBE * interval + _SPARE)
-            found += _until(lambda: probes_seen(database, sent, start), probed, silent)
+            found += _until(lambda: probes_seen(database, sent, now - _APART), probed, silent)
             ready = looked + max(patience, min(TO_ALL * interval, _MOST) + _SPARE)
             found += stored(database, site, ready, window, silent)
         finally:
@@ -103,7 +108,8 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
         where = site.monitor.name
         found.append(Finding(Status.FAILED, Area.DATASOURCE, where, "InfluxDB", error.message))
     found += panels
-    return [finding for finding in found if not finding.host or finding.host in limited]
+    # A database that cannot be asked is everybody's.
+    return [f for f in found if f.host in {"", *limited} or f.area is Area.DATASOURCE]
 
 
 def _interval(site: Site, hosts: Collection[str]) -> int:
@@ -184,11 +190,10 @@ def _panel(outcome: PanelOutcome, where: str) -> Finding:
     return Finding(Status.OK, Area.PANEL, "", name, f"{where}: answers, {points}")
 
 
-def _through_grafana(fleet: Fleet) -> list[Finding]:
+def _through_grafana(fleet: Fleet, site: Site) -> list[Finding]:
     end = int(time.time() * 1000)
     try:
         grafana = viewer(fleet)
-        site = fleet.site
         panels = check_panels_in_grafana(grafana, site.catalogs, end - HOUR, end, few_hosts(site))
     except ProvisionError as error:
         return [Finding(Status.FAILED, Area.DATASOURCE, "", "Grafana", error.message)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,10 +15,18 @@ from provision.site.model import Host, Site
 from provision.verify.arrival import HOST
 from provision.verify.findings import Area, Finding, Status
 
+# What came over TCP has this tag (statsd.conf).
+TRANSPORT = "transport"
+
 
 @dataclass(frozen=True)
 class Probe:
-    """One way into Telegraf on a host, and the value that was sent on it."""
+    """One way into Telegraf on a host, and the value that was sent on it.
+
+    The value is the time (ms since 1970), so that it grows from one look to the next. Others may
+    look in the same interval: Telegraf adds up what they count, and what is pushed takes the place
+    of what was there, so a value that is not lower says that ours has come.
+    """
 
     host: str
     way: str
@@ -34,11 +41,9 @@ def ways(host: Host) -> list[str]:
     ]
 
 
-def probes(hosts: Sequence[Host]) -> list[Probe]:
-    """A probe for each way of each host, all with values of their own."""
-    every = [(host.name, way) for host in hosts for way in ways(host)]
-    values = random.sample(range(1, 2**31), len(every))
-    return [Probe(*each, value) for each, value in zip(every, values, strict=True)]
+def probes(hosts: Sequence[Host], now: int) -> list[Probe]:
+    """A probe for each way of each host, at a time (ms since 1970)."""
+    return [Probe(host.name, way, now) for host in hosts for way in ways(host)]
 
 
 def probe_variables(site: Site, sent: Sequence[Probe]) -> dict[str, str]:
@@ -64,18 +69,23 @@ def _page(probe: Probe) -> str:
 
 def probes_seen(database: InfluxDB, sent: Sequence[Probe], start: int) -> list[Finding]:
     """Which probes are in InfluxDB since a time (ms since 1970)."""
-    (answer,) = database.ask(
+    by = f"{identifier(HOST)}, {identifier(TRANSPORT)}"
+    counted, pushed = database.ask(
         [
-            f"SELECT {identifier(VALUE)} "
-            f"FROM {identifier(PROBE_MEASUREMENT)}, {identifier(PROBE_PUSHED)} "
-            f"WHERE time >= {start}ms GROUP BY {identifier(HOST)}"
+            f"SELECT max({identifier(VALUE)}) FROM {identifier(measurement)} "
+            f"WHERE time >= {start}ms GROUP BY {by}"
+            for measurement in (PROBE_MEASUREMENT, PROBE_PUSHED)
         ]
     )
-    seen = {(s.tags.get(HOST, ""), int(row[VALUE])) for s in answer.series for row in s.rows}
-    missing = answer.error or "never arrived in InfluxDB"
+    seen: dict[tuple[str, str], float] = {}
+    for answer, others in ((counted, "udp"), (pushed, "pushgateway")):
+        for series in answer.series:
+            way = series.tags.get(TRANSPORT) or others
+            seen[series.tags.get(HOST, ""), way] = series.rows[0]["max"] or 0
+    missing = counted.error or pushed.error or "never arrived in InfluxDB"
     return [
         Finding(Status.OK, Area.PROBE, probe.host, probe.way, "arrived in InfluxDB")
-        if (probe.host, probe.value) in seen
+        if seen.get((probe.host, probe.way), 0) >= probe.value
         else Finding(Status.FAILED, Area.PROBE, probe.host, probe.way, missing)
         for probe in sent
     ]

@@ -21,6 +21,7 @@ from provision.verify import waiting
 from provision.verify.findings import Area, Finding, Status
 from tests.verify.told import Told, answer, series
 
+APPS = ["realm", "django-clickhouse"]
 NOW = 2_000_000_000_000
 INVENTORY: dict[str, Any] = {
     "monitor": {"hosts": {"m": {"grafana_enabled": False}}},
@@ -88,7 +89,7 @@ class World:
             return Answer(())
         if '"provision_probe"' in statement:
             came = {h: n for h, n in self.sent.items() if h not in self.lost_probes}
-            return answer(*[series({"time": NOW, "value": n}, host=h) for h, n in came.items()])
+            return answer(*[series({"time": 0, "max": n}, host=h) for h, n in came.items()])
         if " AS seen " in statement:
             never = self.unsure and f'"{self.unsure}"' in statement
             if '"cpu"' in statement and self.looks_before_metrics:
@@ -391,6 +392,25 @@ def test_long_intervals_are_not_waited_for_in_full(
     world.looks_before_metrics = 10_000
     verified(capsys, "-e", "telegraf_interval=10m", status=1)
     assert 10_000 - world.looks_before_metrics <= 40 * 15
+
+
+def test_a_database_that_is_down_is_a_fault_of_each_limit(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.down = True
+    found = verified(capsys, "-l", "w1", status=1)
+    assert faults(found) == {("datasource", "m", "InfluxDB")}
+
+
+def test_what_a_host_of_a_limit_does_not_have_is_not_told_of(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = {**INVENTORY, "workers": {"hosts": {"w1": {"apps": ["realm"]}, "w2": {"apps": APPS}}}}
+    Path("inventory.yml").write_text(json.dumps(site))
+    every = {f["name"] for f in verified(capsys) if f["area"] in ("panel", "value")}
+    of_one = {f["name"] for f in verified(capsys, "-l", "w1") if f["area"] in ("panel", "value")}
+    assert of_one < every
+    assert any("django" in name for name in every) and not any("django" in n for n in of_one)
 
 
 def test_a_limit_is_kept_to_in_what_is_sent_and_told(

@@ -128,6 +128,14 @@ def test_then_verify_is_content_and_touches_nothing(site: Site) -> None:
     assert all(secret not in done.text for secret in site.secrets.values())
 
 
+def test_two_may_look_at_once(site: Site) -> None:
+    """Telegraf adds up what both send in an interval."""
+    words = site.command("verify", "-l", f"{DJANGO},{TINYBIRD}")
+    with running(*words) as one, running(*words) as other:
+        statuses = one.wait(120), other.wait(120)
+    assert statuses == (0, 0), one.text + other.text
+
+
 def test_an_edited_file_and_a_stopped_agent_are_faults_of_their_hosts(site: Site) -> None:
     site.on(DJANGO, "echo '# by hand' >> /etc/telegraf/telegraf.d/statsd.conf")
     site.on(TINYBIRD, "systemctl stop telegraf")

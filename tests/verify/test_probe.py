@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from provision.catalog.buckets import Kind
 from provision.fleet import Fleet
 from provision.influx import Answer
-from provision.render.telegraf import documented_buckets, documented_names
+from provision.render.telegraf import PROBE_PUSHED, documented_buckets, documented_names
 from provision.site.model import Site
 from provision.verify.findings import Area, Status
 from provision.verify.probe import Probe, probe_variables, probes, probes_seen, ways
@@ -54,22 +54,19 @@ def test_every_way_in_of_every_worker_is_probed(site: Site) -> None:
         "scraped": [],
         "udp": ["udp"],
     }
-    sent = probes(site.workers)
+    sent = probes(site.workers, 7)
     assert [(probe.host, probe.way) for probe in sent] == [
         (name, way) for name, each in found.items() for way in each
     ]
 
 
-def test_each_probe_has_a_value_of_its_own_each_time(site: Site) -> None:
-    values = [probe.value for _ in range(50) for probe in probes(site.workers)]
-    assert len(set(values)) == len(values)
-    # A float keeps it exactly, and a counter of any engine has room for it.
-    assert all(0 < value < 2**31 for value in values)
+def test_the_value_of_a_probe_is_its_time(site: Site) -> None:
+    assert {probe.value for probe in probes(site.workers, 1_795_979_000_123)} == {1_795_979_000_123}
 
 
 def test_only_the_hosts_that_are_asked_about_are_probed(site: Site) -> None:
-    assert {p.host for p in probes([h for h in site.workers if h.name == "udp"])} == {"udp"}
-    assert probes([]) == []
+    assert {p.host for p in probes([h for h in site.workers if h.name == "udp"], 7)} == {"udp"}
+    assert probes([], 7) == []
 
 
 def test_a_probe_goes_where_the_hosts_applications_send(site: Site) -> None:
@@ -98,23 +95,46 @@ def test_what_a_probe_sends_is_what_telegraf_is_told_of_it(site: Site) -> None:
     database = Told(nothing)
     probes_seen(database, [], 7)
     assert database.statements == [
-        f'SELECT "value" FROM "{row.measurement}", "{stored}" WHERE time >= 7ms GROUP BY "host"'
+        f'SELECT max("value") FROM "{name}" WHERE time >= 7ms GROUP BY "host", "transport"'
+        for name in (row.measurement, stored)
     ]
 
 
-def test_a_probe_is_seen_when_its_own_value_came_from_its_own_host() -> None:
-    sent = [Probe("a", "udp", 1), Probe("b", "udp", 2), Probe("b", "pushgateway", 3)]
+def told(**seen: dict[str, float]) -> Told:
+    """A database with a highest value for each way of each host."""
 
-    def tell(_: str) -> Answer:
-        rows = {"a": 2, "b": 2.0}
-        return answer(*[series({"time": 1, "value": v}, host=h) for h, v in rows.items()])
+    def tell(statement: str) -> Answer:
+        pushed = PROBE_PUSHED in statement
+        return answer(
+            *[
+                series(
+                    {"time": 0, "max": value}, host=host, transport="tcp" if way == "tcp" else ""
+                )
+                for host, values in seen.items()
+                for way, value in values.items()
+                if (way == "pushgateway") == pushed
+            ]
+        )
 
-    found = probes_seen(Told(tell), sent, 0)
-    assert [(f.status, f.area, f.host, f.name, f.detail) for f in found] == [
-        (Status.FAILED, Area.PROBE, "a", "udp", "never arrived in InfluxDB"),
-        (Status.OK, Area.PROBE, "b", "udp", "arrived in InfluxDB"),
-        (Status.FAILED, Area.PROBE, "b", "pushgateway", "never arrived in InfluxDB"),
-    ]
+    return Told(tell)
+
+
+def test_a_probe_is_seen_when_it_came_from_its_own_host_on_its_own_way() -> None:
+    ways = ("udp", "tcp", "pushgateway")
+    sent = [Probe(host, way, 50) for host in ("a", "b") for way in ways]
+    found = probes_seen(told(a={"udp": 49}, b={"udp": 50.0, "pushgateway": 50.0}), sent, 0)
+    assert [(f.host, f.name) for f in found if f.status is Status.OK] == [
+        ("b", "udp"), ("b", "pushgateway"),
+    ]  # fmt: skip
+    lost = [(f.status, f.area, f.detail) for f in found if f.status is not Status.OK]
+    assert lost == [(Status.FAILED, Area.PROBE, "never arrived in InfluxDB")] * 4
+
+
+def test_others_may_look_at_the_same_time() -> None:
+    """What is counted in one interval is added up, and what is pushed later takes its place."""
+    sent = [Probe("a", "udp", 50), Probe("a", "pushgateway", 50)]
+    found = probes_seen(told(a={"udp": 50 + 51, "pushgateway": 51}), sent, 0)
+    assert [f.status for f in found] == [Status.OK, Status.OK]
 
 
 def test_an_error_of_the_database_is_told_with_each_probe() -> None:
