@@ -169,6 +169,11 @@ def test_an_inventory_that_is_missing_or_broken_is_named(
         read_fleet(["-i", str(tmp_path / "none.yml")])
     with pytest.raises(ProvisionError, match=r"no inventory: no inventory\.yml here, and no .*all"):
         reading._assert_sources([str(tmp_path / "none at all")])
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / "host_vars/w1.yml").write_text("a: 1\n telegraf_buffer: disk\n")
+    (tmp_path / "whole.yml").write_text("workers: {hosts: {w1: }}")
+    with pytest.raises(ProvisionError, match=r"host_vars/w1\.yml: line 2: Mapping values are not"):
+        read_fleet(["-i", str(tmp_path / "whole.yml")])
     broken = tmp_path / "broken.yml"
     broken.write_text("monitor: {hosts: [")
     with pytest.raises(ProvisionError, match=r"broken\.yml"):
