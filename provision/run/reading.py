@@ -240,10 +240,11 @@ def _unread(sources: Sequence[str], error: Exception) -> ProvisionError:
         except ValueError as cause:
             return ProvisionError(f"{path}: {cause}", remedy="write it in UTF-8")
     # Of another file: variables of a host or a group.
-    origin = getattr(error, "obj", None)
-    if (file := getattr(origin, "path", None)) and (number := getattr(origin, "line_num", None)):
-        what = str(error).removeprefix("YAML parsing failed: ")
-        return ProvisionError(f"{file}: line {number}: {what}", remedy="mend the file")
+    for each in (error, error.__cause__):
+        origin = getattr(each, "obj", None)
+        if (file := getattr(origin, "path", None)) and (at := getattr(origin, "line_num", None)):
+            what = str(error).removeprefix("YAML parsing failed: ")
+            return ProvisionError(f"{file}: line {at}: {what}", remedy="mend the file")
     causes = getattr(error, "__notes__", ())
     more = " ".join(f"-i {source}" for source in sources)
     return ProvisionError(
