@@ -240,7 +240,7 @@ def _unread(sources: Sequence[str], error: Exception) -> ProvisionError:
         except ValueError as cause:
             return ProvisionError(f"{path}: {cause}", remedy="write it in UTF-8")
     # Of another file: variables of a host or a group.
-    for each in (error, error.__cause__):
+    for each in (error, error.__cause__ or error.__context__):
         origin = getattr(each, "obj", None)
         if (file := getattr(origin, "path", None)) and (at := getattr(origin, "line_num", None)):
             what = str(error).removeprefix("YAML parsing failed: ")
