@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from provision.catalog.model import Catalog
+from provision.applications import Application
+from provision.catalog.model import Catalog, Input
 from provision.catalog.series import series, totals
 from provision.dashboards.fleet import all_dashboards
 from provision.site.model import Site
+from provision.traffic import has
 from provision.values import seconds
 
 DAY = 86_400
@@ -86,12 +88,12 @@ def loads(site: Site, only: Collection[str] | None = None) -> list[Load]:
         if only is not None and host.name not in only:
             continue
         interval = seconds(host.settings.telegraf_interval)
-        for catalog in host.catalogs:
-            app = catalog.app
+        for each in host.applications:
+            app = each.catalog.app
             hosts[app] = hosts.get(app, 0) + 1
-            key = (app, catalog.setting_values)
+            key = (app, each.catalog.setting_values, each.targets, each.pushgateway)
             if key not in known:
-                known[key] = _of_one_host(catalog)
+                known[key] = _of_one_host(each)
             number, written = known[key]
             rows[app] = rows.get(app, 0) + number
             points[app] = points.get(app, 0.0) + written / interval
@@ -101,14 +103,27 @@ def loads(site: Site, only: Collection[str] | None = None) -> list[Load]:
     ]
 
 
-def _of_one_host(catalog: Catalog) -> tuple[int, int]:
+def _of_one_host(application: Application) -> tuple[int, int]:
     """The series that a host has of an application, and the values of an interval."""
     rows = values = 0
+    catalog, sources = application.catalog, _sources(application)
     for metric in catalog.metrics:
-        number, kept = series(catalog, metric), totals(catalog, metric)
+        number = sum(series(catalog, metric, each) for each in sources if has(metric, each))
+        kept = totals(catalog, metric)
         rows += number + (1 if kept else 0)
         values += number * len(catalog.fields(metric)) + len(kept)
     return rows, values
+
+
+def _sources(application: Application) -> list[dict[str, str]]:
+    """The processes that show it, by the labels that are known of each.
+
+    What is pushed is taken to come from one process of each kind that is documented.
+    """
+    if application.catalog.input is not Input.PROMETHEUS:
+        return [{}]
+    scraped = [dict(target.labels) for target in application.targets]
+    return [*scraped, *([{}] if application.pushgateway else [])]
 
 
 def _queries(catalogs: Sequence[Catalog]) -> dict[str, int]:

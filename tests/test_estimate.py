@@ -38,6 +38,27 @@ def test_totals_of_hosts_are_series_too(fleet_of: Callable[..., Fleet]) -> None:
     assert found["tinybird-jobs"].series == 2 * 4 * 2501
 
 
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        # Five metrics, of which a backend has all and a client three.
+        ("dataclay_targets: [{url: 'a:1', service: backend}]", 5),
+        ("dataclay_targets: [{url: 'a:1', service: backend}, {url: 'b:1', service: backend}]", 10),
+        ("dataclay_targets: [{url: 'a:1', service: backend}, {url: 'c:1', service: client}]", 8),
+        # What is pushed says itself what it is.
+        ("dataclay_targets: [], dataclay_pushgateway: true", 8),
+    ],
+)
+def test_each_process_that_is_scraped_has_series_of_its_own(
+    fleet_of: Callable[..., Fleet], variables: str, expected: int
+) -> None:
+    made = fleet_of(
+        f"monitor: {{hosts: {{m: }}}}\nworkers: {{hosts: {{w: {{apps: [dataclay], {variables}}}}}}}"
+    )
+    found = {load.app: load for load in loads(made.site)}
+    assert found["dataclay"].series == expected
+
+
 def test_a_limit_leaves_the_hosts_that_it_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

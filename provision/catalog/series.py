@@ -8,7 +8,7 @@ Telegraf adds up as it writes (templates/telegraf/).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from provision.catalog.model import (
     NONE,
@@ -31,9 +31,12 @@ TOTALS = ":by_host"
 LINES_TAG, LINES = "totals_by", f"{NONE},host"
 
 
-def series(catalog: Catalog, metric: Metric) -> int:
-    """How many series one host is expected to write of a metric, its totals left aside."""
-    return _product(catalog, metric, catalog.placeholders)
+def series(catalog: Catalog, metric: Metric, given: Collection[str] = ()) -> int:
+    """How many series one host is expected to write of a metric, its totals left aside.
+
+    Of tags that are given each has one value.
+    """
+    return _product(catalog, metric, [tag for tag in catalog.placeholders if tag not in given])
 
 
 def _product(catalog: Catalog, metric: Metric, placeholders: Iterable[str]) -> int:
