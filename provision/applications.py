@@ -50,6 +50,17 @@ class Application:
     targets: tuple[Target, ...] = ()
     pushgateway: bool = False
 
+    @property
+    def sources(self) -> list[dict[str, str]]:
+        """The processes that its metrics come from, by the labels that are known of each.
+
+        What is pushed is taken to come from one process of each kind that is documented.
+        """
+        if self.catalog.input is not Input.PROMETHEUS:
+            return [{}]
+        scraped = [dict(target.labels) for target in self.targets]
+        return [*scraped, *([{}] if self.pushgateway else [])]
+
 
 def _check_target(value: Any) -> str:
     """A URL that metrics can be fetched from, or ValueError."""

@@ -202,7 +202,7 @@ def rotate(words: tuple[str, ...], yes: bool, **options: Any) -> int:
 @cli.command()
 @with_options(INVENTORY_OPTIONS)
 @with_options(RUN_OPTIONS)
-@click.option("--wait", default="0s", show_default=True, help="How long at least.")
+@click.option("--wait", default="0s", show_default=True, help="How long to wait at least.")
 @click.option(
     "--since", default="24h", show_default=True, help="How far back to look for unknown buckets."
 )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from provision.applications import Application
-from provision.catalog.model import Catalog, Input
+from provision.catalog.model import Catalog
 from provision.catalog.series import series, totals
 from provision.dashboards.fleet import all_dashboards
 from provision.site.model import Site
@@ -106,24 +106,14 @@ def loads(site: Site, only: Collection[str] | None = None) -> list[Load]:
 def _of_one_host(application: Application) -> tuple[int, int]:
     """The series that a host has of an application, and the values of an interval."""
     rows = values = 0
-    catalog, sources = application.catalog, _sources(application)
+    catalog = application.catalog
     for metric in catalog.metrics:
-        number = sum(series(catalog, metric, each) for each in sources if has(metric, each))
+        sources = [each for each in application.sources if has(metric, each)]
+        number = sum(series(catalog, metric, each) for each in sources)
         kept = totals(catalog, metric)
         rows += number + (1 if kept else 0)
         values += number * len(catalog.fields(metric)) + len(kept)
     return rows, values
-
-
-def _sources(application: Application) -> list[dict[str, str]]:
-    """The processes that show it, by the labels that are known of each.
-
-    What is pushed is taken to come from one process of each kind that is documented.
-    """
-    if application.catalog.input is not Input.PROMETHEUS:
-        return [{}]
-    scraped = [dict(target.labels) for target in application.targets]
-    return [*scraped, *([{}] if application.pushgateway else [])]
 
 
 def _queries(catalogs: Sequence[Catalog]) -> dict[str, int]:

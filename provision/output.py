@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,12 @@ def table(*headings: str, title: str | None = None) -> Table:
 def show_table(made: Table) -> None:
     """A table whose names stay whole: a narrow screen wraps its lines, it does not break words."""
     out.print(made, width=max(out.width, NARROWEST), crop=False, soft_wrap=False)
+
+
+def few(names: Sequence[str], most: int) -> str:
+    """Some names, and how many more there are: a, b and 3 more."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def shown(text: object) -> str:

@@ -12,6 +12,8 @@ from ansible.module_utils.common.yaml import yaml_load
 from comparing.differences import Difference
 from comparing.manifest import Manifest
 
+from ansible.module_utils.provision import taking_up  # isort: skip
+
 _ROLES = Path(__file__).resolve().parent.parent / "roles"
 #: What these begin with is all that place_files takes for a change of content; owners and modes
 #: are set without a restart.
@@ -61,7 +63,8 @@ def on_services(
         ]
         if names:
             # One that does not start with the host is started anew as it is enabled.
-            action = "reload" if not actions and service.takes_up(names) else "restart"
+            taken_up = not actions and taking_up.takes_up(service.reloads, names)
+            action = "reload" if taken_up else "restart"
             why = f"its configuration changes: {_few(names)}"
             told.append(Difference(service.role, "service", service.name, action, why))
     return told

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,10 +98,6 @@ class Service:
     alive: Mapping[str, Any] | None = None
     tls: Mapping[str, Any] | None = None
     reloads: str = ""
-
-    def takes_up(self, paths: Iterable[str]) -> bool:
-        """Whether it need not be started again for new content of these files."""
-        return bool(self.reloads) and all(re.search(self.reloads, path) for path in paths)
 
 
 @dataclass(frozen=True)

@@ -212,14 +212,12 @@ def _free(text: str) -> dict[str, Room]:
     """By place, as comparing.script asks for them."""
     fields = [line.split("\t") for line in text.splitlines()]
     places = {words[1]: (words[2], words[0] == "1") for words in fields if len(words) == 3}
-    sizes: dict[str, tuple[int, ...]] = {}
-    for numbers, where in (words for words in fields if len(words) == 2):
-        if all(word.isdigit() for word in numbers.split()):
-            sizes[where] = tuple(map(int, numbers.split()))
+    sizes = {words[1]: words[0].split() for words in fields if len(words) == 2}
     rooms = {}
     for place, (where, writable) in places.items():
-        if len(found := sizes.get(where, ())) == 4:
-            blocks, size, inodes, every = found
+        numbers = sizes.get(where, ())
+        if len(numbers) == 4 and all(word.isdigit() for word in numbers):
+            blocks, size, inodes, every = map(int, numbers)
             rooms[place] = Room(blocks * size // 1024, inodes if every else None, writable)
     return rooms
 

@@ -168,6 +168,7 @@ def _install(missing: List[Dict[str, Any]], wanted: Dict[str, Any], patience: in
     begun = []
     for each in missing:
         state, version = before[each["name"]]
+        whole = state.endswith(" ok installed")
         if not version or not wanted["unfinished"]:
             continue
         # What runs is not what is installed from now on, whatever becomes of this run.
@@ -175,11 +176,11 @@ def _install(missing: List[Dict[str, Any]], wanted: Dict[str, Any], patience: in
         if not os.path.isdir(folder):
             os.makedirs(folder, mode=0o700)
             begun.append(folder)
-            if state.endswith(" ok installed"):
+            if whole:
                 # Of a run that the host's end cut short: that folder is in memory, and what is
                 # installed now has run since.
                 previous.drop(each["role"])
-        if each["role"] in previous.ROLES and state.endswith(" ok installed"):
+        if each["role"] in previous.ROLES and whole:
             previous.keep(each["role"], each["name"], version)
     try:
         return apt.install(missing, wanted["repositories"], wanted["sources"], patience)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict
+from typing import Any, Dict, List, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.provision import (
@@ -15,6 +15,7 @@ from ansible.module_utils.provision import (
     record,
     services,
     swap,
+    taking_up,
     trouble,
 )
 
@@ -156,7 +157,8 @@ def main() -> None:
             result["recovered"] = bool(result["changed"]) and _recovered(wanted)
             letting_in.again(result["paths"])
         elif wanted["services"] and not module.check_mode:
-            result.update(_run_with(wanted, result["paths"], bool(result["changed"])))
+            started, result["restarted"] = _run_with(wanted, result["paths"])
+            result["changed"] |= started
     except services.NotWorkingError as error:
         module.fail_json(**error.result())
     if wanted["last"] and not module.check_mode:
@@ -164,15 +166,19 @@ def main() -> None:
     module.exit_json(**result)
 
 
-def _run_with(wanted: Dict[str, Any], placed: "list[str]", changed: bool) -> Dict[str, Any]:
-    """Have the services run with what is placed. Gives whether anything is changed now, and which
-    of them were restarted though they should have taken up their files."""
+def _run_with(wanted: Dict[str, Any], placed: List[str]) -> Tuple[bool, List[str]]:
+    """Have the services run with what is placed. Gives whether any was started or reloaded, and
+    which were restarted though they should have taken up their files."""
     new = [path for path in placed if not re.search(wanted["polled"], path)]
     restart = wanted["recheck"] or bool(new)
     running = wanted["keep"] and not wanted["recheck"]
-    reload = bool(new) and running and services.takes_up(wanted["services"], new)
-    done = reload and services.reload(wanted)
-    if not done:
+    reload = (
+        running
+        and bool(new)
+        and all(taking_up.takes_up(each.get("reloads") or "", new) for each in wanted["services"])
+    )
+    reloaded = reload and services.reload(wanted)
+    if not reloaded:
         # A run that was killed may have placed a unit's file, and not have told systemd.
         units = any(path.startswith("/etc/systemd/") for path in placed)
         services.start(wanted["services"], restart, daemon_reload=units or not running)
@@ -181,11 +187,8 @@ def _run_with(wanted: Dict[str, Any], placed: "list[str]", changed: bool) -> Dic
     letting_in.again({*placed, *old_files.of(wanted["unfinished"])})
     if wanted["unfinished"] and not wanted["unproven"]:
         services.proven(wanted["unfinished"])
-    names = [service["name"] for service in wanted["services"]]
-    return {
-        "changed": changed or restart or not wanted["keep"],
-        "restarted": names if reload and not done else [],
-    }
+    refused = [each["name"] for each in wanted["services"]] if reload and not reloaded else []
+    return restart or not wanted["keep"], refused
 
 
 def _recovered(wanted: Dict[str, Any]) -> bool:

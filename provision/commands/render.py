@@ -8,7 +8,7 @@ from shlex import quote
 
 from provision.errors import EXIT_OK, ProvisionError
 from provision.fleet import assert_given, keep_secrets, read_fleet, with_certificates
-from provision.output import note, out, shown
+from provision.output import few, note, out, shown
 from provision.paths import PLAYBOOKS
 from provision.render.tree import trees, write_tree
 
@@ -32,10 +32,9 @@ def render(*, options: Sequence[str], output: Path) -> int:
     names = {host.name for host in fleet.site.hosts}
     gone = [name for name in trees(output) if name not in names]
     if gone:
-        more = f" and {len(gone) - _TOLD:,} more" if len(gone) > _TOLD else ""
         note(
             f"{shown(output)} still has what was rendered for hosts that are not in the inventory:"
-            f" {', '.join(map(shown, gone[:_TOLD]))}{more}; delete their folders if they are gone"
+            f" {shown(few(gone, _TOLD))}; delete their folders if they are gone"
         )
     note(
         f"run it with: ansible-playbook -i INVENTORY {quote(str(PLAYBOOKS / 'site.yml'))} "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from provision.influx import InfluxDB
 from provision.run.ansible import RunResult
 from provision.run.view import RunView
 from provision.services import reader, viewer
-from provision.site.model import Site
+from provision.site.model import Host, Site
 from provision.values import seconds
 from provision.verify import report
 from provision.verify.findings import Area, Finding, Status, failed
@@ -80,7 +80,8 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
     kept = tuple(host for host in fleet.site.hosts if host.monitor or host.name in limited)
     site = replace(fleet.site, hosts=kept)
     now = int(time.time() * 1000)
-    sent = probes([host for host in site.workers if host.name in limited], now)
+    workers = [host for host in site.workers if host.name in limited]
+    sent = probes(workers, now)
     result = apply(
         fleet,
         check=True,
@@ -97,7 +98,7 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
     try:
         database = reader(fleet)
         try:
-            interval = _interval(site, limited)
+            interval = _interval(workers)
             probed = looked + max(patience, TO_PROBE * interval + _SPARE)
             found += _until(lambda: probes_seen(database, sent, now - _APART), probed, silent)
             ready = looked + max(patience, min(TO_ALL * interval, _MOST) + _SPARE)
@@ -112,10 +113,9 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
     return [f for f in found if f.host in {"", *limited} or f.area is Area.DATASOURCE]
 
 
-def _interval(site: Site, hosts: Collection[str]) -> int:
-    """The seconds within which each worker of these writes."""
-    among = [host.settings for host in site.workers if host.name in hosts]
-    return max((seconds(settings.telegraf_interval) for settings in among), default=0)
+def _interval(workers: Iterable[Host]) -> int:
+    """The seconds within which each of them writes."""
+    return max((seconds(host.settings.telegraf_interval) for host in workers), default=0)
 
 
 def stored(
@@ -125,7 +125,7 @@ def stored(
 
     What is missing is waited for until the deadline (time.monotonic()), but not of silent hosts.
     """
-    interval = _interval(site, {host.name for host in site.workers})
+    interval = _interval(site.workers)
 
     def metrics() -> list[Finding]:
         now = int(time.time() * 1000)

@@ -12,6 +12,7 @@ from provision.catalog.load import unknown_app
 from provision.catalog.model import Catalog
 from provision.errors import Problem
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, InventoryHost
+from provision.output import few
 from provision.ports import clashes
 from provision.settings import Settings
 from provision.site import urls
@@ -24,11 +25,7 @@ ROLE_VARIABLES = frozenset(
     {
         *("grafana_polled", "grafana_start_timeout", "influxdb_start_timeout"),
         *("packages_lock_timeout", "packages_patience", "pushgateway_start_timeout"),
-        *(
-            "telegraf_before_influxdb",
-            "telegraf_polled",
-            "telegraf_stable_seconds",
-        ),
+        *("telegraf_before_influxdb", "telegraf_polled", "telegraf_stable_seconds"),
         "telegraf_start_timeout",
     }
 )
@@ -107,7 +104,7 @@ def unread(
             if name.startswith(_OURS):
                 found.setdefault(name, []).append(host.name)
     return [
-        f"{name} ({_some(found[name])}) is "
+        f"{name} ({few(found[name], 1)}) is "
         + (
             "a secret, and is not read in an inventory: it goes into the secrets file"
             if name in secrets
@@ -115,11 +112,6 @@ def unread(
         )
         for name in sorted(found)
     ]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
-    return f"{names[0]}{more}"
 
 
 @cache

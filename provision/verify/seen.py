@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from provision.applications import Application
-from provision.catalog.model import UNDOCUMENTED, Catalog, Input, Metric
+from provision.catalog.model import UNDOCUMENTED, Catalog, Metric
 from provision.dashboards.influxql import identifier, source
 from provision.errors import ProvisionError
 from provision.influx import Answer, InfluxDB
@@ -234,12 +233,6 @@ def _hosts_with(site: Site, catalog: Catalog, metric: Metric) -> list[Host]:
         host
         for host in site.workers
         for each in host.applications
-        if each.catalog.app == catalog.app and _sends(each, metric)
+        # Of what is scraped, not each target has all.
+        if each.catalog.app == catalog.app and any(has(metric, of) for of in each.sources)
     ]
-
-
-def _sends(application: Application, metric: Metric) -> bool:
-    """Whether a metric comes from an application: of what is scraped, not each target has all."""
-    if application.catalog.input is not Input.PROMETHEUS or application.pushgateway:
-        return True
-    return any(has(metric, dict(target.labels)) for target in application.targets)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import time
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Set
+from typing import Any, Dict, Iterable, List, Sequence, Set
 
 from ansible.module_utils.provision import old_files, previous, readiness
 from ansible.module_utils.provision.trouble import Trouble
@@ -19,8 +18,6 @@ SPEC: Dict[str, Any] = {
     "timeout": {"type": "float", "default": 60},
     "stable_seconds": {"type": "float", "default": 0},
 }
-
-
 #: For so many seconds a reload may leave nobody to listen. What Telegraf holds it writes before it
 #: listens again: for an InfluxDB that is silent, or where much has waited, that takes longer.
 _DEAF = 2.0
@@ -69,14 +66,6 @@ def start(services: Sequence[Dict[str, Any]], restart: bool, daemon_reload: bool
         _systemctl("restart" if restart else "start", "--no-block", unit)
 
 
-def takes_up(services: Sequence[Dict[str, Any]], paths: Sequence[str]) -> bool:
-    """Whether the services need not be started again for new content of these files."""
-    return all(
-        service.get("reloads") and all(re.search(service["reloads"], path) for path in paths)
-        for service in services
-    )
-
-
 def reload(wanted: Dict[str, Any]) -> bool:
     """Have the services of a module's options (SPEC) take up their files while they run.
 
@@ -87,21 +76,21 @@ def reload(wanted: Dict[str, Any]) -> bool:
     past = [(service, _reloadable(service)) for service in wanted["services"]]
     if not all(sockets for _, sockets in past):
         return False
-    done = all(_reloads(wanted, service, sockets or set()) for service, sockets in past)
+    done = all(_reloads(wanted, service, sockets) for service, sockets in past)
     if done and wanted["stable_seconds"]:
         await_working(wanted)
     return done
 
 
-def _reloadable(service: Dict[str, Any]) -> Optional[Set[int]]:
-    """The sockets of one that listens, is enabled and at work; else nothing."""
+def _reloadable(service: Dict[str, Any]) -> Set[int]:
+    """The sockets of one that listens, is enabled and at work; else none."""
     seen = readiness.properties(_show(service["name"] + ".service"))
     idle = seen.get("Job", "0") in ("", "0")
     group = seen.get("ControlGroup")
     if not service.get("listen") or not idle or not group or seen.get("UnitFileState") != "enabled":
-        return None
-    own = readiness.held(group)
-    return own if own and readiness.is_heard(own) else None
+        return set()
+    own = readiness.held(group) or set()
+    return own if readiness.is_heard(own) else set()
 
 
 def _reloads(wanted: Dict[str, Any], service: Dict[str, Any], past: Set[int]) -> bool:
@@ -203,14 +192,11 @@ def _systemctl(*words: str) -> None:
         universal_newlines=True,
     )
     if done.returncode:
-        # Nothing can be started any more: the transaction would be destructive.
-        raise (
-            _stopping()
-            if _is_stopping()
-            else NotWorkingError(
-                "systemctl %s failed: %s." % (" ".join(words), done.stderr.strip().rstrip(".")),
-                "see `systemctl status %s` on the host" % words[-1],
-            )
+        if _is_stopping():  # nothing can be started any more: the transaction would be destructive
+            raise _stopping()
+        raise NotWorkingError(
+            "systemctl %s failed: %s." % (" ".join(words), done.stderr.strip().rstrip(".")),
+            "see `systemctl status %s` on the host" % words[-1],
         )
 
 
@@ -219,11 +205,7 @@ def _is_stopping() -> bool:
 
 
 def _stopping() -> NotWorkingError:
-    return NotWorkingError(
-        "The host is being shut down.",
-        "run again once it is up",
-        stopping=True,
-    )
+    return NotWorkingError("The host is being shut down.", "run again once it is up", stopping=True)
 
 
 def _run(command: "list[str]") -> str:

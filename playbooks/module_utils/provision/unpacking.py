@@ -105,8 +105,10 @@ class Packages:
         if self.going:
             self._apt("remove", self.going, lock_timeout)
         names = [*self.going, *self.remaining]
+        if not names:
+            return
         # What was killed as it was unpacked or removed is purged in two steps.
-        for _ in range(2 if names else 0):
+        for _ in range(2):
             known = self._installed().known
             left = [name for name in names if known.get(name) is False and purgeable(name)]
             if not left:
