@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from comparing import (
 )
 from comparing import differences as comparison
 from comparing.answers import Answer
+from comparing.asking import Question, Work
 from comparing.manifest import Manifest, ManifestError
 
 from ansible.module_utils.provision import entries, lease  # isort: skip
@@ -33,29 +34,6 @@ SOURCES = "/etc/apt/sources.list.d/"
 #: The variable that says how many MiB must be free where anything is written. It is looked at here:
 #: as an argument of the task, it would be evaluated on each host that has no work.
 ROOM = "provision_minimum_free_mib"
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a host is asked, and what its answer is held against.
-
-    state and more are those of comparing.script.compare_script().
-    """
-
-    manifest: Manifest
-    files: list[wanted.Wanted]
-    state: list[dict[str, Any]]
-    more: Sequence[tuple[str, str]]
-
-    @property
-    def text(self) -> str:
-        """The script that looks at the host."""
-        return script.compare_script(self.manifest, self.state, self.more)
-
-    @property
-    def plan(self) -> dict[str, Any]:
-        """What can be told before the host has answered: which files hold secrets."""
-        return {"secrets": contents.secret_files(self.manifest, self.files)}
 
 
 def _cut_off() -> actions.Refusal:
@@ -90,7 +68,6 @@ class ActionModule(actions.ProvisionAction):
         task_vars = task_vars or {}
         standings = bool(self._task.args.get("standing"))
         question = self.question(task_vars, standings=standings)
-        manifest, files = question.manifest, question.files
         answer = self._known(task_vars) or Answer.now(self._ask, question.text)
         try:
             seen = report.read(answer.output)
@@ -98,38 +75,71 @@ class ActionModule(actions.ProvisionAction):
             raise _cut_off() from None
         result["clock"] = answer.ahead(seen.clock)
         if standings:
-            result["standing"] = standing.read(manifest, seen, answer.output)
+            result["standing"] = standing.read(question.manifest, seen, answer.output)
         try:
-            found, stale = self.found(question, seen, task_vars["ansible_play_hosts_all"])
+            told, work = self.compared(question, seen, task_vars, works=not standings)
         except comparison.BlockingState as error:
             return {**result, **actions.failure(error.problem, error.remedy)}
-        result.update(
-            changed=bool(found),
-            roles=comparison.roles_of(found),
-            differences=[each.as_dict() for each in found],
-            files=[each.name for each in found if each.kind == "file"],
-            turns_to_tls=False,
-            awaiting=sorted({name for each in files for name in each.missing}),
-            owners=sorted({owner for _, owners in stale for owner in owners}),
-            stale=bool(stale),
-            plan=question.plan,
-        )
-        if found and not standings:
-            result["wanted"] = {
-                "operator": self._operator(seen, task_vars),
-                "services": [asdict(each) for each in manifest.services],
-                "packages": [asdict(each) for each in manifest.packages],
-                "repositories": [asdict(each) for each in manifest.repositories],
-                "unfinished": script.UNFINISHED,
-                "sources": [each.path for each in manifest.files if SOURCES in each.path],
-            }
-            still = effects.polled({each.role for each in found}, task_vars)
-            told = effects.on_services(manifest, found, still)
-            result["plan"]["effects"] = [each.as_dict() for each in told]
-            self._before_change(manifest, files, seen, found, result, task_vars)
+        result.update(told)
+        if work:
+            result.update(self.judged(work, self._ask(work.text), task_vars))
             if self._task.args.get("group") and not self._task.check_mode:
-                self.join(self._task.args["group"], result)
+                self.join({self._task.args["group"], *self.plays(result)}, result, task_vars)
         return result
+
+    def compared(
+        self,
+        question: Question,
+        seen: report.Report,
+        task_vars: dict[str, Any],
+        *,
+        works: bool = True,
+    ) -> tuple[dict[str, Any], Work | None]:
+        """What is told of a host, and its work if there is any and it works there.
+
+        Raises BlockingState; refuses where another operator is at work.
+        """
+        manifest = question.manifest
+        found, stale = self.found(question, seen, task_vars["ansible_play_hosts_all"])
+        result = {
+            "changed": bool(found),
+            "roles": comparison.roles_of(found),
+            "differences": [each.as_dict() for each in found],
+            "files": [each.name for each in found if each.kind == "file"],
+            "turns_to_tls": False,
+            "awaiting": sorted({name for each in question.files for name in each.missing}),
+            "owners": sorted({owner for _, owners in stale for owner in owners}),
+            "stale": bool(stale),
+            "plan": question.plan,
+        }
+        if not found or not works:
+            return result, None
+        result["wanted"] = {
+            "operator": self._operator(seen, task_vars),
+            "services": [asdict(each) for each in manifest.services],
+            "packages": [asdict(each) for each in manifest.packages],
+            "repositories": [asdict(each) for each in manifest.repositories],
+            "unfinished": script.UNFINISHED,
+            "sources": [each.path for each in manifest.files if SOURCES in each.path],
+        }
+        still = effects.polled({each.role for each in found}, task_vars)
+        told = effects.on_services(manifest, found, still)
+        result["plan"]["effects"] = [each.as_dict() for each in told]
+        secret = {file.path for file in manifest.files if file.secret}
+        texts = [
+            each.name
+            for each in found
+            if self._shows and each.kind in ("file", "absent") and each.name not in secret
+        ]
+        work = Work(question, seen, found, result, texts)
+        if work.new_login:
+            texts += [logins.CONFIGURATION, logins.FORMER]
+        return result, work
+
+    @property
+    def _shows(self) -> bool:
+        """Whether old texts are to be shown."""
+        return bool(self._task.diff or self._task.check_mode)
 
     def question(self, task_vars: dict[str, Any], *, standings: bool = False) -> Question:
         """What the host is asked, and held against. Refuses where it is not known."""
@@ -173,53 +183,36 @@ class ActionModule(actions.ProvisionAction):
         known = answers.get(task_vars["inventory_hostname"])
         return Answer(**known) if known else None
 
-    def _before_change(
-        self,
-        manifest: Manifest,
-        files: list[wanted.Wanted],
-        seen: report.Report,
-        found: list[comparison.Difference],
-        result: dict[str, Any],
-        task_vars: dict[str, Any],
-    ) -> None:
-        """Look at what speaks against the work, and at the old texts if they are to be shown."""
-        secret = {file.path for file in manifest.files if file.secret}
-        shown = self._task.diff or self._task.check_mode
-        texts = [
-            each.name
-            for each in found
-            if shown and each.kind in ("file", "absent") and each.name not in secret
-        ]
-        changed = {each.name for each in found if each.kind == "file"} & {logins.CONFIGURATION}
-        writes = next((each for each in files if each.file.path in changed), None)
-        asked = [*texts, *([logins.CONFIGURATION, logins.FORMER] if writes else [])]
-        said = self._ask(
-            script.preflight_script(
-                preflight.wanted_ports(manifest), asked, preflight.places(manifest, found)
-            )
-        )
+    def judged(self, work: Work, said: str, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        """The result, with what speaks against the work, and the old texts if they are to be shown.
+
+        said is what work.text has printed on the host.
+        """
+        manifest, files = work.question.manifest, work.question.files
+        result, found = work.result, work.found
         before = report.read_preflight(said)
-        old = {asked[index]: text for index, text in before.texts.items()}
-        if writes:
+        old = {work.texts[index]: text for index, text in before.texts.items()}
+        if work.new_login:
             result["turns_to_tls"] = logins.turns_to_tls(
                 old.get(logins.CONFIGURATION) or old.get(logins.FORMER, ""),
-                (writes.content or b"").decode("utf-8"),
+                (work.new_login.content or b"").decode("utf-8"),
             )
         if self._task.diff:
-            hidden = comparison.not_for_all(found, manifest, seen)
+            hidden = comparison.not_for_all(found, manifest, work.seen)
             public = {path: text for path, text in old.items() if path not in hidden}
             result["diff"] = comparison.diff_texts(found, files, public)
-        if shown:
+        if self._shows:
             result["plan"].update(contents.contents(manifest, found, files, old))
         against = preflight.problem(
             manifest,
-            seen,
+            work.seen,
             before,
             found,
             minimum_free_mib=int(self._templar.template(task_vars.get(ROOM, 1024))),
         )
         if against:
             result.update(actions.failure(against.problem, against.remedy), changed=False)
+        return result
 
     def _operator(self, seen: report.Report, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Whose run this is. Refuses where another operator's is at work on the host."""

@@ -83,7 +83,7 @@ class ActionModule(converging.ConvergingAction):
         """The hosts whose files hold one of the made secrets and were compared with an old one."""
         hosts = []
         for host in task_vars["groups"]["all"]:
-            compared = task_vars["hostvars"][host].get("comparison") or {}
+            compared = self.comparison(task_vars["hostvars"][host])
             if "awaiting" not in compared:
                 continue
             manifest = self.manifest_of(host, task_vars)

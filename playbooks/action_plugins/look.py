@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +15,60 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from ansible.template import Templar
 from comparing import actions, report, together
 from comparing.answers import Answer
+from comparing.asking import Question, Work
 
 
-@dataclass(frozen=True)
+@dataclass
 class Seen:
-    """What is known of a host: its answer, and what is told where it is as it should be.
+    """What is known of a host.
 
-    concerns_all says that what InfluxDB has for other hosts may have to change, or is not known.
+    compare is the action that compares it, with its variables; argv is what asks it. told is what
+    its comparison says, None where that has to be asked in a task of its own. concerns_all says
+    that what InfluxDB has for other hosts may have to change, or is not known.
     """
 
-    answer: Answer | None
-    told: dict[str, Any] | None
-    concerns_all: bool
+    compare: Any
+    variables: dict[str, Any]
+    question: Question
+    argv: list[bytes] = field(default_factory=list)
+    answer: Answer | None = None
+    work: Work | None = None
+    told: dict[str, Any] | None = None
+    concerns_all: bool = True
+
+    def __post_init__(self) -> None:
+        """Who has no InfluxDB concerns nobody else."""
+        self.concerns_all = any(each["role"] == "influxdb" for each in self.question.manifest.state)
+
+    def take(self, answer: Answer) -> bool:
+        """What it answers, to the first question or the second; whether there is a second."""
+        if self.work:
+            told = self.compare.judged(self.work, answer.output, self.variables)
+            self.told = None if told.get("failed") else told
+            return False
+        self.answer = answer
+        said = report.read(answer.output)
+        told, self.work = self.compare.compared(self.question, said, self.variables)
+        self.concerns_all = any(
+            each["kind"] == "state" and each["role"] == "influxdb" for each in told["differences"]
+        )
+        told["clock"] = answer.ahead(said.clock)
+        if not self.work:
+            self.told = told
+        return bool(self.work)
 
 
 class ActionModule(actions.ProvisionAction):
-    """Finds the hosts that are as they should be, of which there is nothing more to be done.
+    """Compares all hosts, as far as that can be done together.
 
     It runs once for a play (run_once), for all of its hosts. Argument: group: into which the host
     is put that has its result, with _alike behind it where all hosts are as they should be, else
-    _unlike.
-    Result: alike (by host, the clock and plan of the action compare), unlike (the hosts that are to
-    be compared by that action: they differ, or it is not known, or what differs concerns them), and
-    answers (by host, what those have said that said anything).
+    _unlike; and into those that say which plays have work.
+    Result: alike and differing (by host, what the action compare tells of hosts that are as they
+    should be, and of others), unlike (the hosts that are to be compared by that action: it is not
+    known, what differs concerns them, or something speaks against the work), and answers (by host,
+    what those have said that said anything). Where nothing shall change, and where Ansible's output
+    is all that is told, each that differs is unlike, and seen in a task of its own.
     """
 
     TRANSFERS_FILES = False
@@ -47,48 +79,42 @@ class ActionModule(actions.ProvisionAction):
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         hosts = [str(host) for host in task_vars["ansible_play_hosts"]]
+        self._tells = not self._task.check_mode and bool(os.environ.get("PROVISION_EVENTS"))
         # One alone is asked as well by the comparison.
         asks = len(hosts) > 1 and not together.with_passwords()
-        seen = dict(self._seen(hosts, task_vars)) if asks else {}
-        alike = {host: each.told for host, each in seen.items() if each.told}
-        if any(each.concerns_all for each in seen.values()):
-            alike = {}
-        unlike = [host for host in hosts if host not in alike]
+        seen = self._seen(hosts, task_vars) if asks else {}
+        known = {host: each.told for host, each in seen.items() if each.told}
+        if any(each.concerns_all for each in seen.values()) or len(seen) < len(hosts):
+            known = {}
+        alike = {host: told for host, told in known.items() if not told["differences"]}
+        differing = {host: told for host, told in known.items() if host not in alike}
+        unlike = [host for host in hosts if host not in known]
         answers = {host: seen[host].answer for host in unlike if host in seen}
         result.update(
             alike=alike,
+            differing=differing,
             unlike=unlike,
             answers={host: asdict(answer) for host, answer in answers.items() if answer},
             _ansible_verbose_override=True,  # -v would print each answer
         )
-        self.join(f"{self._task.args['group']}_{'unlike' if unlike else 'alike'}", result)
+        all_alike = "alike" if len(alike) == len(hosts) else "unlike"
+        plays = {group for told in differing.values() for group in self.plays(told)}
+        self.join({f"{self._task.args['group']}_{all_alike}", *plays}, result, task_vars)
         return result
 
-    def _seen(self, hosts: Sequence[str], task_vars: dict[str, Any]) -> Iterator[tuple[str, Seen]]:
-        """What is seen of hosts, as they answer."""
-        asked: dict[str, tuple[Any, Any]] = {}
-        questions = [(host, self._question(host, task_vars, asked)) for host in hosts]
+    def _seen(self, hosts: Sequence[str], task_vars: dict[str, Any]) -> dict[str, Seen]:
+        """What is seen of the hosts that could be asked."""
+        seen: dict[str, Seen] = {}
+        questions = [(host, self._question(host, task_vars, seen)) for host in hosts]
         for host, answer in together.ask(questions, together.forks()):
-            compare, question = asked.pop(host, (None, None))
-            entries = question.manifest.state if question else ()
-            has_influxdb = any(entry["role"] == "influxdb" for entry in entries)
-            seen = Seen(answer, None, concerns_all=question is None or has_influxdb)
-            with contextlib.suppress(Exception):  # the comparison will tell of it
-                if answer:
-                    seen = self._held(compare, question, answer, hosts)
-            yield host, seen
-
-    @staticmethod
-    def _held(compare: Any, question: Any, answer: Answer, hosts: Sequence[str]) -> Seen:
-        """What an answer says."""
-        said = report.read(answer.output)
-        found, _ = compare.found(question, said, hosts)
-        of_others = any(each.kind == "state" and each.role == "influxdb" for each in found)
-        told = {"clock": answer.ahead(said.clock), "plan": question.plan}
-        return Seen(answer, None if found else told, of_others)
+            # Whatever it is, the comparison will tell of it.
+            with contextlib.suppress(Exception):
+                if answer and seen[host].take(answer) and self._tells:
+                    questions.append((host, self._second_question(seen[host])))
+        return seen
 
     def _question(
-        self, host: str, task_vars: dict[str, Any], asked: dict[str, tuple[Any, Any]]
+        self, host: str, task_vars: dict[str, Any], seen: dict[str, Seen]
     ) -> Callable[[], tuple[list[bytes], bytes]]:
         def question() -> tuple[list[bytes], bytes]:
             of_host = together.variables_of(host, task_vars)
@@ -101,7 +127,13 @@ class ActionModule(actions.ProvisionAction):
                 templar=Templar(loader=self._loader, variables=of_host),
                 shared_loader_obj=self._shared_loader_obj,
             )
-            asked[host] = compare, compare.question(of_host)
-            return together.command(compare, of_host, asked[host][1].text)
+            seen[host] = Seen(compare, of_host, compare.question(of_host))
+            argv, script = together.command(compare, of_host, seen[host].question.text)
+            seen[host].argv = argv
+            return argv, script
 
         return question
+
+    @staticmethod
+    def _second_question(seen: Seen) -> Callable[[], tuple[list[bytes], bytes]]:
+        return lambda: (seen.argv, seen.work.text.encode("utf-8"))

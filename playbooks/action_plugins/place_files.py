@@ -9,20 +9,26 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comparing import actions, placing, script
+from ansible.module_utils.parsing.convert_bool import boolean
+from comparing import actions, effects, placing, script
+
+#: What is brought up after InfluxDB, in that order.
+_ORDER = ("telegraf", "grafana", "pushgateway")
 
 
 class ActionModule(actions.ProvisionAction):
     """Places what the manifest names for a role, and has its services run with it.
 
-    Arguments: role, and options of the module that are not of the manifest; login, with the paths
-    of Telegraf's configuration, environment and folder of credentials, to try those first; last,
-    to let other operators in, which puts the host into the group provision_released.
+    Arguments: role, and options of the module that are neither of the manifest nor of what was
+    compared; login, with the paths of Telegraf's configuration, environment and folder of
+    credentials, to try those first, unless it is unproven; last, whether the role does nothing
+    after it: where that is all that is done on the host, other operators are let in, and it is put
+    into the group provision_released.
     """
 
     _VALID_ARGS = frozenset(
-        {"role", "state", "login", "check", "recheck", "keep", "polled", "unproven"}
-        | {"downgraded", "timeout", "stable_seconds", "last"}
+        {"role", "state", "login", "check", "unproven", "downgraded", "timeout", "stable_seconds"}
+        | {"unheard_seconds", "last"}
     )
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -31,17 +37,40 @@ class ActionModule(actions.ProvisionAction):
         task_vars = task_vars or {}
         given = dict(self._task.args)
         role, login = given.pop("role"), given.pop("login", None)
+        compared = self.comparison(task_vars)
+        found = {
+            each["action"]
+            for each in compared.get("differences", ())
+            if each["role"] == role and each["kind"] == "service"
+        }
+        unproven = boolean(given.get("unproven", False))
         arguments: dict[str, Any] = {
             **given,
+            "polled": effects.polled([role], task_vars).get(role),
+            # It ran before this run: what it ran with is worth going back to.
+            "keep": "start" not in found,
+            "recheck": "restart" in found,
             "check": given.get("check") or None,
+            "last": bool(given.get("last")) and not unproven and self._is_last(role, task_vars),
             "operator": self.operator(task_vars),
             "services": [asdict(each) for each in self.manifest(task_vars).services_of(role)],
         }
         if arguments["services"]:
             arguments["unfinished"] = f"{script.UNFINISHED}/{role}"
         if given.get("state") != "restored":
-            arguments.update(placing.arguments(self, role, task_vars, login))
+            tried = None if unproven else login
+            arguments.update(placing.arguments(self, role, task_vars, tried))
         result = self.module("place_files", arguments)
-        if arguments.get("last") and not result.get("failed"):
-            self.join("provision_released", result)
+        if arguments["last"] and not result.get("failed"):
+            self.join(["provision_released"], result, task_vars)
         return result
+
+    def _is_last(self, role: str, task_vars: dict[str, Any]) -> bool:
+        """Whether nothing is done on the host after this role.
+
+        Nobody is let in anywhere while something is yet to be revoked.
+        """
+        after = _ORDER[_ORDER.index(role) + 1 :]
+        roles = self.comparison(task_vars).get("roles", ())
+        revoking = (task_vars.get("groups") or {}).get("provision_revoking")
+        return not revoking and not set(after) & set(roles)

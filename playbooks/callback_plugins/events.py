@@ -30,6 +30,11 @@ _KEYS = (
 )
 
 
+def _told(result: dict[str, Any]) -> dict[str, Any]:
+    """What of a result is told."""
+    return {key: result[key] for key in _KEYS if key in result}
+
+
 class CallbackModule(CallbackBase):  # type: ignore[misc]
     """The callback; an error in it ends the telling, never the run."""
 
@@ -79,23 +84,18 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         return result.host.get_name(), result.task._uuid
 
     def _result(self, result: Any, status: str) -> None:
-        for host, seen in result.result.get("alike", {}).items():
-            told = {"host": host, "status": "ok", **self._task(result.task)}
-            self._tell("result", differences=[], **told, **seen)
-        if "unlike" in result.result:  # who is compared tells of it by himself
-            return
         try:
-            hidden = result.result.get("_ansible_no_log") or getattr(result.task, "no_log", False)
-            seen = result.result
-            keys = [key for key in _KEYS if key in seen and not hidden]
-            told = {key: seen[key] for key in keys}
-            told["host"] = result.host.get_name()
-            told["status"] = status
-            told.update(self._task(result.task))
+            task, seen = self._task(result.task), result.result
+            if "unlike" in seen:  # who is compared by himself tells of it himself
+                for host, each in {**seen["alike"], **seen["differing"]}.items():
+                    now = "changed" if each["changed"] else "ok"
+                    self._tell("result", host=host, status=now, **task, **_told(each))
+                return
+            hidden = seen.get("_ansible_no_log") or getattr(result.task, "no_log", False)
+            told = {} if hidden else _told(seen)
+            self._tell("result", host=result.host.get_name(), status=status, **task, **told)
         except Exception as error:
             self._display.warning(f"PROVISION_EVENTS: {error}")
-            return
-        self._tell("result", **told)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """A play begins."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import importlib.metadata
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,21 +104,27 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
     def shell(self, text: str, *, told_whole: bool = False) -> dict[str, Any]:
         """Run a script on the host, sent over its standard input; rc, stdout and stderr.
 
-        Ansible has a shell around it that waits a moment, as ssh could lose the end of what is said
-        (ansible/ansible issue 13876). Where it is told_whole, a loss would be seen, and two
-        programs fewer are started.
+        told_whole says that a loss of the end of what it prints would be seen.
         """
-        around = {"executable": False} if told_whole else {}
+        return self._execute("/bin/sh", text, told_whole)
+
+    def _execute(self, command: str, given: str, bare: bool) -> dict[str, Any]:
+        """Run a command on the host, with what it is given on its standard input.
+
+        Ansible has a shell around it that waits a moment, as ssh could lose the end of what is said
+        (ansible/ansible issue 13876). A bare one is run without: two programs fewer are started.
+        """
+        around = {"executable": False} if bare else {}
         done: dict[str, Any] = self._low_level_execute_command(
-            "/bin/sh", in_data=text.encode("utf-8"), **around
+            command, in_data=given.encode("utf-8"), **around
         )
         return done
 
     def module(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What a module of ours answers that runs in the host's Python alone (comparing.hosted)."""
         program = hosted.program(name, arguments, check=self._task.check_mode)
-        command = f"{self._compute_environment_string()} {hosted.PYTHON}".strip()
-        done = self._low_level_execute_command(command, in_data=program.encode("utf-8"))
+        environment = self._compute_environment_string().strip()
+        done = self._execute(f"{environment} {hosted.PYTHON}".strip(), program, not environment)
         said = hosted.answer(done["stdout"])
         if said is None:
             # As Ansible says it, which provision.run.remedies knows.
@@ -133,19 +139,39 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
             self._display.warning(warning)
         return said
 
-    def join(self, group: str, result: dict[str, Any]) -> None:
-        """Put the task's host into a group, for the plays that follow, as group_by does it.
+    def join(
+        self, groups: Iterable[str], result: dict[str, Any], task_vars: Mapping[str, Any]
+    ) -> None:
+        """Put the task's host into groups, for the plays that follow, as add_host does it.
 
         A task of its own would cost every host that has no work.
         """
         if hasattr(self, "add_group"):  # ansible-core 2.21 and later
-            self.add_group(group, parent_group_names=["all"])
+            for group in groups:
+                self.add_group(group, parent_group_names=["all"])
         else:
-            result.update(add_group=group, parent_groups=["all"])
+            name = task_vars["inventory_hostname"]
+            result["add_host"] = {"host_name": name, "groups": list(groups), "host_vars": {}}
+
+    @staticmethod
+    def plays(compared: Mapping[str, Any]) -> set[str]:
+        """The groups by which it is known which plays there is work for, of a comparison."""
+        turns = ["provision_turns_to_tls"] if compared["turns_to_tls"] else []
+        return {*(f"provision_has_{role}" for role in compared["roles"]), *turns}
+
+    @staticmethod
+    def comparison(task_vars: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What was compared on a host with these variables, by itself or with all others."""
+        compared = task_vars.get("comparison")
+        if isinstance(compared, Mapping):  # else it is the playbook's name for what follows
+            return compared
+        differing = (task_vars.get("looked") or {}).get("differing") or {}
+        found: Mapping[str, Any] = differing.get(task_vars["inventory_hostname"]) or {}
+        return found
 
     def operator(self, task_vars: Mapping[str, Any]) -> dict[str, Any] | None:
         """Whose run this is, as the comparison said; None where nothing was compared."""
-        wanted = (task_vars.get("comparison") or {}).get("wanted") or {}
+        wanted = self.comparison(task_vars).get("wanted") or {}
         if not wanted:
             return None
         texts = {str(name): str(value) for name, value in wanted["operator"].items()}

@@ -25,12 +25,13 @@ _TOLD = 3
 def polled(roles: Iterable[str], variables: Mapping[str, object]) -> dict[str, str]:
     """By role: the files that its service reads anew by itself, as a regular expression.
 
-    They are the roles' own defaults (service_polled of roles/service), or variables of the host.
+    They are the roles' own defaults, or variables of the host.
     """
     found = {}
     for role in roles:
         name = f"{role}_polled"
-        if expression := variables.get(name, _defaults(role).get(name)):
+        known = variables if name in variables else _defaults(role)
+        if expression := known.get(name):
             found[role] = str(expression)
     return found
 

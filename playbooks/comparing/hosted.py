@@ -45,7 +45,7 @@ def library(names: Sequence[str]) -> str:
         _BASIC if name == _STAND_IN else f"{_PACKAGE}.{name}": text for name, text in texts.items()
     }
     return f"""\
-import json, sys
+import json, os, sys
 class Ours:
     texts = json.loads({json.dumps(packages | modules)!r})
     def find_spec(self, name, path=None, target=None):
@@ -66,14 +66,19 @@ def program(name: str, arguments: Mapping[str, Any], *, check: bool) -> str:
     given = json.dumps({"arguments": _plain(arguments), "check": check})
     return f"""\
 {library((_STAND_IN, *_imported(text)))}
-import traceback
 from ansible.module_utils import basic
 basic.GIVEN = json.loads({given!r})
+status = 0
 try:
     exec(compile({text!a}, "{name}.py", "exec"), {{"__name__": "__main__"}})
+except SystemExit as end:
+    status = end.code
 except Exception as error:
+    import traceback
     frames = traceback.format_exc()
     basic.say({{"failed": True, "msg": "Module failed: %s" % error, "exception": frames}})
+sys.stdout.flush()
+os._exit(status)  # all is said and done: to tidy up takes Python longer
 """
 
 

@@ -13,7 +13,7 @@ import os
 import selectors
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,27 +117,35 @@ def with_passwords() -> bool:
 
 
 def ask(
-    questions: Iterable[tuple[str, Callable[[], tuple[list[bytes], bytes]]]],
+    questions: list[tuple[str, Callable[[], tuple[list[bytes], bytes]]]],
     most: int,
 ) -> Iterator[tuple[str, Answer | None]]:
     """Ask hosts, at most so many at a time, and give their answers as they come.
 
     Each question gives what to start and its input; its host is asked while those of others are
-    made. Who cannot be asked, or does not answer, has None.
+    made, and what is appended meanwhile is asked as well. Who cannot be asked, or does not answer,
+    has None.
     """
     waiting = _Waiting()
     try:
-        for host, question in questions:
-            try:
-                argv, script = question()
-                if waiting.hopeless:
-                    raise NotPlain("nobody answers")
-                waiting.add(_start(host, argv, script))
-            except Exception:  # whatever it is: a task of its own tells of it
-                yield host, None
-            yield from waiting.answers(most - 1)
-        waiting.patience.begin()
-        yield from waiting.answers(0)
+        while True:
+            while questions:
+                host, question = questions.pop(0)
+                try:
+                    argv, script = question()
+                    if waiting.hopeless:
+                        raise NotPlain("nobody answers")
+                    waiting.add(_start(host, argv, script))
+                except Exception:  # whatever it is: a task of its own tells of it
+                    yield host, None
+                yield from waiting.answers(most - 1)
+            waiting.patience.begin()
+            for each in waiting.answers(0):
+                yield each
+                if questions:
+                    break
+            else:
+                return
     finally:
         waiting.close()
 

@@ -106,6 +106,10 @@ options:
     description: For how long each must stay active without being started again.
     type: float
     default: 0
+  unheard_seconds:
+    description: For how long at least, where it listens nowhere.
+    type: float
+    default: 0
   unproven:
     description: Whether the old files are kept though the services work.
     type: bool

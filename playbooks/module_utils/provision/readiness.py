@@ -31,8 +31,10 @@ PROPERTIES = (
 #: The exit statuses of systemd itself where it cannot hold a service in: CAPABILITIES, NAMESPACE,
 #: NO_NEW_PRIVILEGES, SECCOMP, ADDRESS_FAMILIES (systemd.exec(5), Process Exit Codes).
 _CANNOT_HOLD_IN = ("218", "226", "227", "228", "232")
-#: For how many seconds it is waited between two looks, which take 5 ms of a core each.
-_SHORTEST, _LONGEST = 0.02, 0.25
+#: For how many seconds it is waited between two looks, which take 5 ms of a core each and hold up
+#: what systemd starts; and for how many until it is seen again whether somebody listens, which
+#: takes next to nothing.
+_SHORTEST, _LONGEST, _GLANCE = 0.02, 0.25, 0.005
 #: For how many seconds one is watched at least of which it is not known whether it is what listens:
 #: of one that has just ended there is no control group any more.
 _UNPROVEN = 0.1
@@ -205,7 +207,7 @@ class Waiting:
     def wait(self) -> str:
         """Wait; gives why the service does not work, empty if it does."""
         start = time.monotonic()
-        pause, since, first = _SHORTEST, 0.0, None
+        pause, since, first = _LONGEST if self.listen else _SHORTEST, 0.0, None
         same: Optional[Tuple[str, str]] = None
         while True:
             now = time.monotonic()
@@ -225,8 +227,35 @@ class Waiting:
             if self.waited >= self.timeout:
                 return "%s after %d s" % (why or "it does not stay active", self.waited)
             # What works is looked at once more as soon as it has done so for long enough.
-            time.sleep(pause if why else min(pause, since + stable - now))
-            pause = min(pause * 1.1, _LONGEST)
+            if self._changes(pause if why else min(pause, since + stable - now)):
+                pause = _SHORTEST
+            else:
+                pause = min(pause * 1.1, _LONGEST)
+
+    def _changes(self, seconds: float) -> bool:
+        """Wait so long, but no longer than until all is listened on by others than before."""
+        end = time.monotonic() + seconds
+        before = self._sockets()
+        pause = _GLANCE if self.listen else seconds
+        while time.monotonic() < end:
+            time.sleep(max(0.0, min(pause, end - time.monotonic())))
+            asked = time.monotonic()
+            now = self._sockets()
+            if now and now != before:
+                return True
+            pause = max(pause, 5 * (time.monotonic() - asked))  # where there are thousands
+        return False
+
+    def _sockets(self) -> Set[int]:
+        """Those in the places where it shall listen, whoever's; empty where one is missing."""
+        found: Set[int] = set()
+        for wanted in self.listen:
+            listening = _listening(wanted.split(":", 1)[0])
+            there = {each.inode for each in listening if answers(wanted, [each])} - self.past
+            if not there:
+                return set()
+            found |= there
+        return found
 
     def _not_yet(self, seen: Dict[str, str], restarts: int) -> Tuple[str, bool]:
         """What is missing, and whether there is no hope that it will come."""

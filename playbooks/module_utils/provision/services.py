@@ -17,6 +17,7 @@ SPEC: Dict[str, Any] = {
     "services": {"type": "list", "elements": "dict", "default": []},
     "timeout": {"type": "float", "default": 60},
     "stable_seconds": {"type": "float", "default": 0},
+    "unheard_seconds": {"type": "float", "default": 0},
 }
 #: For so many seconds a reload may leave nobody to listen. What Telegraf holds it writes before it
 #: listens again: for an InfluxDB that is silent, or where much has waited, that takes longer.
@@ -56,14 +57,18 @@ def start(services: Sequence[Dict[str, Any]], restart: bool, daemon_reload: bool
     StartLimitIntervalSec), whatever was mended since, and by whomever it was restarted.
     """
     units = [service["name"] + ".service" for service in services]
-    if daemon_reload:
-        _systemctl("daemon-reload")
-    _run(["systemctl", "reset-failed", *units])
-    for unit in units:
-        state = _run(["systemctl", "show", "-p", "UnitFileState", "--value", unit]).strip()
-        if state != "enabled":
+    with _begun("reset-failed", *units):
+        if daemon_reload:
+            _systemctl("daemon-reload")
+    # Asked at the same time: while it starts something, systemd takes longer to answer.
+    with _begun("show", "-p", "Id,UnitFileState", *units) as asked:
+        for unit in units:
+            _systemctl("restart" if restart else "start", "--no-block", unit)
+        said = asked.communicate()[0].strip().split("\n\n")
+    for number, unit in enumerate(units):
+        seen = readiness.properties("".join(said[number : number + 1]))
+        if seen.get("UnitFileState") != "enabled":
             _systemctl("enable", unit)
-        _systemctl("restart" if restart else "start", "--no-block", unit)
 
 
 def reload(wanted: Dict[str, Any]) -> bool:
@@ -97,8 +102,7 @@ def _reloads(wanted: Dict[str, Any], service: Dict[str, Any], past: Set[int]) ->
     unit = service["name"] + ".service"
     # Not every package's unit can (systemd.service(5), ExecReload).
     command = ["systemctl", "--quiet", "--no-block", "reload", unit]
-    asked = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if asked.returncode:
+    if subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
         return False
     # What is being gathered it waits for first (a target that hangs), and is heard meanwhile.
     end = time.monotonic() + wanted["timeout"]
@@ -137,12 +141,13 @@ def _waiting(
         from ansible.module_utils.provision.http import know
 
         know(service["health"], service.get("tls"))
+    listen = service.get("listen") or []
     return readiness.Waiting(
         show=lambda: _show(service["name"] + ".service"),
-        listen=service.get("listen") or [],
+        listen=listen,
         health=service.get("health"),
         timeout=wanted["timeout"],
-        stable=wanted["stable_seconds"],
+        stable=max(wanted["stable_seconds"], 0 if listen else wanted["unheard_seconds"]),
         restored=restored,
         past=past,
     )
@@ -198,6 +203,13 @@ def _systemctl(*words: str) -> None:
             "systemctl %s failed: %s." % (" ".join(words), done.stderr.strip().rstrip(".")),
             "see `systemctl status %s` on the host" % words[-1],
         )
+
+
+def _begun(*words: str) -> "subprocess.Popen[str]":
+    """Systemctl, asked for something that goes on beside what is done next."""
+    command = ["systemctl", "--quiet", *words]
+    pipe, away = subprocess.PIPE, subprocess.DEVNULL
+    return subprocess.Popen(command, stdout=pipe, stderr=away, universal_newlines=True)
 
 
 def _is_stopping() -> bool:
