@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 
 import yaml
 
@@ -17,28 +16,23 @@ WORKER = "w0.rehearsal"
 RESTART, RELOAD = "systemctl restart telegraf", "systemctl reload telegraf"
 UNIT = f"systemctl daemon-reload; {RESTART}"
 BY_HAND = (RESTART, UNIT, RELOAD)
-# When Telegraf listens for statsd again, with a socket that is not the one of before.
+# Run on the host itself: how many seconds a command takes until Telegraf listens for statsd again,
+# and for how many of them there is neither the socket of before nor the new one.
 LISTENS = """
-socket() { ss -Hlune | grep ':8125 ' | grep -o 'ino:[0-9]*'; }
-old=$(socket)
-%s
-until new=$(socket) && [ "$new" != "$old" ]; do sleep 0.02; done
-"""
-# For how many milliseconds there is no socket, between the one of before and the new one.
-DEAF = """
 import subprocess, sys, time
 def sockets():
     with open("/proc/net/udp") as file:
         lines = [line.split() for line in file.readlines()[1:]]
     return {words[9] for words in lines if words[1].endswith(":%04X" % 8125)}
-before, closed = sockets(), None
-job = subprocess.Popen(["systemctl", sys.argv[1], "telegraf"])
+before, closed, begun = sockets(), None, time.monotonic()
+job = subprocess.Popen(sys.argv[1], shell=True)
 while not (now := sockets()) - before:
     if closed is None and not now:
         closed = time.monotonic()
-    time.sleep(0.0005)
-print(0 if closed is None else (time.monotonic() - closed) * 1000)
+    time.sleep(0.001)
+listens = time.monotonic()
 job.wait()
+print(listens - begun, listens - (closed or listens))
 """
 
 
@@ -46,31 +40,35 @@ def main() -> None:
     """Settings of one worker, and what they are held against."""
     with fleet(HOSTS - 1) as bench:
         noop = Figure("no-op", hosts=HOSTS)
-        by_hand = {words: Figure(f"{words}, until it takes statsd") for words in BY_HAND}
+        by_hand = {words: Figure(f"{words}, until it listens") for words in BY_HAND}
+        deaf = {words: Figure(f"{words}: nobody listens", unit="ms") for words in BY_HAND}
         taken = Figure("provision up, one setting of one worker", hosts=HOSTS)
-        started = Figure("the same with a setting that changes the unit", hosts=HOSTS)
-        deaf = {how: Figure(f"{how}: nobody listens", unit="ms") for how in ("reload", "restart")}
+        anew = Figure("the same, where it is restarted (telegraf_reload: false)", hosts=HOSTS)
+        unit = Figure("the same with a setting that changes the unit", hosts=HOSTS)
         told: dict[str, None] = {}
         for number in range(RUNS):
             bench.up()
             timed(noop, bench.up)
-            for words, figure in by_hand.items():
-                timed(figure, partial(on_worker, bench, "sh", "-c", LISTENS % words))
-            for how, figure in deaf.items():
-                figure.runs.append(float(on_worker(bench, "python3", "-c", DEAF, how)))
-            for figure, name, value, anew in (
-                (taken, "telegraf_statsd_gauge_ttl", f"{25 + number}h", False),
-                (started, "telegraf_buffer_megabytes", 1500 + number, True),
+            for words in BY_HAND:
+                seconds, silent = map(float, on_worker(bench, LISTENS, words).split())
+                by_hand[words].runs.append(seconds)
+                deaf[words].runs.append(silent * 1000)
+            for figure, reload, name, value in (
+                (taken, True, "telegraf_statsd_gauge_ttl", f"{25 + number}h"),
+                (anew, False, "telegraf_statsd_gauge_ttl", f"{35 + number}h"),
+                (unit, False, "systemd_hardening", bool(number % 2)),
             ):
+                set_variable(bench, "telegraf_reload", reload)
+                bench.up()
                 set_variable(bench, name, value)
                 before, loaded = processes(bench), loads(bench)
                 timed(figure, lambda: told.setdefault(changes(bench.up("--diff"))))
                 touched = differing(loaded, loads(bench)), differing(before, processes(bench))
-                if touched != ({WORKER}, {WORKER} if anew else set()):
+                if touched != ({WORKER}, set() if reload else {WORKER}):
                     raise RuntimeError(f"loaded and started anew were {touched}")
-        taken.most = round(noop.median + by_hand[RESTART].median, 2)
-        started.most = round(noop.median + by_hand[UNIT].median, 2)
-        figures = [taken, started, noop, *by_hand.values(), *deaf.values()]
+        taken.most = anew.most = round(noop.median + by_hand[RESTART].median, 2)
+        unit.most = round(noop.median + by_hand[UNIT].median, 2)
+        figures = [taken, anew, unit, noop, *by_hand.values(), *deaf.values()]
         tell("change", figures, "; ".join(told))
 
 
@@ -81,9 +79,10 @@ def set_variable(bench: Bench, name: str, value: object) -> None:
     path.write_text(yaml.safe_dump(values | {name: value}))
 
 
-def on_worker(bench: Bench, *argv: str) -> str:
-    """What a program prints on the worker."""
-    return bench.stage.rehearsal.execute(WORKER, *argv, timeout=60).stdout
+def on_worker(bench: Bench, program: str, *words: str) -> str:
+    """What a program of Python prints on the worker."""
+    execute = bench.stage.rehearsal.execute
+    return execute(WORKER, "python3", "-c", program, *words, timeout=60).stdout
 
 
 def loads(bench: Bench) -> dict[str, str]:

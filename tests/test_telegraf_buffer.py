@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -249,3 +250,36 @@ def test_the_log_of_the_sign_of_life_is_not_taken_for_what_waits(buffer: Path) -
     telegraf_buffer.start(str(buffer), 1 << 30, configuration, str(beside))
     assert kept(buffer) == ["a", "b"]
     assert [each.name for each in buffer.iterdir() if each.is_dir()] == [NAME]
+
+
+@pytest.mark.parametrize("task", ["start", "watch"])
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        ("# Why.\n64\n", 64 << 20),
+        (None, sys.maxsize),
+        ("", sys.maxsize),
+        ("64", sys.maxsize),
+        ("many\n", sys.maxsize),
+    ],
+    ids=["named", "missing", "empty", "cut short", "no number"],
+)
+def test_the_bound_is_that_of_a_file_and_without_one_telegraf_runs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    task: str,
+    text: str | None,
+    most: int,
+) -> None:
+    path = tmp_path / "bound"
+    if text is not None:
+        path.write_text(text)
+    called: list[tuple[object, ...]] = []
+    monkeypatch.setattr(telegraf_buffer, task, lambda *given: called.append(given))
+    more = ["a.conf"] if task == "start" else []
+    monkeypatch.setattr(sys, "argv", ["telegraf-buffer", task, "/buffer", str(path), *more])
+    telegraf_buffer.main()
+    assert called == [("/buffer", most, *more)]
+    told = capsys.readouterr().err
+    assert (str(path) in told and "no bound" in told) == (most == sys.maxsize)

@@ -27,7 +27,9 @@ from provision.values import local_url, seconds
 
 # What Telegraf takes up while it runs: all but its outputs, whose buffers are put in order before a
 # start, its environment and its unit.
-_TAKEN_UP = r"^/etc/telegraf/telegraf\.(conf$|d/(?!(host|output)\.conf$))"
+_TAKEN_UP = (
+    r"^/etc/(telegraf/telegraf\.(conf$|d/(?!(host|output)\.conf$))|provision/telegraf\.nft$)"
+)
 
 
 def manifest(host: Host, site: Site, files: Sequence[RenderedFile]) -> dict[str, Any]:

@@ -297,6 +297,14 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target(
         "telegraf",
+        "/etc/telegraf/provision-buffer",
+        "root",
+        "telegraf",
+        "0640",
+        when=_kept_on_disk,
+    ),
+    Target(
+        "telegraf",
         "/usr/local/lib/provision/telegraf-buffer",
         "root",
         "root",

@@ -150,7 +150,9 @@ def test_a_buffer_that_is_too_large_is_made_smaller(site: Site) -> None:
     site.on(GOOD, f"install -d -o telegraf {log} && head -c 40M /dev/zero > {segment}")
     # What was written to last is the log that Telegraf uses.
     site.on(GOOD, f"chown telegraf {segment}; touch -d '1 hour ago' {segment}")
-    said = site.on(GOOD, f"/usr/local/lib/provision/telegraf-buffer watch {BUFFER} 32 2>&1")
+    site.on(GOOD, "echo 32 >/run/bound")
+    watch = f"/usr/local/lib/provision/telegraf-buffer watch {BUFFER} /run/bound"
+    said = site.on(GOOD, f"{watch} 2>&1")
     assert "is restarted to drop the oldest" in said
     assert site.pid(GOOD, "telegraf") != before
     assert site.on(GOOD, f"test -e {log}; echo $?") == "1\n"

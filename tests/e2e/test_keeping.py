@@ -91,6 +91,17 @@ def test_a_changed_setting_is_taken_up_while_telegraf_runs(site: Site, worker: s
     assert back.status == 0, back.text
 
 
+def test_how_much_may_wait_is_taken_up_while_telegraf_runs(site: Site, worker: str) -> None:
+    before = pids(site)
+    done = site.provision("up", "-e", "telegraf_buffer_megabytes=1500")
+    assert done.status == 0, done.text
+    assert pids(site) == before
+    assert site.on(worker, "tail -n 1 /etc/telegraf/provision-buffer") == "1500\n"
+    assert "metric_buffer_limit = 2400000" in site.on(worker, f"cat {CONFIGURATION}")
+    assert site.on(worker, "systemctl start provision-telegraf-buffer 2>&1") == ""
+    assert site.provision("up").status == 0
+
+
 def test_telegraf_that_cannot_end_its_writing_is_restarted_and_loses_nothing_that_waits(
     site: Site, worker: str
 ) -> None:

@@ -232,8 +232,7 @@ def test_what_happens_between_the_look_and_the_change(site: Site, tmp_path: Path
     site.on(A, SMALL)
     site.on(B, PORT)
     site.on(C, "chattr +i /etc/telegraf/telegraf.conf")
-    # What is kept on disk is a matter of the unit as well, so it takes a restart.
-    words = ("telegraf_interval=2s", "telegraf_buffer_megabytes=1500", "telegraf_start_timeout=20")
+    words = ("telegraf_interval=2s", "telegraf_reload=false", "telegraf_start_timeout=20")
     done = site.provision("up", *(word for each in words for word in ("-e", each)))
     assert done.status == 1
     says(done, A, "No space left on device", "/etc/telegraf has", "df -i")

@@ -173,7 +173,7 @@ def test_what_is_announced_is_what_happens(
 
 def test_a_restart_is_announced_and_done_alone(site: Site, planned: Callable[..., str]) -> None:
     words = ("-e", "telegraf_interval=5s", "-e", "influxdb_retention=12h")
-    more = (*words, "-e", "telegraf_buffer_megabytes=1500")
+    more = ("-e", "telegraf_interval=6s", *words[2:], "-e", "telegraf_reload=false")
     told = planned("--format", "json", *more)
     assert services(told, "restart") == {worker: {"telegraf"} for worker in site.workers}
     assert services(told, "reload") == {}

@@ -90,9 +90,11 @@ def test_what_is_taken_up_takes_a_reload_and_all_else_a_restart(tmp_path: Path) 
     (told,) = concerned(worker, inputs)
     assert (told.action, told.name) == ("reload", "telegraf")
     assert told.why == "its configuration changes: statsd.conf"
-    (told,) = concerned(worker, inputs, agent, telegraf("credentials/influxdb"))
+    rules = file("/etc/provision/telegraf.nft", role="telegraf")
+    still = telegraf("credentials/influxdb"), telegraf("provision-buffer")
+    (told,) = concerned(worker, inputs, agent, rules, *still)
     assert told.action == "reload"
-    assert told.why == "its configuration changes: statsd.conf, telegraf.conf"
+    assert told.why == "its configuration changes: statsd.conf, telegraf.conf, telegraf.nft"
     for other in (
         telegraf("telegraf.d/output.conf"),
         telegraf("provision-ca.crt"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+TAKEN_UP = r"^/etc/(telegraf/telegraf\.(conf$|d/(?!(host|output)\.conf$))|provision/telegraf\.nft$)"
 SECRETS = {
     "influxdb_admin_password": 'the admin\'s "password"',
     "influxdb_operator_token": "operator-token-of-the-tests",
@@ -118,7 +119,7 @@ def worker(
         "services": [
             {"role": "telegraf", "name": "telegraf", "listen": ["udp:127.0.0.1:8125"],
              "health": None,
-             "reloads": r"^/etc/telegraf/telegraf\.(conf$|d/(?!(host|output)\.conf$))"},
+             "reloads": TAKEN_UP},
         ],
     }  # fmt: skip
     write(tree, host, manifest, texts)

@@ -113,11 +113,11 @@ def test_a_hosts_name_stays_a_name_in_all_its_files(
     found = files(replace(host, name=name), plain)
     assert found.keys() == harmless.keys()
     for path, text in harmless.items():
-        if not path.startswith("/etc/telegraf/"):
-            assert found[path] == text
-            continue
         if path == "/etc/telegraf/credentials/influxdb":
             assert re.fullmatch(r"\{\{ provision_secrets\.influxdb_write_token_\w+ }}", found[path])
+            continue
+        if not path.startswith("/etc/telegraf/") or not path.endswith(".conf"):
+            assert found[path] == text
             continue
         assert keys(tomllib.loads(found[path])) == keys(tomllib.loads(text))
     assert tomllib.loads(found["/etc/telegraf/telegraf.conf"])["agent"]["hostname"] == name

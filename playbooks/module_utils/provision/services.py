@@ -100,8 +100,9 @@ def _reloadable(service: Dict[str, Any]) -> Set[int]:
 
 def _reloads(wanted: Dict[str, Any], service: Dict[str, Any], past: Set[int]) -> bool:
     unit = service["name"] + ".service"
-    # Not every package's unit can (systemd.service(5), ExecReload).
-    command = ["systemctl", "--quiet", "--no-block", "reload", unit]
+    # Not every package's unit can (systemd.service(5), ExecReload), and the rules of who may send
+    # may not load.
+    command = ["systemctl", "--quiet", "reload", unit]
     if subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
         return False
     # What is being gathered it waits for first (a target that hangs), and is heard meanwhile.

@@ -315,13 +315,24 @@ def watch(directory: str, limit: int) -> None:
         subprocess.run(["systemctl", "try-restart", "telegraf.service"], check=True)
 
 
+def allowed(path: str) -> int:
+    """How many bytes may wait, by the last line of a file: megabytes."""
+    with open(path, encoding="utf-8") as file:
+        return int(file.read().split("\n")[-2]) << 20
+
+
 def main() -> None:
-    """Do start or watch, with the arguments FOLDER MEGABYTES [CONFIGURATION]."""
-    task, directory, megabytes = sys.argv[1:4]
+    """Do start or watch, with the arguments FOLDER BOUND [CONFIGURATION], which are paths."""
+    task, directory, path = sys.argv[1:4]
+    try:
+        limit = allowed(path)
+    except (OSError, ValueError, IndexError) as error:
+        say("%s: %s; what waits has no bound" % (path, error))
+        limit = sys.maxsize
     if task == "start":
-        start(directory, int(megabytes) << 20, *sys.argv[4:])
+        start(directory, limit, *sys.argv[4:])
     else:
-        watch(directory, int(megabytes) << 20)
+        watch(directory, limit)
 
 
 if __name__ == "__main__":
