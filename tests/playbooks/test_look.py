@@ -22,29 +22,38 @@ SSH = """\
 echo "$@" >>{directory}/calls
 case " $* " in *" {gone} "*) exit 255;; esac
 for last; do :; done
-exec /bin/sh -c "$last"
+sed 's#/proc/1/comm#{directory}/init#' | /bin/sh -c "$last"
 """
 
 
 @dataclass
 class Site:
-    """Hosts w1 to w3, each with a file of its own in the tree, and whom ssh does not reach."""
+    """Hosts w1 to w3, each with a file of its own in the tree, and whom ssh does not reach.
+
+    init is what runs them, by which they are hosts or not; told whether events are.
+    """
 
     directory: Path
     variables: dict[str, dict[str, Any]] = field(default_factory=dict)
     gone: str = "nobody"
+    init: str = "systemd"
+    told: bool = True
     output: str = ""
 
     def place(self, host: str) -> Path:
         return self.directory / "placed" / host
 
-    def run(self, *words: str) -> list[dict[str, Any]]:
-        """Run the site in check mode; the results that were told of."""
+    def run(self, *words: str, only: int | None = None) -> list[dict[str, Any]]:
+        """Run the site in check mode, or the first of its plays; the results that were told of."""
         ssh, events = self.directory / "ssh", self.directory / "events"
         for each in (events, self.directory / "calls"):
             each.unlink(missing_ok=True)
         ssh.write_text(SSH.format(directory=self.directory, gone=self.gone))
         ssh.chmod(0o755)
+        (self.directory / "init").write_text(f"{self.init}\n")
+        plays = yaml.safe_load((PLAYBOOKS / "site.yml").read_text())[:only]
+        playbook = self.directory / "site.yml"
+        playbook.write_text(yaml.safe_dump(plays, sort_keys=False))
         hosts = {
             f"w{number}": {"ansible_host": f"127.0.0.{number}", "ansible_ssh_retries": 0}
             for number in (1, 2, 3)
@@ -57,15 +66,16 @@ class Site:
         secrets = self.directory / "secrets.yml"
         secrets.write_text(yaml.safe_dump({"provision_secrets": trees.SECRETS}))
         done = subprocess.run(
-            [ANSIBLE, "-i", self.directory / "inventory.yml", PLAYBOOKS / "site.yml",
+            [ANSIBLE, "-i", self.directory / "inventory.yml", playbook,
              "-e", f"provision_tree={self.directory}/tree", "-e", f"@{secrets}", "-e",
              "targets=workers", *(words or ["--check"])],
             env={**os.environ, "ANSIBLE_CONFIG": str(PLAYBOOKS / "ansible.cfg"),
-                 "PROVISION_EVENTS": str(events)},
+                 "PROVISION_EVENTS": str(events) if self.told else ""},
             capture_output=True, text=True, cwd=self.directory,
         )  # fmt: skip
         self.output = done.stdout + done.stderr
-        told = [json.loads(line) for line in events.read_text().splitlines()]
+        text = events.read_text() if self.told else ""
+        told = [json.loads(line) for line in text.splitlines()]
         return [each for each in told if each["event"] == "result"]
 
     def calls(self, host: str = "") -> int:
@@ -130,6 +140,45 @@ def test_one_that_differs_is_compared_with_what_it_has_said(site: Site) -> None:
     assert site.calls() == 4, "once each, and once more for what speaks against the work"
     assert "it is" not in site.output
     assert "grafana-password" not in json.dumps(results)
+
+
+LOOKS = 2
+
+
+def test_one_that_differs_is_compared_with_all_others_where_it_shall_change(site: Site) -> None:
+    site.place("w2").write_text("it is another\n")
+    site.place("w3").unlink()
+    results = {each["host"]: each for each in site.run("--diff", only=LOOKS)}
+    assert {each["task"] for each in results.values()} == {"Look"}, site.output
+    assert outcome(list(results.values())) == {
+        "w1": ("ok", 0), "w2": ("changed", 1), "w3": ("changed", 1),
+    }  # fmt: skip
+    assert [each["why"] for each in results["w3"]["differences"]] == ["it is missing"]
+    (shown,) = results["w2"]["diff"]
+    assert shown["before"] == "(secret)\n"
+    assert site.calls("w1") == 1
+    assert site.calls("w2") == site.calls("w3") == 2, "the second time what speaks against it"
+    assert "grafana-password" not in site.output + json.dumps(results)
+
+
+@pytest.mark.parametrize("host", ["w1", "w2"])
+def test_one_on_which_nothing_can_be_done_fails_in_a_task_of_its_own(site: Site, host: str) -> None:
+    site.init = "sh"
+    site.place(host).write_text("it is another\n")
+    results = {each["host"]: each for each in site.run("--diff", only=LOOKS)}
+    assert {each: found["task"] for each, found in results.items()} == dict.fromkeys(
+        ("w1", "w2", "w3"), "Look"
+    ) | {host: "Compare"}
+    assert results[host]["status"] == "failed"
+    assert "systemd" in results[host]["problem"]
+
+
+def test_where_ansibles_output_is_what_is_read_each_that_differs_has_a_task(site: Site) -> None:
+    site.place("w2").write_text("it is another\n")
+    site.told = False
+    assert site.run("--diff", only=LOOKS) == []
+    assert "changed: [w2]" in site.output and "changed: [w1]" not in site.output
+    assert "+(secret, new)" in site.output
 
 
 def test_what_was_looked_at_is_not_shown_as_changed(site: Site) -> None:

@@ -198,6 +198,45 @@ def test_what_another_program_listens_on_is_not_taken_for_the_services(
         other.kill()
 
 
+@pytest.mark.parametrize("there", [False, True], ids=["nobody", "another"])
+def test_new_sockets_end_the_wait_for_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """Nobody listens at first, or still what is being restarted."""
+    monkeypatch.setattr(readiness, "_LONGEST", 10)
+    monkeypatch.setattr(readiness, "_GROUPS", (str(tmp_path),))
+    (tmp_path / "x.service").mkdir()
+    (tmp_path / "x.service/cgroup.procs").write_text(f"{os.getpid()}\n")
+    begun = threading.Event()
+    shown = [show("deactivating"), show(group="/x.service"), show("the look after that")]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as new:
+        old = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        old.bind(("127.0.0.1", 0))
+        port = old.getsockname()[1]
+        if not there:
+            old.close()
+
+        def changes() -> None:
+            begun.wait()
+            old.close()
+            new.bind(("127.0.0.1", port))
+
+        one = waiting(shown, listen=[f"udp:127.0.0.1:{port}"], timeout=20)
+        sockets = one._sockets
+
+        def seen() -> set[int]:
+            """What was there at first is known by now."""
+            found: set[int] = sockets()
+            begun.set()
+            return found
+
+        monkeypatch.setattr(one, "_sockets", seen)
+        threading.Thread(target=changes, daemon=True).start()
+        assert one.wait() == ""
+    assert len(shown) == 1, "once before and once after"
+    assert one.waited < 10
+
+
 def test_one_that_ends_as_it_is_looked_at_is_not_ready() -> None:
     """As Telegraf does where another has its port: it reports that it is ready before."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

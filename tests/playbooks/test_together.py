@@ -41,6 +41,23 @@ def test_each_answer_is_of_its_host_and_says_when_it_came() -> None:
     assert open_descriptors() == descriptors
 
 
+@pytest.mark.parametrize("most", [1, 2, 50])
+def test_who_has_answered_may_be_asked_again_while_others_answer(most: int) -> None:
+    hosts = {"slow": f"{SAYS} sleep 0.5", "a": SAYS, "b": SAYS, "gone": "exit 255"}
+    questions = [(host, runs(script)) for host, script in hosts.items()]
+    found: list[tuple[str, bool]] = []
+    for host, answer in together.ask(questions, most):
+        found.append((host, bool(answer)))
+        if answer and found.count((host, True)) < 3:
+            questions.append((host, runs(SAYS)))
+    assert sorted(found) == sorted(
+        [(host, True) for host in ("slow", "a", "b")] * 3 + [("gone", False)]
+    )
+    assert questions == []
+    if most > 2:
+        assert found[0][0] != "slow" and found.index(("slow", True)) >= 7
+
+
 def test_hosts_are_asked_at_the_same_time_but_no_more_than_so_many(tmp_path: Path) -> None:
     script = f"{SAYS} cd {tmp_path}; : >$$; ls | wc -l; sleep 1; rm $$"
     hosts = {f"h{number}": script for number in range(7)}
