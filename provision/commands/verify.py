@@ -155,7 +155,8 @@ def _hosts(result: RunResult) -> list[Finding]:
             detail = f"{host.failed} {host.remedy or ''}".strip()
             found.append(Finding(Status.FAILED, Area.HOST, name, "services", detail))
         for each in host.differences:
-            detail = f"would {each.action}" + (f": {each.why}" if each.why else "")
+            why = f": {each.why}" if each.why else ""
+            detail = f"`provision up` would {each.action} it{why}"
             what = f"{each.kind} {each.name}"
             found.append(Finding(Status.FAILED, Area.HOST, name, what, detail))
         found += [Finding(Status.WARNING, Area.HOST, name, "clock", w) for w in host.warnings]

@@ -200,7 +200,7 @@ def test_each_kind_of_fault_is_exit_1_and_named(
         ("probe", "w2", "udp"),
     }
     details = {(f["host"], f["name"]): f["detail"] for f in found}
-    assert details["w1", "file /etc/x"] == "would change: by hand"
+    assert details["w1", "file /etc/x"] == "`provision up` would change it: by hand"
     assert details["w2", "services"] == "telegraf is not up. see its journal"
     # A host that differs is up, one that failed is not praised for anything.
     assert details["w1", "services"] == "up, and answer"
