@@ -49,7 +49,7 @@ class ActionModule(actions.ProvisionAction):
 
     Arguments: group: that into which a host with work is put; standing: also give
     what comparing.standing reads, and look no further; looked: take what the action look has asked,
-    which is in the variable of that name.
+    or found, which is in the variable of that name.
     Result: clock (by how many seconds the host's is ahead of this machine's at least, negative
     where it is behind), changed, roles, differences, files (paths to place), awaiting (secrets not
     known yet), owners (hosts of this run that may still use what is stale), turns_to_tls
@@ -67,6 +67,8 @@ class ActionModule(actions.ProvisionAction):
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         standings = bool(self._task.args.get("standing"))
+        if known := self._compared_before(task_vars):
+            return {**result, **known}
         question = self.question(task_vars, standings=standings)
         answer = self._known(task_vars) or Answer.now(self._ask, question.text)
         try:
@@ -174,6 +176,13 @@ class ActionModule(actions.ProvisionAction):
         found = comparison.differences(question.manifest, question.files, seen)
         stale = comparison.stale(question.manifest, seen, hosts)
         return comparison.in_order([*found, *(difference for difference, _ in stale)]), stale
+
+    def _compared_before(self, task_vars: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What was found of the host when all were compared together."""
+        if not self._task.args.get("looked"):
+            return None
+        differing = (task_vars.get("looked") or {}).get("differing") or {}
+        return differing.get(task_vars["inventory_hostname"])
 
     def _known(self, task_vars: Mapping[str, Any]) -> Answer | None:
         """What the host has answered already, when all were looked at together."""

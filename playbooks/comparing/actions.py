@@ -104,27 +104,22 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
     def shell(self, text: str, *, told_whole: bool = False) -> dict[str, Any]:
         """Run a script on the host, sent over its standard input; rc, stdout and stderr.
 
-        told_whole says that a loss of the end of what it prints would be seen.
-        """
-        return self._execute("/bin/sh", text, told_whole)
-
-    def _execute(self, command: str, given: str, bare: bool) -> dict[str, Any]:
-        """Run a command on the host, with what it is given on its standard input.
-
         Ansible has a shell around it that waits a moment, as ssh could lose the end of what is said
-        (ansible/ansible issue 13876). A bare one is run without: two programs fewer are started.
+        (ansible/ansible issue 13876). Where it is told_whole, a loss would be seen, and two
+        programs fewer are started.
         """
-        around = {"executable": False} if bare else {}
+        around = {"executable": False} if told_whole else {}
         done: dict[str, Any] = self._low_level_execute_command(
-            command, in_data=given.encode("utf-8"), **around
+            "/bin/sh", in_data=text.encode("utf-8"), **around
         )
         return done
 
     def module(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What a module of ours answers that runs in the host's Python alone (comparing.hosted)."""
         program = hosted.program(name, arguments, check=self._task.check_mode)
-        environment = self._compute_environment_string().strip()
-        done = self._execute(f"{environment} {hosted.PYTHON}".strip(), program, not environment)
+        command = f"{self._compute_environment_string()} {hosted.PYTHON}".strip()
+        # With a shell around it: ssh says of a program that was killed only that ssh failed.
+        done = self._low_level_execute_command(command, in_data=program.encode("utf-8"))
         said = hosted.answer(done["stdout"])
         if said is None:
             # As Ansible says it, which provision.run.remedies knows.

@@ -161,6 +161,22 @@ def test_one_that_differs_is_compared_with_all_others_where_it_shall_change(site
     assert "grafana-password" not in site.output + json.dumps(results)
 
 
+def test_where_one_fails_the_others_go_on_with_what_was_found_of_them(site: Site) -> None:
+    """Where each host of a play fails, Ansible ends the run."""
+    for host in ("w1", "w2"):
+        site.place(host).write_text("it is another\n")
+    site.variables = {"w3": {"ansible_become_flags": "-H", "ansible_user": "somebody"}}
+    results = site.run("--diff", only=LOOKS)
+    assert {(each["host"], each["task"]) for each in results} == {
+        ("w1", "Look"), ("w2", "Look"), ("w1", "Compare"), ("w2", "Compare"), ("w3", "Compare"),
+    }, site.output  # fmt: skip
+    assert site.calls("w1") == site.calls("w2") == 2
+    of = {host: [each for each in results if each["host"] == host] for host in ("w1", "w2", "w3")}
+    assert [each["status"] for each in of["w3"]] == ["unreachable"] or of["w3"][0]["problem"]
+    for host in ("w1", "w2"):
+        assert of[host][0]["differences"] == of[host][1]["differences"] != []
+
+
 @pytest.mark.parametrize("host", ["w1", "w2"])
 def test_one_on_which_nothing_can_be_done_fails_in_a_task_of_its_own(site: Site, host: str) -> None:
     site.init = "sh"
