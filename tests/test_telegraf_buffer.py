@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from provision.settings import Settings
 from tests.telegraf_buffer import telegraf_buffer
 
 CONFIGURATION = """
@@ -257,12 +258,12 @@ def test_the_log_of_the_sign_of_life_is_not_taken_for_what_waits(buffer: Path) -
     ("text", "most"),
     [
         ("# Why.\n64\n", 64 << 20),
-        (None, sys.maxsize),
-        ("", sys.maxsize),
-        ("64", sys.maxsize),
-        ("many\n", sys.maxsize),
+        ("64", 64 << 20),
+        (None, 2000 << 20),
+        ("", 2000 << 20),
+        ("# Why.\nmany\n", 2000 << 20),
     ],
-    ids=["named", "missing", "empty", "cut short", "no number"],
+    ids=["named", "by hand", "missing", "empty", "no number"],
 )
 def test_the_bound_is_that_of_a_file_and_without_one_telegraf_runs(
     tmp_path: Path,
@@ -282,4 +283,5 @@ def test_the_bound_is_that_of_a_file_and_without_one_telegraf_runs(
     telegraf_buffer.main()
     assert called == [("/buffer", most, *more)]
     told = capsys.readouterr().err
-    assert (str(path) in told and "no bound" in told) == (most == sys.maxsize)
+    usual = Settings().telegraf_buffer_megabytes << 20
+    assert (str(path) in told and "the bound is 2000 MB" in told) == (most == usual)

@@ -67,7 +67,7 @@ class ActionModule(actions.ProvisionAction):
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         standings = bool(self._task.args.get("standing"))
-        if known := self._compared_before(task_vars):
+        if self._task.args.get("looked") and (known := self.comparison(task_vars)):
             return {**result, **known}
         question = self.question(task_vars, standings=standings)
         answer = self._known(task_vars) or Answer.now(self._ask, question.text)
@@ -85,7 +85,8 @@ class ActionModule(actions.ProvisionAction):
         result.update(told)
         if work:
             result.update(self.judged(work, self._ask(work.text), task_vars))
-            if self._task.args.get("group") and not self._task.check_mode:
+            joins = self._task.args.get("group") and not self._task.check_mode
+            if joins and not result.get("failed"):
                 self.join({self._task.args["group"], *self.plays(result)}, result, task_vars)
         return result
 
@@ -124,7 +125,8 @@ class ActionModule(actions.ProvisionAction):
             "unfinished": script.UNFINISHED,
             "sources": [each.path for each in manifest.files if SOURCES in each.path],
         }
-        still = effects.polled({each.role for each in found}, task_vars)
+        roles = result["roles"]
+        still = effects.polled(roles, task_vars, self._templar.template)
         told = effects.on_services(manifest, found, still)
         result["plan"]["effects"] = [each.as_dict() for each in told]
         secret = {file.path for file in manifest.files if file.secret}
@@ -133,10 +135,11 @@ class ActionModule(actions.ProvisionAction):
             for each in found
             if self._shows and each.kind in ("file", "absent") and each.name not in secret
         ]
-        work = Work(question, seen, found, result, texts)
-        if work.new_login:
-            texts += [logins.CONFIGURATION, logins.FORMER]
-        return result, work
+        files = {each.file.path: each for each in question.files}
+        changed = {each.name for each in found if each.kind == "file"}
+        login = files[logins.CONFIGURATION] if logins.CONFIGURATION in changed else None
+        asked = [*texts, *([logins.CONFIGURATION, logins.FORMER] if login else [])]
+        return result, Work(question, seen, found, result, asked, login)
 
     @property
     def _shows(self) -> bool:
@@ -177,13 +180,6 @@ class ActionModule(actions.ProvisionAction):
         stale = comparison.stale(question.manifest, seen, hosts)
         return comparison.in_order([*found, *(difference for difference, _ in stale)]), stale
 
-    def _compared_before(self, task_vars: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What was found of the host when all were compared together."""
-        if not self._task.args.get("looked"):
-            return None
-        differing = (task_vars.get("looked") or {}).get("differing") or {}
-        return differing.get(task_vars["inventory_hostname"])
-
     def _known(self, task_vars: Mapping[str, Any]) -> Answer | None:
         """What the host has answered already, when all were looked at together."""
         if not self._task.args.get("looked"):
@@ -201,10 +197,10 @@ class ActionModule(actions.ProvisionAction):
         result, found = work.result, work.found
         before = report.read_preflight(said)
         old = {work.texts[index]: text for index, text in before.texts.items()}
-        if work.new_login:
+        if work.login:
             result["turns_to_tls"] = logins.turns_to_tls(
                 old.get(logins.CONFIGURATION) or old.get(logins.FORMER, ""),
-                (work.new_login.content or b"").decode("utf-8"),
+                (work.login.content or b"").decode("utf-8"),
             )
         if self._task.diff:
             hidden = comparison.not_for_all(found, manifest, work.seen)

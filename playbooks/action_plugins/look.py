@@ -34,10 +34,10 @@ class Seen:
     answer: Answer | None = None
     work: Work | None = None
     told: dict[str, Any] | None = None
-    concerns_all: bool = True
+    concerns_all: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        """Who has no InfluxDB concerns nobody else."""
+        """Until it has answered, who has InfluxDB concerns all."""
         self.concerns_all = any(each["role"] == "influxdb" for each in self.question.manifest.state)
 
     def take(self, answer: Answer) -> bool:

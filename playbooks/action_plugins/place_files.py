@@ -11,9 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from comparing import actions, effects, placing, script
-
-#: What is brought up after InfluxDB, in that order.
-_ORDER = ("telegraf", "grafana", "pushgateway")
+from comparing.manifest import ROLES
 
 
 class ActionModule(actions.ProvisionAction):
@@ -28,7 +26,7 @@ class ActionModule(actions.ProvisionAction):
 
     _VALID_ARGS = frozenset(
         {"role", "state", "login", "check", "unproven", "downgraded", "timeout", "stable_seconds"}
-        | {"unheard_seconds", "last"}
+        | {"last"}
     )
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -46,7 +44,7 @@ class ActionModule(actions.ProvisionAction):
         unproven = boolean(given.get("unproven", False))
         arguments: dict[str, Any] = {
             **given,
-            "polled": effects.polled([role], task_vars).get(role),
+            "polled": effects.polled([role], task_vars, self._templar.template).get(role),
             # It ran before this run: what it ran with is worth going back to.
             "keep": "start" not in found,
             "recheck": "restart" in found,
@@ -70,7 +68,7 @@ class ActionModule(actions.ProvisionAction):
 
         Nobody is let in anywhere while something is yet to be revoked.
         """
-        after = _ORDER[_ORDER.index(role) + 1 :]
+        after = ROLES[ROLES.index(role) + 1 :]
         roles = self.comparison(task_vars).get("roles", ())
         revoking = (task_vars.get("groups") or {}).get("provision_revoking")
         return not revoking and not set(after) & set(roles)

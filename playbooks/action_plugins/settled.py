@@ -30,7 +30,7 @@ class ActionModule(actions.ProvisionAction):
         except ManifestError as error:
             raise actions.Refusal(error.message, error.remedy) from None
         done = self.shell(settling.script(manifest))
-        still = effects.polled(settling.roles(manifest), task_vars)
+        still = effects.polled(settling.roles(manifest), task_vars, self._templar.template)
         since, why = settling.since(manifest, files, str(done["stdout"]), still)
         result.update(changed=False, since=since, why=why)
         return result

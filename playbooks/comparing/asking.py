@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from comparing import contents, logins, preflight, script
+from comparing import contents, preflight, script
 from comparing.differences import Difference
 from comparing.manifest import Manifest
 from comparing.report import Report
@@ -41,14 +41,15 @@ class Work:
     """What is to be done on a host, and what is asked of it before.
 
     result is what the task will tell; texts are the files of which the old text
-    is asked for.
+    is asked for; login is the file that says where Telegraf writes, if that changes.
     """
 
     question: Question
     seen: Report
     found: list[Difference]
     result: dict[str, Any]
-    texts: list[str]
+    texts: Sequence[str]
+    login: Wanted | None = None
 
     @property
     def text(self) -> str:
@@ -56,17 +57,4 @@ class Work:
         manifest = self.question.manifest
         return script.preflight_script(
             preflight.wanted_ports(manifest), self.texts, preflight.places(manifest, self.found)
-        )
-
-    @property
-    def new_login(self) -> Wanted | None:
-        """Telegraf's file that says where it writes, if that changes."""
-        changed = {each.name for each in self.found if each.kind == "file"}
-        return next(
-            (
-                each
-                for each in self.question.files
-                if each.file.path == logins.CONFIGURATION and each.file.path in changed
-            ),
-            None,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 
@@ -22,16 +22,20 @@ _NEW_CONTENT = ("its content", "it is missing", "it is no ordinary", "its secret
 _TOLD = 3
 
 
-def polled(roles: Iterable[str], variables: Mapping[str, object]) -> dict[str, str]:
+def polled(
+    roles: Iterable[str],
+    variables: Mapping[str, object],
+    evaluate: Callable[[object], object] = str,
+) -> dict[str, str]:
     """By role: the files that its service reads anew by itself, as a regular expression.
 
-    They are the roles' own defaults, or variables of the host.
+    They are the roles' own defaults, or variables of the host, which may be templates.
     """
     found = {}
     for role in roles:
         name = f"{role}_polled"
-        known = variables if name in variables else _defaults(role)
-        if expression := known.get(name):
+        expression = evaluate(variables[name]) if name in variables else _defaults(role).get(name)
+        if expression:
             found[role] = str(expression)
     return found
 

@@ -88,6 +88,7 @@ class Service:
     does not: {"path", "seconds"}.
     tls is how it is known at that URL (module_utils/provision/http.py).
     reloads is a regular expression of the files that it takes up while it runs, when it is told to.
+    stable is for how many seconds it is watched at least.
     """
 
     role: str
@@ -98,6 +99,7 @@ class Service:
     alive: Mapping[str, Any] | None = None
     tls: Mapping[str, Any] | None = None
     reloads: str = ""
+    stable: float = 0
 
 
 @dataclass(frozen=True)

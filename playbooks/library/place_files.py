@@ -103,11 +103,8 @@ options:
     type: float
     default: 60
   stable_seconds:
-    description: For how long each must stay active without being started again.
-    type: float
-    default: 0
-  unheard_seconds:
-    description: For how long at least, where it listens nowhere.
+    description: For how long each must stay active without being started again, where C(stable)
+      of the service is not more.
     type: float
     default: 0
   unproven:
@@ -181,7 +178,7 @@ def _run_with(wanted: Dict[str, Any], placed: List[str]) -> Tuple[bool, List[str
         and bool(new)
         and all(taking_up.takes_up(each.get("reloads") or "", new) for each in wanted["services"])
     )
-    reloaded = reload and services.reload(wanted)
+    reloaded = reload and letting_in.loaded(new) and services.reload(wanted)
     if not reloaded:
         # A run that was killed may have placed a unit's file, and not have told systemd.
         units = any(path.startswith("/etc/systemd/") for path in placed)

@@ -31,6 +31,11 @@ _TAKEN_UP = (
     r"^/etc/(telegraf/telegraf\.(conf$|d/(?!(host|output)\.conf$))|provision/telegraf\.nft$)"
 )
 
+# Telegraf reports that it is ready before its plugins start; what is wrong shows a little later. It
+# starts them in the order of its files and ends with the first that fails. Where it is what listens
+# (statsd.conf is the last) all have been started; else it is watched for so many seconds.
+_UNHEARD = 3
+
 
 def manifest(host: Host, site: Site, files: Sequence[RenderedFile]) -> dict[str, Any]:
     """The manifest of one host, ready for JSON."""
@@ -160,6 +165,7 @@ def _services(host: Host, site: Site) -> list[dict[str, Any]]:
                 "health": None,
                 "alive": {"path": ALIVE_PATH, "seconds": _silence(settings)},
                 **({"reloads": _TAKEN_UP} if _is_reloaded(host) else {}),
+                **({} if listeners(host) else {"stable": _UNHEARD}),
             }
         )
     return services

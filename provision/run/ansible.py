@@ -218,7 +218,8 @@ def take(result: RunResult, event: Mapping[str, Any]) -> None:
         # A host is compared again where InfluxDB made a new token for it.
         found = [Difference(**entry) for entry in event["differences"] or ()]
         host.differences += [entry for entry in found if entry not in host.differences]
-        host.diffs += [_diff(entry) for entry in event.get("diff") or ()]
+        diffs = [_diff(entry) for entry in event.get("diff") or ()]
+        host.diffs += [each for each in diffs if each not in host.diffs]
         _take_plan(host, event.get("plan") or {})
         host.stays += [Stay(**entry) for entry in event.get("stays") or ()]
     elif event["status"] == "changed":

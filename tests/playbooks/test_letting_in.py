@@ -46,3 +46,16 @@ def test_rules_whose_file_is_there_stay(
 def test_a_host_without_nftables_has_no_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(letting_in, "_NFT", "/nonexistent/nft")
     letting_in.now(["/etc/provision/telegraf.nft"])
+
+
+@pytest.mark.parametrize("loads", [True, False])
+def test_new_rules_are_loaded_from_their_files(
+    tmp_path: Path, asked: Path, monkeypatch: pytest.MonkeyPatch, loads: bool
+) -> None:
+    (tmp_path / "nft").write_text(f'#!/bin/sh\necho "$@" >>{asked}\nexit {int(not loads)}\n')
+    paths = ["/etc/telegraf/telegraf.conf", "/etc/provision/telegraf.nft"]
+    assert letting_in.loaded(paths) == loads
+    assert asked.read_text() == "-f /etc/provision/telegraf.nft\n"
+    assert letting_in.loaded(paths[:1])
+    monkeypatch.setattr(letting_in, "_NFT", "/nonexistent/nft")
+    assert not letting_in.loaded(paths)

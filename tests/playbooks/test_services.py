@@ -17,7 +17,6 @@ WANTED: dict[str, Any] = {
     "services": [{"name": "telegraf"}],
     "timeout": 2,
     "stable_seconds": 0,
-    "unheard_seconds": 0,
 }
 #: What systemd says of one that it ended, and refuses to start while the host goes down.
 ENDED = """#!/bin/sh

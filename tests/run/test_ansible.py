@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from provision.run.ansible import (
+    Diff,
     Difference,
     RunResult,
     not_ended,
@@ -40,8 +41,11 @@ def test_secrets_are_named_by_their_file_alone() -> None:
 
 
 def test_what_a_host_needs_is_taken_from_its_comparison() -> None:
-    made = result(compared("w1", MISSING), compared("w2"), compared("w1", MISSING))
+    shown = {"diff": [{"before_header": "/x", "after_header": "/x", "before": "", "after": "x\n"}]}
+    twice = {**compared("w1", MISSING), **shown}
+    made = result(twice, compared("w2"), twice)
     assert made.hosts["w1"].differences == [Difference(**MISSING)]
+    assert made.hosts["w1"].diffs == [Diff("/x", "", "x\n")]
     assert made.hosts["w2"].differences == []
 
 

@@ -1,11 +1,11 @@
 """The rules that keep strangers from a service: a file of nftables' in /etc/provision for each.
 
-The unit of the service loads it at each start (its drop-in 20-provision-listeners.conf).
+The unit of the service loads it at each start (its drop-in 20-provision-listeners.conf); one that
+takes up its files while it runs does not start.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import subprocess
@@ -15,6 +15,14 @@ _NFT = "/usr/sbin/nft"
 _RULES = re.compile(r"/etc/provision/([^/]+)\.nft")
 
 
+def _nft(*words: str) -> bool:
+    away = subprocess.DEVNULL
+    try:
+        return subprocess.call([_NFT, *words], stdout=away, stderr=away) == 0
+    except OSError:
+        return False
+
+
 def now(paths: Iterable[str]) -> None:
     """Take back the rules of those of the paths that are such files.
 
@@ -22,13 +30,13 @@ def now(paths: Iterable[str]) -> None:
     """
     for match in filter(None, map(_RULES.fullmatch, paths)):
         table = "provision_" + match.group(1).replace("-", "_")
-        with contextlib.suppress(OSError):
-            subprocess.run(
-                [_NFT, "delete", "table", "inet", table],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                check=False,
-            )
+        _nft("delete", "table", "inet", table)
+
+
+def loaded(paths: Iterable[str]) -> bool:
+    """Load those of the paths that are such files; gives whether they could be."""
+    rules = [path for path in paths if _RULES.fullmatch(path)]
+    return all(_nft("-f", path) for path in rules)
 
 
 def again(paths: Iterable[str]) -> None:

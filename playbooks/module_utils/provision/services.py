@@ -17,11 +17,11 @@ SPEC: Dict[str, Any] = {
     "services": {"type": "list", "elements": "dict", "default": []},
     "timeout": {"type": "float", "default": 60},
     "stable_seconds": {"type": "float", "default": 0},
-    "unheard_seconds": {"type": "float", "default": 0},
 }
 #: For so many seconds a reload may leave nobody to listen. What Telegraf holds it writes before it
 #: listens again: for an InfluxDB that is silent, or where much has waited, that takes longer.
 _DEAF = 2.0
+_SILENT: Dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 class NotWorkingError(Trouble):
@@ -57,18 +57,15 @@ def start(services: Sequence[Dict[str, Any]], restart: bool, daemon_reload: bool
     StartLimitIntervalSec), whatever was mended since, and by whomever it was restarted.
     """
     units = [service["name"] + ".service" for service in services]
-    with _begun("reset-failed", *units):
+    with subprocess.Popen(["systemctl", "reset-failed", *units], **_SILENT):
         if daemon_reload:
             _systemctl("daemon-reload")
-    # Asked at the same time: while it starts something, systemd takes longer to answer.
-    with _begun("show", "-p", "Id,UnitFileState", *units) as asked:
-        for unit in units:
-            _systemctl("restart" if restart else "start", "--no-block", unit)
-        said = asked.communicate()[0].strip().split("\n\n")
-    for number, unit in enumerate(units):
-        seen = readiness.properties("".join(said[number : number + 1]))
-        if seen.get("UnitFileState") != "enabled":
-            _systemctl("enable", unit)
+        show = ["systemctl", "show", "-p", "UnitFileState", "--value"]
+        disabled = [unit for unit in units if _run([*show, unit]).strip() != "enabled"]
+    for unit in disabled:
+        _systemctl("enable", unit)
+    for unit in units:
+        _systemctl("restart" if restart else "start", "--no-block", unit)
 
 
 def reload(wanted: Dict[str, Any]) -> bool:
@@ -100,10 +97,9 @@ def _reloadable(service: Dict[str, Any]) -> Set[int]:
 
 def _reloads(wanted: Dict[str, Any], service: Dict[str, Any], past: Set[int]) -> bool:
     unit = service["name"] + ".service"
-    # Not every package's unit can (systemd.service(5), ExecReload), and the rules of who may send
-    # may not load.
-    command = ["systemctl", "--quiet", "reload", unit]
-    if subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+    # Not every package's unit can (systemd.service(5), ExecReload).
+    command = ["systemctl", "--quiet", "--no-block", "reload", unit]
+    if subprocess.call(command, **_SILENT):
         return False
     # What is being gathered it waits for first (a target that hangs), and is heard meanwhile.
     end = time.monotonic() + wanted["timeout"]
@@ -142,13 +138,12 @@ def _waiting(
         from ansible.module_utils.provision.http import know
 
         know(service["health"], service.get("tls"))
-    listen = service.get("listen") or []
     return readiness.Waiting(
         show=lambda: _show(service["name"] + ".service"),
-        listen=listen,
+        listen=service.get("listen") or [],
         health=service.get("health"),
         timeout=wanted["timeout"],
-        stable=max(wanted["stable_seconds"], 0 if listen else wanted["unheard_seconds"]),
+        stable=max(wanted["stable_seconds"], service.get("stable") or 0),
         restored=restored,
         past=past,
     )
@@ -204,13 +199,6 @@ def _systemctl(*words: str) -> None:
             "systemctl %s failed: %s." % (" ".join(words), done.stderr.strip().rstrip(".")),
             "see `systemctl status %s` on the host" % words[-1],
         )
-
-
-def _begun(*words: str) -> "subprocess.Popen[str]":
-    """Systemctl, asked for something that goes on beside what is done next."""
-    command = ["systemctl", "--quiet", *words]
-    pipe, away = subprocess.PIPE, subprocess.DEVNULL
-    return subprocess.Popen(command, stdout=pipe, stderr=away, universal_newlines=True)
 
 
 def _is_stopping() -> bool:

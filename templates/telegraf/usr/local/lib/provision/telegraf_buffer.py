@@ -28,6 +28,8 @@ LEAST_ENTRY = 256
 LAST = "last"
 # For less than this Telegraf is not restarted.
 LEAST_BYTES = 32 << 20
+# The bound where the file that says it is not to be read: the default of telegraf_buffer_megabytes.
+USUAL = 2000 << 20
 
 
 class Segment(NamedTuple):
@@ -316,9 +318,9 @@ def watch(directory: str, limit: int) -> None:
 
 
 def allowed(path: str) -> int:
-    """How many bytes may wait, by the last line of a file: megabytes."""
+    """How many bytes may wait, by the last word of a file: megabytes."""
     with open(path, encoding="utf-8") as file:
-        return int(file.read().split("\n")[-2]) << 20
+        return int(file.read().split()[-1]) << 20
 
 
 def main() -> None:
@@ -327,8 +329,8 @@ def main() -> None:
     try:
         limit = allowed(path)
     except (OSError, ValueError, IndexError) as error:
-        say("%s: %s; what waits has no bound" % (path, error))
-        limit = sys.maxsize
+        say("%s: %s; the bound is %d MB" % (path, error, USUAL >> 20))
+        limit = USUAL
     if task == "start":
         start(directory, limit, *sys.argv[4:])
     else:
