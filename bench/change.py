@@ -45,10 +45,12 @@ def main() -> None:
         taken = Figure("provision up, one setting of one worker", hosts=HOSTS)
         anew = Figure("the same, where it is restarted (telegraf_reload: false)", hosts=HOSTS)
         unit = Figure("the same with a setting that changes the unit", hosts=HOSTS)
+        connection = Figure("ssh anew, by which it would be done by hand")
         told: dict[str, None] = {}
         for number in range(RUNS):
             bench.up()
             timed(noop, bench.up)
+            timed(connection, lambda: bench.stage.rehearsal.execute(WORKER, "true"))
             for words in BY_HAND:
                 seconds, silent = map(float, on_worker(bench, LISTENS, words).split())
                 by_hand[words].runs.append(seconds)
@@ -68,7 +70,7 @@ def main() -> None:
                     raise RuntimeError(f"loaded and started anew were {touched}")
         taken.most = anew.most = round(noop.median + by_hand[RESTART].median, 2)
         unit.most = round(noop.median + by_hand[UNIT].median, 2)
-        figures = [taken, anew, unit, noop, *by_hand.values(), *deaf.values()]
+        figures = [taken, anew, unit, noop, *by_hand.values(), connection, *deaf.values()]
         tell("change", figures, "; ".join(told))
 
 
