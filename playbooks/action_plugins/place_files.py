@@ -49,7 +49,9 @@ class ActionModule(actions.ProvisionAction):
             "keep": "start" not in found,
             "recheck": "restart" in found,
             "check": given.get("check") or None,
-            "last": bool(given.get("last")) and not unproven and self._is_last(role, task_vars),
+            "last": boolean(given.get("last", False))
+            and not unproven
+            and self._is_last(role, task_vars),
             "operator": self.operator(task_vars),
             "services": [asdict(each) for each in self.manifest(task_vars).services_of(role)],
         }
