@@ -42,6 +42,7 @@ class ActionModule(actions.ProvisionAction):
             if each["role"] == role and each["kind"] == "service"
         }
         unproven = boolean(given.get("unproven", False))
+        restored = given.get("state") == "restored"
         arguments: dict[str, Any] = {
             **given,
             "polled": effects.polled([role], task_vars, self._templar.template).get(role),
@@ -49,7 +50,9 @@ class ActionModule(actions.ProvisionAction):
             "keep": "start" not in found,
             "recheck": "restart" in found,
             "check": given.get("check") or None,
-            "last": boolean(given.get("last", False))
+            # Ansible does nothing more on a host where something has failed.
+            "last": restored
+            or boolean(given.get("last", False))
             and not unproven
             and self._is_last(role, task_vars),
             "operator": self.operator(task_vars),
@@ -57,7 +60,7 @@ class ActionModule(actions.ProvisionAction):
         }
         if arguments["services"]:
             arguments["unfinished"] = f"{script.UNFINISHED}/{role}"
-        if given.get("state") != "restored":
+        if not restored:
             tried = None if unproven else login
             arguments.update(placing.arguments(self, role, task_vars, tried))
         result = self.module("place_files", arguments)

@@ -172,6 +172,10 @@ def values_seen(database: InfluxDB, site: Site, start: int) -> list[Finding]:
     return found
 
 
+# Of so many undocumented buckets of a host each is told.
+MOST_STRANGERS = 20
+
+
 def undocumented(database: InfluxDB, start: int) -> list[Stranger]:
     """The buckets and names of no catalog that were seen since a time (ms since 1970).
 
@@ -190,10 +194,20 @@ def undocumented(database: InfluxDB, start: int) -> list[Stranger]:
 
 
 def strangers_seen(database: InfluxDB, start: int) -> list[Finding]:
-    """The same, as findings."""
-    return [
-        Finding(Status.WARNING, Area.UNDOCUMENTED, each.host, each.bucket, "in no catalog")
-        for each in undocumented(database, start)
+    """The same, as findings; of a host that sends very many the first, and how many more."""
+    by_host: dict[str, list[str]] = {}
+    for each in undocumented(database, start):
+        by_host.setdefault(each.host, []).append(each.bucket)
+    found = [
+        Finding(Status.WARNING, Area.UNDOCUMENTED, host, bucket, "in no catalog")
+        for host, buckets in by_host.items()
+        for bucket in buckets[:MOST_STRANGERS]
+    ]
+    more = {host: len(buckets) - MOST_STRANGERS for host, buckets in by_host.items()}
+    return found + [
+        Finding(Status.WARNING, Area.UNDOCUMENTED, host, f"{count} more", "in no catalog")
+        for host, count in more.items()
+        if count > 0
     ]
 
 

@@ -59,3 +59,10 @@ def test_new_rules_are_loaded_from_their_files(
     assert letting_in.loaded(paths[:1])
     monkeypatch.setattr(letting_in, "_NFT", "/nonexistent/nft")
     assert not letting_in.loaded(paths)
+
+
+def test_rules_that_others_have_flushed_are_loaded_again(tmp_path: Path, asked: Path) -> None:
+    there = tmp_path / "telegraf.nft"
+    there.touch()
+    letting_in.renew([str(there), letting_in.path_of("nobody")])
+    assert asked.read_text() == f"-f {there}\n"

@@ -92,6 +92,18 @@ def test_rules_that_are_new_go_with_what_is_put_back(tmp_path: Path, done: Done)
     assert done == [("start", []), ("works", []), ("let in", [str(rules)])]
 
 
+def test_where_no_file_could_be_changed_what_runs_goes_on(tmp_path: Path, done: Done) -> None:
+    """As where the first that was to be written is protected."""
+    path, unfinished = tmp_path / "x", tmp_path / "unfinished"
+    path.write_text("as it was")
+    old_files.keep(str(unfinished), [str(path)])
+    service = [{"name": "telegraf", "role": "telegraf"}]
+    answer = run(state="restored", unfinished=str(unfinished), services=service)
+    assert not answer["changed"] and not answer["recovered"]
+    assert {"start", "works"}.isdisjoint(step for step, _ in done)
+    assert not unfinished.exists()
+
+
 def place(folder: Path, *names: str, **more: Any) -> dict[str, Any]:
     """Place these files in a folder whose inputs are taken up by a service that runs."""
     files = [

@@ -315,11 +315,25 @@ def test_a_bucket_of_no_catalog_is_told_with_the_host_that_sent_it() -> None:
 
     expected = [Stranger(hostile, "w1"), Stranger("b", "w1"), Stranger("b", "w2")]
     assert undocumented(Told(tell), 5) == expected
-    assert strangers_seen(Told(tell), 5) == [
-        Finding(Status.WARNING, Area.UNDOCUMENTED, each.host, each.bucket, "in no catalog")
-        for each in expected
-    ]
+    found = strangers_seen(Told(tell), 5)
+    assert {(each.host, each.name) for each in found} == {(e.host, e.bucket) for e in expected}
+    assert {(each.status, each.area, each.detail) for each in found} == {
+        (Status.WARNING, Area.UNDOCUMENTED, "in no catalog")
+    }
     assert undocumented(Told(nothing), 5) == []
+
+
+def test_of_very_many_buckets_a_few_are_told_and_their_number() -> None:
+    """A flood of names with numbers in them would bury what else is told."""
+
+    def tell(statement: str) -> Answer:
+        many = [series({"count": 1}, bucket=f"id.{n:05d}", host="w1") for n in range(1000)]
+        return answer(*many, series({"count": 1}, bucket="b", host="w2"))
+
+    found = strangers_seen(Told(tell), 5)
+    assert [each.name for each in found if each.host == "w2"] == ["b"]
+    of_one = [each.name for each in found if each.host == "w1"]
+    assert of_one == [*(f"id.{n:05d}" for n in range(20)), "980 more"]
 
 
 def test_what_telegraf_lost_is_told_for_workers_of_this_site(site: Site) -> None:

@@ -39,6 +39,18 @@ def loaded(paths: Iterable[str]) -> bool:
     return all(_nft("-f", path) for path in rules)
 
 
+def renew(paths: Iterable[str]) -> None:
+    """Load what should be loaded since the last start, and may not be: others flush all rules."""
+    for path in paths:
+        if os.path.exists(path):
+            _nft("-f", path)
+
+
+def path_of(unit: str) -> str:
+    """The file of a unit's rules, if it has any."""
+    return "/etc/provision/%s.nft" % unit
+
+
 def again(paths: Iterable[str]) -> None:
     """Take back the rules of such files that are there no more.
 

@@ -83,16 +83,21 @@ def restore(unfinished: str) -> List[str]:
     if not index:
         return []
     swap.sweep(list(index))
+    changed = []
     for path, kept in index.items():
+        differs = True
         if kept["copy"] is None:
-            if os.path.lexists(path):
+            differs = os.path.lexists(path)
+            if differs:
                 os.unlink(path)
         elif "link" in kept:
             _restore_link(path, kept)
         elif kept["copy"] != "lost":
-            _restore_file(path, kept, os.path.join(unfinished, kept["copy"]))
+            differs = _restore_file(path, kept, os.path.join(unfinished, kept["copy"]))
+        if differs:
+            changed.append(path)
     drop(unfinished)
-    return sorted(index)
+    return sorted(changed)
 
 
 def drop(unfinished: str) -> None:
@@ -102,14 +107,14 @@ def drop(unfinished: str) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _restore_file(path: str, kept: Dict[str, Any], copy: str) -> None:
+def _restore_file(path: str, kept: Dict[str, Any], copy: str) -> bool:
+    """Put a kept file back; gives whether it was another, perhaps none could be put there."""
     with open(copy, "rb") as file:
         old = file.read()
     if os.path.isfile(path) and not os.path.islink(path):
         with open(path, "rb") as file:
             if file.read() == old:
-                # It was never changed, perhaps because it can't be.
-                return
+                return False
     directory, temporary = os.path.dirname(path), None
     try:
         descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=swap.PART)
@@ -125,6 +130,7 @@ def _restore_file(path: str, kept: Dict[str, Any], copy: str) -> None:
         if error.errno != errno.ENOSPC or not os.path.isfile(path):
             raise
         _overwrite(path, kept, old, error)
+    return True
 
 
 def _overwrite(path: str, kept: Dict[str, Any], old: bytes, error: OSError) -> None:
