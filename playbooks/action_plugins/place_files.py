@@ -20,8 +20,8 @@ class ActionModule(actions.ProvisionAction):
     Arguments: role, and options of the module that are neither of the manifest nor of what was
     compared; login, with the paths of Telegraf's configuration, environment and folder of
     credentials, to try those first, unless it is unproven; last, whether the role does nothing
-    after it: where that is all that is done on the host, other operators are let in, and it is put
-    into the group provision_released.
+    after it: where that is all that is done on the host, as it is where old files were put back,
+    other operators are let in, and it is put into the group provision_released.
     """
 
     _VALID_ARGS = frozenset(
@@ -50,11 +50,7 @@ class ActionModule(actions.ProvisionAction):
             "keep": "start" not in found,
             "recheck": "restart" in found,
             "check": given.get("check") or None,
-            # Ansible does nothing more on a host where something has failed.
-            "last": restored
-            or boolean(given.get("last", False))
-            and not unproven
-            and self._is_last(role, task_vars),
+            "last": restored or self._is_last(role, task_vars, unproven),
             "operator": self.operator(task_vars),
             "services": [asdict(each) for each in self.manifest(task_vars).services_of(role)],
         }
@@ -68,11 +64,13 @@ class ActionModule(actions.ProvisionAction):
             self.join(["provision_released"], result, task_vars)
         return result
 
-    def _is_last(self, role: str, task_vars: dict[str, Any]) -> bool:
+    def _is_last(self, role: str, task_vars: dict[str, Any], unproven: bool) -> bool:
         """Whether nothing is done on the host after this role.
 
         Nobody is let in anywhere while something is yet to be revoked.
         """
+        if unproven or not boolean(self._task.args.get("last", False)):
+            return False
         after = ROLES[ROLES.index(role) + 1 :]
         roles = self.comparison(task_vars).get("roles", ())
         revoking = (task_vars.get("groups") or {}).get("provision_revoking")
