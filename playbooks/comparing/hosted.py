@@ -45,7 +45,7 @@ def library(names: Sequence[str]) -> str:
         _BASIC if name == _STAND_IN else f"{_PACKAGE}.{name}": text for name, text in texts.items()
     }
     return f"""\
-import json, os, sys
+import json, sys
 class Ours:
     texts = json.loads({json.dumps(packages | modules)!r})
     def find_spec(self, name, path=None, target=None):
@@ -66,6 +66,7 @@ def program(name: str, arguments: Mapping[str, Any], *, check: bool) -> str:
     given = json.dumps({"arguments": _plain(arguments), "check": check})
     return f"""\
 {library((_STAND_IN, *_imported(text)))}
+import os
 from ansible.module_utils import basic
 basic.GIVEN = json.loads({given!r})
 status = 0

@@ -178,9 +178,8 @@ def _run_with(wanted: Dict[str, Any], placed: List[str]) -> Tuple[bool, List[str
         and bool(new)
         and all(taking_up.takes_up(each.get("reloads") or "", new) for each in wanted["services"])
     )
-    if reload:
-        letting_in.renew(letting_in.path_of(each["name"]) for each in wanted["services"])
-    reloaded = reload and letting_in.loaded(new) and services.reload(wanted)
+    units = [each["name"] for each in wanted["services"]]
+    reloaded = reload and letting_in.loaded(units, new) and services.reload(wanted)
     if not reloaded:
         # A run that was killed may have placed a unit's file, and not have told systemd.
         units = any(path.startswith("/etc/systemd/") for path in placed)

@@ -18,6 +18,8 @@ from provision.verify.arrival import HOST
 from provision.verify.findings import Area, Finding, Status
 
 HOUR = 3_600_000
+# So many undocumented buckets of a host are told, and how many more there are.
+MOST_STRANGERS = 20
 # Telegraf's own count of what is lost, since its start (inputs.internal).
 LOSSES = (
     (
@@ -172,10 +174,6 @@ def values_seen(database: InfluxDB, site: Site, start: int) -> list[Finding]:
     return found
 
 
-# Of so many undocumented buckets of a host each is told.
-MOST_STRANGERS = 20
-
-
 def undocumented(database: InfluxDB, start: int) -> list[Stranger]:
     """The buckets and names of no catalog that were seen since a time (ms since 1970).
 
@@ -198,17 +196,15 @@ def strangers_seen(database: InfluxDB, start: int) -> list[Finding]:
     by_host: dict[str, list[str]] = {}
     for each in undocumented(database, start):
         by_host.setdefault(each.host, []).append(each.bucket)
-    found = [
-        Finding(Status.WARNING, Area.UNDOCUMENTED, host, bucket, "in no catalog")
-        for host, buckets in by_host.items()
-        for bucket in buckets[:MOST_STRANGERS]
-    ]
-    more = {host: len(buckets) - MOST_STRANGERS for host, buckets in by_host.items()}
-    return found + [
-        Finding(Status.WARNING, Area.UNDOCUMENTED, host, f"{count} more", "in no catalog")
-        for host, count in more.items()
-        if count > 0
-    ]
+    found: list[Finding] = []
+    for host, buckets in by_host.items():
+        more = len(buckets) - MOST_STRANGERS
+        names = buckets[:MOST_STRANGERS] + ([f"{more} more"] if more > 0 else [])
+        found += [
+            Finding(Status.WARNING, Area.UNDOCUMENTED, host, name, "in no catalog")
+            for name in names
+        ]
+    return found
 
 
 def losses(database: InfluxDB, site: Site, start: int) -> list[Finding]:

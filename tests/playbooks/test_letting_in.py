@@ -52,17 +52,23 @@ def test_a_host_without_nftables_has_no_rules(monkeypatch: pytest.MonkeyPatch) -
 def test_new_rules_are_loaded_from_their_files(
     tmp_path: Path, asked: Path, monkeypatch: pytest.MonkeyPatch, loads: bool
 ) -> None:
+    monkeypatch.setattr(letting_in, "_FOLDER", str(tmp_path))
     (tmp_path / "nft").write_text(f'#!/bin/sh\necho "$@" >>{asked}\nexit {int(not loads)}\n')
-    paths = ["/etc/telegraf/telegraf.conf", "/etc/provision/telegraf.nft"]
-    assert letting_in.loaded(paths) == loads
-    assert asked.read_text() == "-f /etc/provision/telegraf.nft\n"
-    assert letting_in.loaded(paths[:1])
+    rules = tmp_path / "telegraf.nft"
+    rules.touch()
+    paths = ["/etc/telegraf/telegraf.conf", str(rules)]
+    assert letting_in.loaded(["telegraf"], paths) == loads
+    assert asked.read_text() == f"-f {rules}\n", "once"
+    assert letting_in.loaded(["telegraf"], paths[:1])
     monkeypatch.setattr(letting_in, "_NFT", "/nonexistent/nft")
-    assert not letting_in.loaded(paths)
+    assert not letting_in.loaded(["telegraf"], paths)
 
 
-def test_rules_that_others_have_flushed_are_loaded_again(tmp_path: Path, asked: Path) -> None:
+def test_rules_that_others_have_flushed_are_loaded_again(
+    tmp_path: Path, asked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letting_in, "_FOLDER", str(tmp_path))
     there = tmp_path / "telegraf.nft"
     there.touch()
-    letting_in.renew([str(there), letting_in.path_of("nobody")])
+    assert letting_in.loaded(["telegraf", "nobody"], [])
     assert asked.read_text() == f"-f {there}\n"

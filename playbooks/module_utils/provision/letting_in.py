@@ -12,7 +12,8 @@ import subprocess
 from typing import Iterable
 
 _NFT = "/usr/sbin/nft"
-_RULES = re.compile(r"/etc/provision/([^/]+)\.nft")
+_FOLDER = "/etc/provision"
+_RULES = re.compile(re.escape(_FOLDER) + r"/([^/]+)\.nft")
 
 
 def _nft(*words: str) -> bool:
@@ -33,22 +34,14 @@ def now(paths: Iterable[str]) -> None:
         _nft("delete", "table", "inet", table)
 
 
-def loaded(paths: Iterable[str]) -> bool:
-    """Load those of the paths that are such files; gives whether they could be."""
-    rules = [path for path in paths if _RULES.fullmatch(path)]
-    return all(_nft("-f", path) for path in rules)
+def loaded(units: Iterable[str], changed: Iterable[str]) -> bool:
+    """Load the rules of units that have some; gives whether those that are changed could be.
 
-
-def renew(paths: Iterable[str]) -> None:
-    """Load what should be loaded since the last start, and may not be: others flush all rules."""
-    for path in paths:
-        if os.path.exists(path):
-            _nft("-f", path)
-
-
-def path_of(unit: str) -> str:
-    """The file of a unit's rules, if it has any."""
-    return "/etc/provision/%s.nft" % unit
+    The others should be loaded since the last start, and may not be: others flush all rules.
+    """
+    paths = ["%s/%s.nft" % (_FOLDER, unit) for unit in units]
+    failed = [path for path in paths if os.path.exists(path) and not _nft("-f", path)]
+    return not set(failed) & set(changed)
 
 
 def again(paths: Iterable[str]) -> None:
