@@ -27,7 +27,7 @@ _PACKAGE = f"{_MODULE_UTILS}.provision"
 _BASIC = f"{_MODULE_UTILS}.basic"
 _STAND_IN = "plain_module"
 _IMPORTS = re.compile(
-    rf"^ *from {re.escape(_PACKAGE)}(?:\.(\w+) import|\s+import (\([^)]*\)|[^\n]*))", re.MULTILINE
+    rf"^ *from {re.escape(_PACKAGE)}(?:\.(\w+) import|\s+import (\([^)]*\)|[^\n#]*))", re.MULTILINE
 )
 _NAME = re.compile(r"\w+")
 

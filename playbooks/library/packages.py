@@ -12,10 +12,10 @@ from ansible.module_utils.provision import (
     installing,
     keyrings,
     lease,
+    options,
     placing,
     previous,
     record,
-    swap,
     trouble,
 )
 
@@ -93,7 +93,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            **placing.SPEC,
+            **options.PLACED,
             "state": {"choices": ["installed", "restored"], "default": "installed"},
             "keys": {"type": "list", "elements": "dict", "default": [], "no_log": False},
             "packages": {"type": "list", "elements": "dict", "default": []},
@@ -136,11 +136,11 @@ def main() -> None:
     except apt.AptLocked as error:
         waiting = error.message
         error.message += " It was waited for for %d s." % wanted["lock_timeout"]
-        _fail(module, error, locked=True, waiting=waiting)
-    except (trouble.Trouble, record.RecordError, swap.SwapError) as error:
-        _fail(module, error)
+        module.fail_json(locked=True, waiting=waiting, **error.result())
+    except trouble.Trouble as error:
+        module.fail_json(**error.result())
     except OSError as error:
-        _fail(module, trouble.Trouble(*trouble.writing(error)))
+        module.fail_json(**trouble.Trouble(*trouble.writing(error)).result())
     module.exit_json(changed=True, installed=installed)
 
 
@@ -214,15 +214,6 @@ def _back(missing: List[Dict[str, Any]], before: Dict[str, Tuple[str, str]], pat
             if restored:
                 said.append("%s %s is back." % (each["name"], restored))
     return " ".join(said)
-
-
-def _fail(module: AnsibleModule, error: Any, **values: Any) -> None:
-    module.fail_json(
-        msg="%s Remedy: %s." % (error.message, error.remedy),
-        problem=error.message,
-        remedy=error.remedy,
-        **values,
-    )
 
 
 if __name__ == "__main__":

@@ -3,21 +3,10 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import (
-    lease,
-    letting_in,
-    old_files,
-    placing,
-    record,
-    services,
-    swap,
-    taking_up,
-    trouble,
-)
+from ansible.module_utils.provision import lease, options, placing, trouble
 
 DOCUMENTATION = """
 module: place_files
@@ -136,79 +125,47 @@ def main() -> None:
             "downgraded": {"type": "bool", "default": False},
             "operator": {"type": "dict"},
             "last": {"type": "bool", "default": False},
-            **placing.SPEC,
-            **services.SPEC,
+            **options.PLACED,
+            **options.WORKING,
         },
         supports_check_mode=True,
     )
     lease.take_for(module)
-    wanted = module.params
     try:
-        if wanted["state"] == "restored":
-            paths = old_files.restore(wanted["unfinished"]) if wanted["keep"] else []
-            result = {"paths": paths, "changed": bool(paths or wanted["downgraded"])}
+        if module.params["state"] == "restored":
+            result = _restored(module.params)
         else:
-            result = placing.place(wanted, module.check_mode)
-    except (swap.SwapError, record.RecordError) as error:
-        _fail(module, error.message, error.remedy)
-    except OSError as error:
-        _fail(module, *trouble.writing(error))
-    try:
-        if wanted["state"] == "restored":
-            result["recovered"] = bool(result["changed"]) and _recovered(wanted)
-            letting_in.again(result["paths"])
-        elif wanted["services"] and not module.check_mode:
-            started, result["restarted"] = _run_with(wanted, result["paths"])
-            result["changed"] |= started
-    except services.NotWorkingError as error:
+            result = _placed(module.params, module.check_mode)
+    except trouble.Trouble as error:
         module.fail_json(**error.result())
-    if wanted["last"] and not module.check_mode:
-        lease.release(wanted["operator"])
+    if module.params["last"] and not module.check_mode:
+        lease.release(module.params["operator"])
     module.exit_json(**result)
 
 
-def _run_with(wanted: Dict[str, Any], placed: List[str]) -> Tuple[bool, List[str]]:
-    """Have the services run with what is placed. Gives whether any was started or reloaded, and
-    which were restarted though they should have taken up their files."""
-    new = [path for path in placed if not re.search(wanted["polled"], path)]
-    restart = wanted["recheck"] or bool(new)
-    running = wanted["keep"] and not wanted["recheck"]
-    reload = (
-        running
-        and bool(new)
-        and all(taking_up.takes_up(each.get("reloads") or "", new) for each in wanted["services"])
-    )
-    units = [each["name"] for each in wanted["services"]]
-    reloaded = reload and letting_in.loaded(units, new) and services.reload(wanted)
-    if not reloaded:
-        # A run that was killed may have placed a unit's file, and not have told systemd.
-        units = any(path.startswith("/etc/systemd/") for path in placed)
-        services.start(wanted["services"], restart, daemon_reload=units or not running)
-        services.await_working(wanted)
-    # A run that was killed may have removed more.
-    letting_in.again({*placed, *old_files.of(wanted["unfinished"])})
-    if wanted["unfinished"] and not wanted["unproven"]:
-        services.proven(wanted["unfinished"])
-    refused = [each["name"] for each in wanted["services"]] if reload and not reloaded else []
-    return restart or not wanted["keep"], refused
+# What comes after the trial of the files is compiled while that runs.
+def _placed(wanted: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
+    seen: List[Any] = []
+
+    def meanwhile() -> None:
+        from ansible.module_utils.provision import services, writing  # noqa: F401
+
+        seen.extend(services.seen(wanted["services"]))
+
+    with trouble.told():
+        result = placing.place(wanted, check_mode, meanwhile)
+    if wanted["services"] and not check_mode:
+        from ansible.module_utils.provision import running
+
+        started, result["restarted"] = running.with_new(wanted, result["paths"], seen)
+        result["changed"] |= started
+    return result
 
 
-def _recovered(wanted: Dict[str, Any]) -> bool:
-    """Have the services run with their old files. Gives whether they do."""
-    try:
-        services.start(wanted["services"], restart=True, daemon_reload=True)
-        services.await_working(wanted, restored=True)
-    except services.NotWorkingError as error:
-        if error.stopping:
-            raise
-        return False
-    if wanted["downgraded"] and not wanted["unproven"]:
-        services.proven(wanted["unfinished"])
-    return True
+def _restored(wanted: Dict[str, Any]) -> Dict[str, Any]:
+    from ansible.module_utils.provision import running
 
-
-def _fail(module: AnsibleModule, problem: str, remedy: str) -> None:
-    module.fail_json(msg="%s Remedy: %s." % (problem, remedy), problem=problem, remedy=remedy)
+    return running.with_old(wanted)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import urllib.request
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import services
+from ansible.module_utils.provision import options, services, trouble
 
 DOCUMENTATION = """
 module: probe
@@ -49,7 +49,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "probes": {"type": "list", "elements": "dict", "default": []},
-            **services.SPEC,
+            **options.WORKING,
         },
         supports_check_mode=True,
     )
@@ -64,9 +64,7 @@ def main() -> None:
             where = probe.get("url") or "%s:%s" % (probe["address"] or "*", probe["port"])
             problem = "A probe cannot be sent over %s to %s: %s." % (probe["way"], where, error)
             remedy = "see whether Telegraf (and the Pushgateway) listen there on this host"
-            module.fail_json(
-                msg="%s Remedy: %s." % (problem, remedy), problem=problem, remedy=remedy
-            )
+            module.fail_json(**trouble.Trouble(problem, remedy).result())
     module.exit_json(changed=False)
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import apt, installing, lease, record, removal
+from ansible.module_utils.provision import installing, lease, record, removal
+from ansible.module_utils.provision.trouble import Trouble
 
 DOCUMENTATION = """
 module: take_away
@@ -47,10 +48,11 @@ def main() -> None:
     try:
         with record.locked():
             _take_away(module)
-    except (apt.AptError, record.RecordError) as error:
-        _fail(module, error.message, error.remedy)
+    except Trouble as error:
+        module.fail_json(**error.result())
     except OSError as error:
-        _fail(module, "%s: %s." % (error.filename, error.strerror), "mend it and run again")
+        text = "%s: %s." % (error.filename, error.strerror)
+        module.fail_json(**Trouble(text, "mend it and run again").result())
 
 
 def _take_away(module: AnsibleModule) -> None:
@@ -63,12 +65,8 @@ def _take_away(module: AnsibleModule) -> None:
         problems = going.carry_out(module.params["lock_timeout"])
         if problems:
             remedy = "see `journalctl` on the host; all else is taken away"
-            _fail(module, "%s." % ", ".join(problems), remedy)
+            raise Trouble("%s." % ", ".join(problems), remedy)
     module.exit_json(changed=bool(going.steps), differences=going.steps, stays=going.stays)
-
-
-def _fail(module: AnsibleModule, problem: str, remedy: str) -> None:
-    module.fail_json(msg="%s Remedy: %s." % (problem, remedy), problem=problem, remedy=remedy)
 
 
 if __name__ == "__main__":

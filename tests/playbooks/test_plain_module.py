@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.provision import placing, plain_module, services
+from ansible.module_utils.provision import options, plain_module
 
 SPEC: dict[str, Any] = {
-    **placing.SPEC,
-    **services.SPEC,
+    **options.PLACED,
+    **options.WORKING,
     "state": {"choices": ["placed", "restored"], "default": "placed"},
     "lock_timeout": {"type": "int", "default": 300},
     "patience": {"type": "int"},
@@ -67,7 +67,7 @@ def answered(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 def module(monkeypatch: pytest.MonkeyPatch, **given: Any) -> plain_module.AnsibleModule:
     monkeypatch.setattr(plain_module, "GIVEN", {"arguments": given, "check": False})
-    spec = {"secrets": {"type": "dict", "no_log": True}, "files": placing.SPEC["files"]}
+    spec = {"secrets": {"type": "dict", "no_log": True}, "files": options.PLACED["files"]}
     return plain_module.AnsibleModule(spec, supports_check_mode=True)
 
 

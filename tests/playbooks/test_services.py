@@ -96,7 +96,8 @@ case "$*" in
 show*)
     state=active; kill -0 {pid} 2>/dev/null || state=failed
     printf 'LoadState=loaded\\nActiveState=%s\\nUnitFileState={enabled}\\n' $state
-    printf 'MainPID={pid}\\nJob={job}\\nControlGroup=/x.service\\n';;
+    printf 'MainPID={pid}\\nJob={job}\\nControlGroup=/x.service\\n'
+    printf '%s' '{how}';;
 *reload*) {reload};;
 esac
 """
@@ -111,17 +112,18 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
     monkeypatch.setattr(readiness, "_GROUPS", (str(tmp_path),))
     monkeypatch.setattr(services, "_DEAF", 0.5)
 
-    def make(how: str = "anew", **answers: str) -> dict[str, Any]:
+    def make(does: str = "anew", **answers: str) -> dict[str, Any]:
         listener = subprocess.Popen(
-            [sys.executable, "-c", LISTENER, *how.split(" ", 1)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", LISTENER, *does.split(" ", 1)], stdout=subprocess.PIPE, text=True
         )
         started.append(listener)
         assert listener.stdout
         port = listener.stdout.readline().strip()
         (tmp_path / "x.service").mkdir()
         (tmp_path / "x.service/cgroup.procs").write_text(f"{listener.pid}\n")
-        of = {"enabled": "enabled", "job": "", "reload": f"kill -HUP {listener.pid}", **answers}
-        (tmp_path / "systemctl").write_text(RUNS.format(folder=tmp_path, pid=listener.pid, **of))
+        of = {"enabled": "enabled", "job": "", "reload": f"kill -HUP {listener.pid}", "how": ""}
+        text = RUNS.format(folder=tmp_path, pid=listener.pid, **(of | answers))
+        (tmp_path / "systemctl").write_text(text)
         (tmp_path / "systemctl").chmod(0o755)
         return {**WANTED, "services": [{"name": "telegraf", "listen": [f"udp:127.0.0.1:{port}"]}]}
 
@@ -141,6 +143,53 @@ def test_a_service_that_opens_its_sockets_anew_has_taken_up_its_files(
     wanted = running()
     assert services.reload(wanted)
     assert "reload" in asked(tmp_path)
+
+
+def shown(*commands: str) -> str:
+    """What systemd shows of the commands that reload a unit."""
+    status = "ignore_errors=no ; start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null)"
+    return "".join(
+        f"ExecReload={{ path={words.split()[0]} ; argv[]={words} ; {status} }}\n"
+        for words in commands
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["/bin/kill -HUP $MAINPID", "/usr/bin/kill -s HUP $MAINPID", "/bin/kill -SIGHUP $MAINPID"],
+)
+def test_where_a_unit_does_nothing_but_send_a_signal_it_is_sent(
+    tmp_path: Path, running: Made, command: str
+) -> None:
+    assert services.reload(running(how=shown(command)))
+    assert "reload" not in asked(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        ["/bin/kill -HUP $MAINPID", "/usr/bin/logger reloaded"],
+        ["/usr/bin/logger reloaded", "/bin/kill -HUP $MAINPID"],
+        ["/bin/kill -USR1 $MAINPID"],
+        ["/bin/kill -HUP 1"],
+        ["/usr/bin/skill -HUP $MAINPID"],
+        ["/bin/kill -HUP $MAINPID $OTHERS"],
+    ],
+)
+def test_where_a_unit_does_something_else_systemd_is_told(
+    tmp_path: Path, running: Made, commands: list[str]
+) -> None:
+    assert services.reload(running(how=shown(*commands)))
+    assert "reload" in asked(tmp_path)
+
+
+def test_one_that_was_started_anew_since_it_was_seen_is_not_told(
+    tmp_path: Path, running: Made
+) -> None:
+    wanted = running(how=shown("/bin/kill -HUP $MAINPID"))
+    past = services.Running({1}, 1)
+    assert not services.reload(wanted, [past]), "who had its number then may be another now"
+    assert not (tmp_path / "asked").exists()
 
 
 def test_one_that_takes_another_port_need_not_have_had_it(running: Made) -> None:

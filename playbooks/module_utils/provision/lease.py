@@ -13,6 +13,8 @@ import select
 import time
 from typing import Any, Dict, Optional
 
+from ansible.module_utils.provision.trouble import Trouble
+
 PATH = "/run/provision/operator.json"
 #: A run that has changed nothing for so many seconds, and has no module at work, is over.
 STALE = 120.0
@@ -23,13 +25,8 @@ _RESOLUTION = 0.01
 _FIELDS = ("run", "who", "command", "since")
 
 
-class HeldError(Exception):
-    """Somebody else works on the host: message, and what an operator can do."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+class HeldError(Trouble):
+    """Somebody else works on the host."""
 
 
 def now() -> float:
@@ -118,11 +115,7 @@ def take_for(module: Any) -> None:
     try:
         take(module.params["operator"])
     except HeldError as error:
-        module.fail_json(
-            msg="%s Remedy: %s." % (error.message, error.remedy),
-            problem=error.message,
-            remedy=error.remedy,
-        )
+        module.fail_json(**error.result())
 
 
 def _lock(descriptor: int) -> bool:

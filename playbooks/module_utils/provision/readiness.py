@@ -26,7 +26,8 @@ from typing import (
 from ansible.module_utils.provision import locks
 
 PROPERTIES = (
-    "LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,MainPID,ControlGroup,Job"
+    "LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,MainPID,ControlGroup,Job,"
+    "ExecReload"
 )
 #: The exit statuses of systemd itself where it cannot hold a service in: CAPABILITIES, NAMESPACE,
 #: NO_NEW_PRIVILEGES, SECCOMP, ADDRESS_FAMILIES (systemd.exec(5), Process Exit Codes).

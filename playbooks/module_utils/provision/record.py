@@ -28,6 +28,8 @@ import tempfile
 import time
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Set
 
+from ansible.module_utils.provision.trouble import Trouble
+
 ROOT = "/var/lib/provision"
 FORMAT = 1
 _NAME = "record.json"
@@ -46,13 +48,8 @@ DATA = {
 _KEPT_SUMS = 4
 
 
-class RecordError(Exception):
-    """The record can't be used: message, and what an operator can do."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+class RecordError(Trouble):
+    """The record can't be used."""
 
 
 def digest(content: bytes) -> str:

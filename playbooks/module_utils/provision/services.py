@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import re
 import signal
 import subprocess
 import time
-from typing import Any, Dict, Iterable, List, Sequence, Set
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set
 
 from ansible.module_utils.provision import old_files, previous, readiness
 from ansible.module_utils.provision.trouble import Trouble
 
-#: Options of the modules that start services, or only wait for them.
-SPEC: Dict[str, Any] = {
-    "services": {"type": "list", "elements": "dict", "default": []},
-    "timeout": {"type": "float", "default": 60},
-    "stable_seconds": {"type": "float", "default": 0},
-}
 #: For so many seconds a reload may leave nobody to listen. What Telegraf holds it writes before it
 #: listens again: for an InfluxDB that is silent, or where much has waited, that takes longer.
 _DEAF = 2.0
+#: How systemd shows a unit that is reloaded by a signal to its process, and nothing else.
+_HANGS_UP = re.compile(
+    r"ExecReload=\{ path=\S+/kill ; argv\[\]=\S*kill -(?:s )?(?:SIG)?HUP \$MAINPID ; "
+)
 _SILENT: Dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -39,14 +39,7 @@ class NotWorkingError(Trouble):
 
     def result(self) -> Dict[str, Any]:
         """What a module fails with."""
-        text = "%s Remedy: %s." % (self.message, self.remedy)
-        return {
-            "msg": text,
-            "problem": self.message,
-            "remedy": self.remedy,
-            "journal": self.journal,
-            "stopping": self.stopping,
-        }
+        return dict(super().result(), journal=self.journal, stopping=self.stopping)
 
 
 def start(services: Sequence[Dict[str, Any]], restart: bool, daemon_reload: bool) -> None:
@@ -68,45 +61,61 @@ def start(services: Sequence[Dict[str, Any]], restart: bool, daemon_reload: bool
         _systemctl("restart" if restart else "start", "--no-block", unit)
 
 
-def reload(wanted: Dict[str, Any]) -> bool:
-    """Have the services of a module's options (SPEC) take up their files while they run.
-
-    Gives whether all have. What proves it are new sockets in the place of those that a service
-    listened on, so it is not tried where there are none, or they are not to be seen. A tenth of
-    the time of a restart nobody listens. NotWorkingError if one does not stay so.
+class Running(NamedTuple):
+    """How a service runs that could be reloaded: the sockets by which it is seen to be, none where
+    it could not, and its process, if a signal to that is all that its unit would do (else 0).
     """
-    past = [(service, _reloadable(service)) for service in wanted["services"]]
-    if not all(sockets for _, sockets in past):
+
+    sockets: Set[int]
+    process: int
+
+
+def seen(services: Sequence[Dict[str, Any]]) -> List[Running]:
+    """How each of these services runs."""
+    return [_seen(service) for service in services]
+
+
+def _seen(service: Dict[str, Any]) -> Running:
+    """The sockets only of one that listens, is enabled and at work."""
+    shown = _show(service["name"] + ".service")
+    told = readiness.properties(shown)
+    idle = told.get("Job", "0") in ("", "0")
+    group = told.get("ControlGroup")
+    if not service.get("listen") or not idle or not group or told.get("UnitFileState") != "enabled":
+        return Running(set(), 0)
+    commands = [line for line in shown.splitlines() if line.startswith("ExecReload=")]
+    signalled = len(commands) == 1 and _HANGS_UP.match(commands[0])
+    process = int(told.get("MainPID") or 0) if signalled else 0
+    return Running(readiness.held(group) or set(), process)
+
+
+def reload(wanted: Dict[str, Any], before: Optional[Sequence[Running]] = None) -> bool:
+    """Have the services of a module's options (options.WORKING) take up their files at work.
+
+    before is how they run, if that was asked already. Gives whether all have. What proves it are
+    new sockets in the place of those that a service listened on, so it is not tried where there are
+    none, or they are not to be seen. A tenth of the time of a restart nobody listens.
+    NotWorkingError if one does not stay so.
+    """
+    past = before or seen(wanted["services"])
+    if not all(readiness.is_heard(running.sockets) for running in past):
         return False
-    done = all(_reloads(wanted, service, sockets) for service, sockets in past)
+    done = all(map(functools.partial(_reloads, wanted), wanted["services"], past))
     if done and wanted["stable_seconds"]:
         await_working(wanted)
     return done
 
 
-def _reloadable(service: Dict[str, Any]) -> Set[int]:
-    """The sockets of one that listens, is enabled and at work; else none."""
-    seen = readiness.properties(_show(service["name"] + ".service"))
-    idle = seen.get("Job", "0") in ("", "0")
-    group = seen.get("ControlGroup")
-    if not service.get("listen") or not idle or not group or seen.get("UnitFileState") != "enabled":
-        return set()
-    own = readiness.held(group) or set()
-    return own if readiness.is_heard(own) else set()
-
-
-def _reloads(wanted: Dict[str, Any], service: Dict[str, Any], past: Set[int]) -> bool:
+def _reloads(wanted: Dict[str, Any], service: Dict[str, Any], past: Running) -> bool:
     unit = service["name"] + ".service"
-    # Not every package's unit can (systemd.service(5), ExecReload).
-    command = ["systemctl", "--quiet", "--no-block", "reload", unit]
-    if subprocess.call(command, **_SILENT):
+    if not _told(unit, past.process):
         return False
     # What is being gathered it waits for first (a target that hangs), and is heard meanwhile.
     end = time.monotonic() + wanted["timeout"]
-    while readiness.is_heard(past) and time.monotonic() < end:
+    while readiness.is_heard(past.sockets) and time.monotonic() < end:
         time.sleep(0.005)
     brief = {**wanted, "timeout": _DEAF, "stable_seconds": 0}
-    if not _waiting(brief, service, past=past).wait():
+    if not _waiting(brief, service, past=past.sockets).wait():
         return True
     # Telegraf hears no other signal until it has written what it holds; it is on disk as well.
     process = int(readiness.properties(_show(unit)).get("MainPID") or 0)
@@ -116,8 +125,20 @@ def _reloads(wanted: Dict[str, Any], service: Dict[str, Any], past: Set[int]) ->
     return False
 
 
+def _told(unit: str, process: int) -> bool:
+    """Tell a unit's process to take up its files: where that is known by a signal, as systemd takes
+    30 ms to start what sends it, held in as the service is."""
+    if process:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGHUP)
+            return True
+        return False
+    # Not every package's unit can (systemd.service(5), ExecReload).
+    return not subprocess.call(["systemctl", "--quiet", "--no-block", "reload", unit], **_SILENT)
+
+
 def await_working(wanted: Dict[str, Any], restored: bool = False) -> None:
-    """Wait until the services of a module's options (SPEC) work.
+    """Wait until the services of a module's options (options.WORKING) work.
 
     With restored they run with their old files, and may do without TLS where it is wanted.
     NotWorkingError if one does not.

@@ -10,17 +10,14 @@ import stat
 import tempfile
 from typing import Callable, List, Optional, Sequence, Tuple
 
+from ansible.module_utils.provision.trouble import Trouble
+
 #: How the names of files begin that are not whole yet.
 PART = ".provision-"
 
 
-class SwapError(Exception):
-    """The files are not put in place: message, and what an operator can do."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+class SwapError(Trouble):
+    """The files are not put in place."""
 
 
 class Entry:

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from typing import Any, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Sequence
 
 from ansible.module_utils.provision import swap
 
@@ -32,8 +32,16 @@ def environment(text: str) -> Dict[str, str]:
     return found
 
 
-def check(wanted: Dict[str, Any], files: Sequence[swap.Entry], doomed: Sequence[str]) -> None:
-    """Run the check on a private copy with the new files laid over it; SwapError if it fails."""
+def check(
+    wanted: Dict[str, Any],
+    files: Sequence[swap.Entry],
+    doomed: Sequence[str],
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Run the check on a private copy with the new files laid over it; SwapError if it fails.
+
+    meanwhile is called while it runs.
+    """
     account = pwd.getpwnam(wanted["user"])
     os.makedirs(_CHECKS, mode=0o755, exist_ok=True)
     for name in os.listdir(_CHECKS):
@@ -59,7 +67,8 @@ def check(wanted: Dict[str, Any], files: Sequence[swap.Entry], doomed: Sequence[
             (name, value.replace("{root}", root))
             for name, value in wanted.get("variables", {}).items()
         )
-        _run([word.replace("{root}", root) for word in wanted["command"]], account, variables, root)
+        command = [word.replace("{root}", root) for word in wanted["command"]]
+        _run(command, account, variables, root, meanwhile)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
@@ -89,7 +98,11 @@ def _copy(path: str, root: str) -> None:
 
 
 def _run(
-    command: List[str], account: pwd.struct_passwd, variables: Dict[str, str], root: str
+    command: List[str],
+    account: pwd.struct_passwd,
+    variables: Dict[str, str],
+    root: str,
+    meanwhile: Callable[[], None],
 ) -> None:
     def become() -> None:
         os.initgroups(account.pw_name, account.pw_gid)
@@ -97,7 +110,7 @@ def _run(
         os.setuid(account.pw_uid)
 
     try:
-        done = subprocess.run(
+        with subprocess.Popen(
             command,
             env=dict(variables, PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME=account.pw_dir),
             preexec_fn=become,
@@ -106,15 +119,20 @@ def _run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             universal_newlines=True,
-            timeout=60,
-        )
+        ) as trial:
+            try:
+                meanwhile()
+                said, _ = trial.communicate(timeout=60)
+            except BaseException:
+                trial.kill()
+                raise
     except (OSError, subprocess.SubprocessError) as error:
         raise swap.SwapError(
             "%s can't check the new configuration: %s." % (command[0], error),
             "see that the package is installed as a whole",
         ) from None
-    if done.returncode:
-        said = done.stdout.replace(root, "")
+    if trial.returncode:
+        said = said.replace(root, "")
         for value in variables.values():
             if len(value) > 3:
                 said = said.replace(value, "(secret)")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
-from typing import Tuple
+from typing import Any, Dict, Iterator, Tuple
 
 
 class Trouble(Exception):
@@ -14,6 +15,11 @@ class Trouble(Exception):
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+
+    def result(self) -> Dict[str, Any]:
+        """What a module fails with."""
+        text = "%s Remedy: %s." % (self.message, self.remedy)
+        return {"msg": text, "problem": self.message, "remedy": self.remedy}
 
 
 def writing(error: OSError, path: str = "") -> Tuple[str, str]:
@@ -43,6 +49,15 @@ def writing(error: OSError, path: str = "") -> Tuple[str, str]:
     else:
         remedy = "mend that on the host and run again"
     return problem + ".", remedy
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Have an OSError in what is done within be Trouble: a file that can't be written."""
+    try:
+        yield
+    except OSError as error:
+        raise Trouble(*writing(error)) from None
 
 
 def mount_of(path: str) -> str:

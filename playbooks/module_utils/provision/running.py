@@ -1,0 +1,64 @@
+"""Having services run with the files that were placed, or that are back."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List, Optional, Tuple
+
+from ansible.module_utils.provision import letting_in, old_files, services, taking_up, trouble
+
+
+def with_new(
+    wanted: Dict[str, Any],
+    placed: List[str],
+    seen: Optional[List[services.Running]] = None,
+) -> Tuple[bool, List[str]]:
+    """Have the services of a module (options.WORKING) run with what is placed.
+
+    seen is how they ran before, if that was asked already (services.seen). Gives whether any was
+    started or reloaded, and which were restarted though they should have taken up their files.
+    """
+    new = [path for path in placed if not re.search(wanted["polled"], path)]
+    restart = wanted["recheck"] or bool(new)
+    running = wanted["keep"] and not wanted["recheck"]
+    reload = (
+        running
+        and bool(new)
+        and all(taking_up.takes_up(each.get("reloads") or "", new) for each in wanted["services"])
+    )
+    units = [each["name"] for each in wanted["services"]]
+    reloaded = reload and letting_in.loaded(units, new) and services.reload(wanted, seen)
+    if not reloaded:
+        # A run that was killed may have placed a unit's file, and not have told systemd.
+        unit_files = any(path.startswith("/etc/systemd/") for path in placed)
+        services.start(wanted["services"], restart, daemon_reload=unit_files or not running)
+        services.await_working(wanted)
+    # A run that was killed may have removed more.
+    letting_in.again({*placed, *old_files.of(wanted["unfinished"])})
+    if wanted["unfinished"] and not wanted["unproven"]:
+        services.proven(wanted["unfinished"])
+    return restart or not wanted["keep"], units if reload and not reloaded else []
+
+
+def with_old(wanted: Dict[str, Any]) -> Dict[str, Any]:
+    """Put the old files back, and have the services run with them. Gives the module's result."""
+    with trouble.told():
+        paths = old_files.restore(wanted["unfinished"]) if wanted["keep"] else []
+    changed = bool(paths or wanted["downgraded"])
+    recovered = changed and _recovered(wanted)
+    letting_in.again(paths)
+    return {"paths": paths, "changed": changed, "recovered": recovered}
+
+
+def _recovered(wanted: Dict[str, Any]) -> bool:
+    """Have the services run with their old files. Gives whether they do."""
+    try:
+        services.start(wanted["services"], restart=True, daemon_reload=True)
+        services.await_working(wanted, restored=True)
+    except services.NotWorkingError as error:
+        if error.stopping:
+            raise
+        return False
+    if wanted["downgraded"] and not wanted["unproven"]:
+        services.proven(wanted["unfinished"])
+    return True
