@@ -148,9 +148,12 @@ def _placed(wanted: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
     seen: List[Any] = []
 
     def meanwhile() -> None:
-        from ansible.module_utils.provision import services, writing  # noqa: F401
+        from ansible.module_utils.provision import services
 
-        seen.extend(services.seen(wanted["services"]))
+        asked = services.Asked(wanted["services"])
+        from ansible.module_utils.provision import running, writing  # noqa: F401
+
+        seen.extend(asked.answer())
 
     with trouble.told():
         result = placing.place(wanted, check_mode, meanwhile)

@@ -15,7 +15,7 @@ def with_new(
 ) -> Tuple[bool, List[str]]:
     """Have the services of a module (options.WORKING) run with what is placed.
 
-    seen is how they ran before, if that was asked already (services.seen). Gives whether any was
+    seen is how they ran before, if that was asked already (services.Asked). Gives whether any was
     started or reloaded, and which were restarted though they should have taken up their files.
     """
     new = [path for path in placed if not re.search(wanted["polled"], path)]

@@ -70,14 +70,26 @@ class Running(NamedTuple):
     process: int
 
 
-def seen(services: Sequence[Dict[str, Any]]) -> List[Running]:
-    """How each of these services runs."""
-    return [_seen(service) for service in services]
+class Asked:
+    """How services run that could be reloaded: systemd is asked at once, and answers meanwhile."""
+
+    def __init__(self, services: Sequence[Dict[str, Any]]) -> None:
+        self._asked = [(service, _asked(service["name"] + ".service")) for service in services]
+
+    def answer(self) -> List[Running]:
+        """How each of them runs."""
+        return [_running(service, asked.communicate()[0]) for service, asked in self._asked]
 
 
-def _seen(service: Dict[str, Any]) -> Running:
+def _asked(unit: str) -> "subprocess.Popen[str]":
+    """A question to systemd about a unit, which is answered by what readiness.properties reads."""
+    command = ["systemctl", "show", "-p", readiness.PROPERTIES, unit]
+    away = subprocess.DEVNULL
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=away, universal_newlines=True)
+
+
+def _running(service: Dict[str, Any], shown: str) -> Running:
     """The sockets only of one that listens, is enabled and at work."""
-    shown = _show(service["name"] + ".service")
     told = readiness.properties(shown)
     idle = told.get("Job", "0") in ("", "0")
     group = told.get("ControlGroup")
@@ -97,13 +109,17 @@ def reload(wanted: Dict[str, Any], before: Optional[Sequence[Running]] = None) -
     none, or they are not to be seen. A tenth of the time of a restart nobody listens.
     NotWorkingError if one does not stay so.
     """
-    past = before or seen(wanted["services"])
-    if not all(readiness.is_heard(running.sockets) for running in past):
+    past = before or Asked(wanted["services"]).answer()
+    if not all(map(_is_heard, wanted["services"], past)):
         return False
     done = all(map(functools.partial(_reloads, wanted), wanted["services"], past))
     if done and wanted["stable_seconds"]:
         await_working(wanted)
     return done
+
+
+def _is_heard(service: Dict[str, Any], running: Running) -> bool:
+    return readiness.is_heard(running.sockets, service.get("listen") or ())
 
 
 def _reloads(wanted: Dict[str, Any], service: Dict[str, Any], past: Running) -> bool:
@@ -112,8 +128,8 @@ def _reloads(wanted: Dict[str, Any], service: Dict[str, Any], past: Running) -> 
         return False
     # What is being gathered it waits for first (a target that hangs), and is heard meanwhile.
     end = time.monotonic() + wanted["timeout"]
-    while readiness.is_heard(past.sockets) and time.monotonic() < end:
-        time.sleep(0.005)
+    while _is_heard(service, past) and time.monotonic() < end:
+        time.sleep(0.002)
     brief = {**wanted, "timeout": _DEAF, "stable_seconds": 0}
     if not _waiting(brief, service, past=past.sockets).wait():
         return True
@@ -171,7 +187,7 @@ def _waiting(
 
 
 def _show(unit: str) -> str:
-    return _run(["systemctl", "show", "-p", readiness.PROPERTIES, unit])
+    return _asked(unit).communicate()[0]
 
 
 def proven(unfinished: str) -> None:
