@@ -34,6 +34,8 @@ rest=${rest#*pid=}; pid=${rest%%[!0-9]*}; printf '%s' "$pid"
 while read -r line; do printf ' %s' "$line"; done <"/proc/$pid/cgroup"
 echo
 done"""
+#: The lines of a file.
+_LINES = 'while read -r line || [ "$line" ]; do printf \'%s\\n\' "$line"; done <{}'
 #: Seconds since the host started.
 _UPTIME = 'read -r seconds _ </proc/uptime; echo "$seconds"'
 
@@ -139,8 +141,8 @@ def preflight_script(
     are directories that will be written to.
     """
     commands = [
-        *_say("os-release", "cat /etc/os-release"),
-        *_say("init", "cat /proc/1/comm"),
+        *_say("os-release", _LINES.format("/etc/os-release")),
+        *_say("init", _LINES.format("/proc/1/comm")),
         *_say("architecture", "dpkg --print-architecture || uname -m"),
         *_say("user", "id -u"),
         *_say("python", "command -v python3"),

@@ -148,9 +148,9 @@ def _placed(wanted: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
     seen: List[Any] = []
 
     def meanwhile() -> None:
-        from ansible.module_utils.provision import services
+        from ansible.module_utils.provision import reloading
 
-        asked = services.Asked(wanted["services"])
+        asked = reloading.Asked(wanted["services"])
         from ansible.module_utils.provision import running, writing  # noqa: F401
 
         seen.extend(asked.answer())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils import basic
-from ansible.module_utils.provision import letting_in, old_files, services
+from ansible.module_utils.provision import letting_in, old_files, reloading, services
 
 from tests.playbooks.files import GROUP, USER
 from tests.playbooks.test_cut_short import module
@@ -35,7 +35,7 @@ def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Done:
     )
     monkeypatch.setattr(services, "start", lambda *_, **__: found.append(("start", there())))
     monkeypatch.setattr(services, "await_working", work)
-    monkeypatch.setattr(services, "reload", lambda *_: bool(found.append(("reload", []))) or True)
+    monkeypatch.setattr(reloading, "reload", lambda *_: bool(found.append(("reload", []))) or True)
     return found
 
 
@@ -158,7 +158,7 @@ def test_all_else_is_started_anew(
 def test_one_that_does_not_take_them_up_is_started_anew(
     tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "reload", lambda *_: False)
+    monkeypatch.setattr(reloading, "reload", lambda *_: False)
     assert place(tmp_path, "inputs")["restarted"] == ["telegraf"]
     assert steps(done) == ["start", "works"]
 

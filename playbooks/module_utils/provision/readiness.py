@@ -141,6 +141,14 @@ def _listening(protocol: str) -> List[Socket]:
     return [each for text in _kernels(protocol) for each in sockets(text, protocol)]
 
 
+def serve(own: Set[int], listen: Iterable[str]) -> bool:
+    """Whether these sockets, given by their inodes, serve all of protocol:address:port."""
+    return all(
+        answers(wanted, [each for each in _listening(wanted.split(":", 1)[0]) if each.inode in own])
+        for wanted in listen
+    )
+
+
 def _kernels(protocol: str) -> Iterator[str]:
     """The kernel's lists of the sockets of a protocol."""
     for name in (protocol, protocol + "6"):
@@ -207,15 +215,10 @@ class Waiting:
         timeout: float,
         stable: float,
         restored: bool = False,
-        past: Iterable[int] = (),
     ) -> None:
-        """With restored it runs with its old files, and may speak TLS otherwise than it should.
-
-        past are the sockets of before a reload, which must have been closed.
-        """
+        """With restored it runs with its old files, and may speak TLS otherwise than it should."""
         self.show, self.listen, self.health = show, listen, health
         self.timeout, self.stable, self.restored = timeout, stable, restored
-        self.past = frozenset(past)
         self.waited = 0.0
         self._proven = True
 
@@ -266,7 +269,7 @@ class Waiting:
         found: Set[int] = set()
         for wanted in self.listen:
             listening = _listening(wanted.split(":", 1)[0])
-            there = {each.inode for each in listening if answers(wanted, [each])} - self.past
+            there = {each.inode for each in listening if answers(wanted, [each])}
             if not there:
                 return set()
             found |= there
@@ -288,10 +291,6 @@ class Waiting:
         group = seen.get("ControlGroup")
         own = held(group) if group and self.listen else None
         self._proven = own is not None or not self.listen
-        if self.past:
-            if own is None:
-                return "what it listens on is not to be seen", True
-            own -= self.past
         for wanted in self.listen:
             listening = _listening(wanted.split(":", 1)[0])
             if not answers(wanted, listening):

@@ -5,17 +5,24 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List, Optional, Tuple
 
-from ansible.module_utils.provision import letting_in, old_files, services, taking_up, trouble
+from ansible.module_utils.provision import (
+    letting_in,
+    old_files,
+    reloading,
+    services,
+    taking_up,
+    trouble,
+)
 
 
 def with_new(
     wanted: Dict[str, Any],
     placed: List[str],
-    seen: Optional[List[services.Running]] = None,
+    seen: Optional[List[reloading.Running]] = None,
 ) -> Tuple[bool, List[str]]:
     """Have the services of a module (options.WORKING) run with what is placed.
 
-    seen is how they ran before, if that was asked already (services.Asked). Gives whether any was
+    seen is how they ran before, if that was asked already (reloading.Asked). Gives whether any was
     started or reloaded, and which were restarted though they should have taken up their files.
     """
     new = [path for path in placed if not re.search(wanted["polled"], path)]
@@ -27,7 +34,7 @@ def with_new(
         and all(taking_up.takes_up(each.get("reloads") or "", new) for each in wanted["services"])
     )
     units = [each["name"] for each in wanted["services"]]
-    reloaded = reload and letting_in.loaded(units, new) and services.reload(wanted, seen)
+    reloaded = reload and letting_in.loaded(units, new) and reloading.reload(wanted, seen)
     if not reloaded:
         # A run that was killed may have placed a unit's file, and not have told systemd.
         unit_files = any(path.startswith("/etc/systemd/") for path in placed)

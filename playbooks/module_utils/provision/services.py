@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import os
-import re
-import signal
 import subprocess
-import time
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set
+from typing import Any, Dict, List, Sequence
 
 from ansible.module_utils.provision import old_files, previous, readiness
 from ansible.module_utils.provision.trouble import Trouble
 
-#: For so many seconds a reload may leave nobody to listen. What Telegraf holds it writes before it
-#: listens again: for an InfluxDB that is silent, or where much has waited, that takes longer.
-_DEAF = 2.0
-#: How systemd shows a unit that is reloaded by a signal to its process, and nothing else.
-_HANGS_UP = re.compile(
-    r"ExecReload=\{ path=\S+/kill ; argv\[\]=\S*kill -(?:s )?(?:SIG)?HUP \$MAINPID ; "
-)
 _SILENT: Dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -61,96 +49,11 @@ def start(services: Sequence[Dict[str, Any]], restart: bool, daemon_reload: bool
         _systemctl("restart" if restart else "start", "--no-block", unit)
 
 
-class Running(NamedTuple):
-    """How a service runs that could be reloaded: the sockets by which it is seen to be, none where
-    it could not, and its process, if a signal to that is all that its unit would do (else 0).
-    """
-
-    sockets: Set[int]
-    process: int
-
-
-class Asked:
-    """How services run that could be reloaded: systemd is asked at once, and answers meanwhile."""
-
-    def __init__(self, services: Sequence[Dict[str, Any]]) -> None:
-        self._asked = [(service, _asked(service["name"] + ".service")) for service in services]
-
-    def answer(self) -> List[Running]:
-        """How each of them runs."""
-        return [_running(service, asked.communicate()[0]) for service, asked in self._asked]
-
-
-def _asked(unit: str) -> "subprocess.Popen[str]":
-    """A question to systemd about a unit, which is answered by what readiness.properties reads."""
+def asked(unit: str) -> "subprocess.Popen[str]":
+    """A question to systemd about a unit, answered with what readiness.properties() reads."""
     command = ["systemctl", "show", "-p", readiness.PROPERTIES, unit]
     away = subprocess.DEVNULL
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=away, universal_newlines=True)
-
-
-def _running(service: Dict[str, Any], shown: str) -> Running:
-    """The sockets only of one that listens, is enabled and at work."""
-    told = readiness.properties(shown)
-    idle = told.get("Job", "0") in ("", "0")
-    group = told.get("ControlGroup")
-    if not service.get("listen") or not idle or not group or told.get("UnitFileState") != "enabled":
-        return Running(set(), 0)
-    commands = [line for line in shown.splitlines() if line.startswith("ExecReload=")]
-    signalled = len(commands) == 1 and _HANGS_UP.match(commands[0])
-    process = int(told.get("MainPID") or 0) if signalled else 0
-    return Running(readiness.held(group) or set(), process)
-
-
-def reload(wanted: Dict[str, Any], before: Optional[Sequence[Running]] = None) -> bool:
-    """Have the services of a module's options (options.WORKING) take up their files at work.
-
-    before is how they run, if that was asked already. Gives whether all have. What proves it are
-    new sockets in the place of those that a service listened on, so it is not tried where there are
-    none, or they are not to be seen. A tenth of the time of a restart nobody listens.
-    NotWorkingError if one does not stay so.
-    """
-    past = before or Asked(wanted["services"]).answer()
-    if not all(map(_is_heard, wanted["services"], past)):
-        return False
-    done = all(map(functools.partial(_reloads, wanted), wanted["services"], past))
-    if done and wanted["stable_seconds"]:
-        await_working(wanted)
-    return done
-
-
-def _is_heard(service: Dict[str, Any], running: Running) -> bool:
-    return readiness.is_heard(running.sockets, service.get("listen") or ())
-
-
-def _reloads(wanted: Dict[str, Any], service: Dict[str, Any], past: Running) -> bool:
-    unit = service["name"] + ".service"
-    if not _told(unit, past.process):
-        return False
-    # What is being gathered it waits for first (a target that hangs), and is heard meanwhile.
-    end = time.monotonic() + wanted["timeout"]
-    while _is_heard(service, past) and time.monotonic() < end:
-        time.sleep(0.002)
-    brief = {**wanted, "timeout": _DEAF, "stable_seconds": 0}
-    if not _waiting(brief, service, past=past.sockets).wait():
-        return True
-    # Telegraf hears no other signal until it has written what it holds; it is on disk as well.
-    process = int(readiness.properties(_show(unit)).get("MainPID") or 0)
-    if process:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-    return False
-
-
-def _told(unit: str, process: int) -> bool:
-    """Tell a unit's process to take up its files: where that is known by a signal, as systemd takes
-    30 ms to start what sends it, held in as the service is."""
-    if process:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGHUP)
-            return True
-        return False
-    # Not every package's unit can (systemd.service(5), ExecReload).
-    return not subprocess.call(["systemctl", "--quiet", "--no-block", "reload", unit], **_SILENT)
 
 
 def await_working(wanted: Dict[str, Any], restored: bool = False) -> None:
@@ -160,34 +63,24 @@ def await_working(wanted: Dict[str, Any], restored: bool = False) -> None:
     NotWorkingError if one does not.
     """
     for service in wanted["services"]:
-        why = _waiting(wanted, service, restored=restored).wait()
+        why = _waiting(wanted, service, restored).wait()
         if why:
             raise _not_working(service, service["name"] + ".service", why)
 
 
-def _waiting(
-    wanted: Dict[str, Any],
-    service: Dict[str, Any],
-    restored: bool = False,
-    past: Iterable[int] = (),
-) -> readiness.Waiting:
+def _waiting(wanted: Dict[str, Any], service: Dict[str, Any], restored: bool) -> readiness.Waiting:
     if service.get("health"):
         from ansible.module_utils.provision.http import know
 
         know(service["health"], service.get("tls"))
     return readiness.Waiting(
-        show=lambda: _show(service["name"] + ".service"),
+        show=lambda: asked(service["name"] + ".service").communicate()[0],
         listen=service.get("listen") or [],
         health=service.get("health"),
         timeout=wanted["timeout"],
         stable=max(wanted["stable_seconds"], service.get("stable") or 0),
         restored=restored,
-        past=past,
     )
-
-
-def _show(unit: str) -> str:
-    return _asked(unit).communicate()[0]
 
 
 def proven(unfinished: str) -> None:
