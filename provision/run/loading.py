@@ -35,6 +35,14 @@ _PLUGINS = {
 _ALL = ("connection", "shell", "become", "callback")
 
 
+# What an environment of Jinja's may have otherwise than another one, of what a text is read by.
+_SYNTAX = (
+    *("block_start_string", "block_end_string", "variable_start_string", "variable_end_string"),
+    *("comment_start_string", "comment_end_string", "line_statement_prefix", "line_comment_prefix"),
+    *("trim_blocks", "lstrip_blocks", "newline_sequence", "keep_trailing_newline"),
+)
+
+
 def remembered(name: str, content: bytes, make: Callable[[], Any]) -> Any:
     """What is made of a file's content, which is kept by its hash.
 
@@ -91,6 +99,46 @@ def remember_settings() -> None:
         ConfigManager._read_config_yaml_file = reading
 
 
+def remember_templates() -> None:
+    """Keep how Jinja compiles the templates of our playbooks: each process does that anew.
+
+    Ansible makes a process for each task on each host, and compiles what is in the task in it (1 ms
+    for each template). Those of an inventory are not kept: Jinja evaluates what is constant as it
+    compiles, and `{{ '%Y' | strftime }}` would be one year for ever. It is not public where Ansible
+    compiles; where it does otherwise, it compiles as ever.
+    """
+    with contextlib.suppress(ImportError, AttributeError):
+        from ansible._internal._datatag._tags import Origin
+        from ansible._internal._templating._jinja_bits import AnsibleEnvironment
+        from ansible.release import __version__
+
+        from provision.compiled import Compiled
+
+        compiles = AnsibleEnvironment.compile
+        kept = Compiled("ansible/templates", __version__)
+
+        def compiling(environment: Any, source: Any, *more: Any, **named: Any) -> Any:
+            origin = isinstance(source, str) and Origin.get_tag(source)
+            ours = origin and str(origin.path).startswith(f"{PLAYBOOKS}{os.sep}")
+            # What a backslash means depends on where a template is used.
+            if (
+                more
+                or named
+                or not ours
+                or "\\" in source
+                or environment._debuggable_template_source
+            ):
+                return compiles(environment, source, *more, **named)
+            syntax = repr([getattr(environment, name) for name in _SYNTAX])
+            bucket = kept.get_bucket(environment, f"{syntax} {source}", None, str(source))
+            if bucket.code is None:
+                bucket.code = compiles(environment, source)
+                kept.set_bucket(bucket)
+            return bucket.code
+
+        AnsibleEnvironment.compile = compiling
+
+
 def find_plugins(collections: Sequence[str] = ()) -> None:
     """Let Ansible find plugins by their full names, as a cloud's inventory names its own.
 
@@ -117,6 +165,7 @@ def load_plugins() -> Iterator[None]:
         # It is called once more by ansible-playbook, and would say that it has been called.
         warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
         loader.add_all_plugin_dirs(str(PLAYBOOKS))
+        remember_templates()
         _know(kind for kind in _PLUGINS if kind != "inventory")
         for kind, names in _PLUGINS.items():
             for name in names:

@@ -149,30 +149,6 @@ def test_compiled_templates_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert kept.read_bytes()
 
 
-@pytest.mark.parametrize("content", [b"", b"x" * 99, "half"])
-def test_a_broken_compiled_template_is_made_anew(
-    content: bytes | str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As a full disk or a killed run of another program leaves it."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    name = environment().list_templates()[0]
-    environment().get_template(name)
-    (kept,) = (tmp_path / "provision" / "jinja").iterdir()
-    whole = kept.read_bytes()
-    kept.write_bytes(content if isinstance(content, bytes) else whole[: len(whole) // 2])
-    environment().get_template(name)
-    assert kept.read_bytes() == whole
-
-
-def test_where_nothing_can_be_kept_templates_are_compiled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "provision").write_text("no directory")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    name = environment().list_templates()[0]
-    assert environment().get_template(name).name == name
-
-
 def test_it_is_noted_what_a_template_looks_at() -> None:
     jinja = environment()
     names = noted(jinja)

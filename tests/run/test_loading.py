@@ -5,11 +5,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible._internal._datatag._tags import Origin, TrustedAsTemplate
+from ansible._internal._templating._jinja_bits import AnsibleEnvironment
+from ansible.errors import AnsibleTemplateSyntaxError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 from ansible.utils.collection_loader import _collection_finder
 
+from provision.paths import PLAYBOOKS
 from provision.run import loading
 from provision.run.engine import playbook_environment
 
@@ -89,6 +95,7 @@ def test_every_plugin_that_is_loaded_ahead_is_there_and_nothing_is_said() -> Non
 
 KNOWN = """
 import pickle, sys
+from provision.paths import PLAYBOOKS
 from provision.run import loading
 from ansible import constants
 loading.find_plugins()
@@ -134,3 +141,74 @@ def test_what_is_kept_says_which_words_are_templates_and_no_more() -> None:
     assert TrustedAsTemplate.is_tagged_on(kept[0]["a"])
     assert not Origin.is_tagged_on(kept[0]["a"])
     assert [type(each) for each in kept[1:]] == [str, int, str, type(None), bool]
+
+
+SITE = PLAYBOOKS / "site.yml"
+
+
+def rendered(text: str, path: Path = SITE, **variables: Any) -> Any:
+    """A text as Ansible evaluates it that comes from that file."""
+    source = TrustedAsTemplate().tag(Origin(path=str(path), line_num=1).tag(text))
+    return Templar(DataLoader(), variables=variables).template(source)
+
+
+@pytest.fixture
+def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What Ansible has compiled itself since, while compiled templates are kept."""
+    done: list[str] = []
+    compiles = AnsibleEnvironment.compile
+
+    def compiling(environment: Any, source: Any, *more: Any, **named: Any) -> Any:
+        done.append(str(source))
+        return compiles(environment, source, *more, **named)
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(AnsibleEnvironment, "compile", compiling)
+    loading.remember_templates()
+    return done
+
+
+def test_a_template_of_the_playbooks_is_compiled_once(compiled: list[str]) -> None:
+    text = "{{ groups | default([]) | length }}"
+    assert rendered(text, groups=["a"]) == 1
+    assert compiled == [text]
+    assert rendered(text, groups=["a", "b"]) == 2
+    assert compiled == [text]
+
+
+def test_one_that_an_operator_wrote_is_compiled_each_time(
+    tmp_path: Path, compiled: list[str]
+) -> None:
+    text = "{{ '%Y' | strftime }}"
+    first = rendered(text, tmp_path / "inventory.yml")
+    assert first == rendered(text, tmp_path / "inventory.yml")
+    assert compiled == [text, text]
+    assert not (tmp_path / "provision").exists()
+
+
+@pytest.mark.parametrize("text", ["{{ 'a\\\\n' | length }}", "{{ 'a\\n' | length }}"])
+def test_what_a_backslash_means_is_asked_each_time(compiled: list[str], text: str) -> None:
+    assert rendered(text) == rendered(text)
+    assert compiled == [text, text]
+
+
+def test_an_error_is_told_as_ever(compiled: list[str]) -> None:
+    for _ in range(2):
+        with pytest.raises(AnsibleTemplateSyntaxError, match="Syntax error in template"):
+            rendered("{{ groups[ }}")
+
+
+def test_a_template_that_cannot_be_kept_is_compiled(tmp_path: Path, compiled: list[str]) -> None:
+    (tmp_path / "provision").write_text("no directory")
+    assert rendered("{{ 1 + number }}", number=2) == 3
+    assert compiled == ["{{ 1 + number }}"]
+
+
+def test_where_ansible_compiles_otherwise_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ansible._internal._templating._jinja_bits", None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    loading.remember_templates()
+    assert rendered("{{ 1 + number }}", number=2) == 3
+    assert not (tmp_path / "provision").exists()
