@@ -56,5 +56,8 @@ class Work:
         """The script that looks at what speaks against it."""
         manifest = self.question.manifest
         return script.preflight_script(
-            preflight.wanted_ports(manifest), self.texts, preflight.places(manifest, self.found)
+            preflight.wanted_ports(manifest),
+            self.texts,
+            preflight.places(manifest, self.found),
+            packages=preflight.installs(self.found),
         )

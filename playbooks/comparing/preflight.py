@@ -96,7 +96,7 @@ def problem(
             f"This host is not run by systemd (its first process is {seen.init or 'unknown'}).",
             "use a host or a container that boots systemd",
         )
-    if seen.architecture not in ARCHITECTURES:
+    if installs(found) and seen.architecture not in ARCHITECTURES:
         return Problem(
             f"There are no packages for {seen.architecture}.",
             f"use a host of {' or '.join(ARCHITECTURES)}",
@@ -109,6 +109,11 @@ def problem(
         or _space(seen, found, minimum_free_mib)
         or _ports(manifest, seen)
     )
+
+
+def installs(found: Sequence[Difference]) -> bool:
+    """Whether packages are to be installed."""
+    return any(difference.kind == "package" for difference in found)
 
 
 def places(manifest: Manifest, found: Sequence[Difference]) -> list[str]:
@@ -130,9 +135,8 @@ def _masked(manifest: Manifest, report: Report) -> Problem | None:
 
 
 def _space(seen: Preflight, found: Sequence[Difference], minimum_mib: int) -> Problem | None:
-    packages = any(difference.kind == "package" for difference in found)
     for place, room in seen.free.items():
-        if packages and place in _FOR_PACKAGES and room.kib < minimum_mib * 1024:
+        if installs(found) and place in _FOR_PACKAGES and room.kib < minimum_mib * 1024:
             return Problem(
                 f"{place} has {room.kib // 1024} MiB left, and packages are to be installed.",
                 f"make room for at least {minimum_mib} MiB (apt-get clean, journalctl"

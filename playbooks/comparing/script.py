@@ -36,6 +36,11 @@ echo
 done"""
 #: The lines of a file.
 _LINES = 'while read -r line || [ "$line" ]; do printf \'%s\\n\' "$line"; done <{}'
+#: The number of the user whose rights the shell has (proc(5)).
+_USER = """\
+while read -r name _ effective _; do
+[ "$name" != Uid: ] || echo "$effective"
+done </proc/self/status"""
 #: Seconds since the host started.
 _UPTIME = 'read -r seconds _ </proc/uptime; echo "$seconds"'
 
@@ -133,18 +138,22 @@ print(json.dumps([found[n] for n in range(len(asked))]))
 
 
 def preflight_script(
-    ports: Sequence[int], old_texts: Sequence[str], places: Sequence[str] = ()
+    ports: Sequence[int],
+    old_texts: Sequence[str],
+    places: Sequence[str] = (),
+    *,
+    packages: bool = True,
 ) -> str:
     """The script that says whether this host can be changed, and gives the text of old_texts.
 
     ports are those that our services want; old_texts are paths whose content --diff shows; places
-    are directories that will be written to.
+    are directories that will be written to; packages says whether some will be installed.
     """
     commands = [
         *_say("os-release", _LINES.format("/etc/os-release")),
         *_say("init", _LINES.format("/proc/1/comm")),
-        *_say("architecture", "dpkg --print-architecture || uname -m"),
-        *_say("user", "id -u"),
+        *(_say("architecture", "dpkg --print-architecture || uname -m") if packages else ()),
+        *_say("user", _USER),
         *_say("python", "command -v python3"),
         *_say("space", _space(places)),
     ]

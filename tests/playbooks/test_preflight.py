@@ -61,6 +61,12 @@ def test_what_speaks_against(
     assert words in problem
 
 
+def test_where_no_package_is_to_be_installed_none_is_missing(worker: manifest.Manifest) -> None:
+    seen = dataclasses.replace(FINE, architecture="")
+    found = [Difference("telegraf", "file", "/etc/a", "change", "its content differs")]
+    assert preflight.problem(worker, Report(), seen, found, minimum_free_mib=1024) is None
+
+
 @pytest.mark.parametrize(
     "listener",
     [

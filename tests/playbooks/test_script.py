@@ -136,10 +136,15 @@ def test_preflight_says_what_the_host_is_and_gives_old_texts(tmp_path: Path) -> 
         sh(script.preflight_script([1], [f"{tmp_path}/none", f"{tmp_path}/o'ld"]), tmp_path)
     )
     assert seen.texts == {0: "", 1: "old\ntext\n"}
-    assert seen.user == str(os.getuid())
-    assert seen.python
+    assert seen.user == str(os.geteuid())
+    assert seen.python and seen.architecture
     assert set(seen.free) == {"/", "/var", "/run", "/tmp"}
     assert all(room.writable and room.kib for room in seen.free.values())
+
+
+def test_what_only_packages_depend_on_is_not_asked_without_any(tmp_path: Path) -> None:
+    seen = report.read_preflight(sh(script.preflight_script([], [], packages=False), tmp_path))
+    assert seen.user and not seen.architecture
 
 
 def test_who_listens_and_how_much_room_there_is_where_a_file_will_be(
