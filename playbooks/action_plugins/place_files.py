@@ -36,11 +36,8 @@ class ActionModule(actions.ProvisionAction):
         given = dict(self._task.args)
         role, login = given.pop("role"), given.pop("login", None)
         compared = self.comparison(task_vars)
-        found = {
-            each["action"]
-            for each in compared.get("differences", ())
-            if each["role"] == role and each["kind"] == "service"
-        }
+        mine = [each for each in compared.get("differences", ()) if each["role"] == role]
+        found = {each["action"] for each in mine if each["kind"] == "service"}
         unproven = boolean(given.get("unproven", False))
         restored = given.get("state") == "restored"
         arguments: dict[str, Any] = {
@@ -49,6 +46,7 @@ class ActionModule(actions.ProvisionAction):
             # It ran before this run: what it ran with is worth going back to.
             "keep": "start" not in found,
             "recheck": "restart" in found,
+            "unguarded": any(each["kind"] == "rules" for each in mine),
             "check": given.get("check") or None,
             "last": restored or self._is_last(role, task_vars, unproven),
             "operator": self.operator(task_vars),

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from ansible.module_utils.provision import openpgp, versions
+from ansible.module_utils.provision import letting_in, openpgp, versions
 
 from comparing.manifest import ROLES, Directory, File, Manifest, Service
 from comparing.report import Report, Seen
@@ -22,7 +22,8 @@ _NEW = "it is not there yet"
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing to do. kind is repository, package, directory, file, absent, service or state.
+    """One thing to do. kind is repository, package, directory, file, absent, service, rules or
+    state.
 
     warning is what is lost by it, if anything is.
     """
@@ -62,6 +63,7 @@ def differences(manifest: Manifest, wanted: Sequence[Wanted], report: Report) ->
         *_strays(manifest, report),
     ]
     found += list(_services(manifest, report, found))
+    found += list(_rules(manifest, wanted, report, found))
     found += _state(manifest, report, found)
     return in_order(found)
 
@@ -225,6 +227,24 @@ def _services(
             yield Difference(service.role, "service", service.name, "restart", why)
         elif service.role not in unsettled and (why := _hangs(service, seen, report)):
             yield Difference(service.role, "service", service.name, "restart", why)
+
+
+def _rules(
+    manifest: Manifest, wanted: Sequence[Wanted], report: Report, found: Sequence[Difference]
+) -> Iterator[Difference]:
+    """What keeps strangers out where others have dropped it: `systemctl restart nftables` does."""
+    texts = {each.file.path: each.content or b"" for each in wanted}
+    changing = {each.name for each in found if each.kind == "file"}
+    # One that starts loads them.
+    starts = {each.role for each in found if each.kind == "service" and each.action != "enable"}
+    for service in manifest.services:
+        path = letting_in.path_of(service.name)
+        if path not in texts or path in changing or service.role in starts:
+            continue
+        drops = letting_in.drops(texts[path].decode("utf-8"))
+        if not drops <= report.rules.get(service.name, frozenset()):
+            why = "somebody has dropped them, and whoever reaches it may send"
+            yield Difference(service.role, "rules", service.name, "load", why)
 
 
 def _hangs(service: Service, seen: Mapping[str, str], report: Report) -> str:

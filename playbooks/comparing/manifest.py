@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.provision import letting_in
+
 #: The roles that a manifest may name, in the order in which their work is done.
 ROLES = ("packages", "influxdb", "grafana", "pushgateway", "telegraf")
 
@@ -131,6 +133,12 @@ class Manifest:
             "packages": _by_role([(each.role, each.name) for each in self.packages]),
             "services": _by_role([(each.role, each.name) for each in self.services]),
         }
+
+    @property
+    def guarded(self) -> list[str]:
+        """The units of services that have rules of who may send to them."""
+        paths = {file.path for file in self.files}
+        return [each.name for each in self.services if letting_in.path_of(each.name) in paths]
 
     def services_of(self, role: str) -> list[Service]:
         """The services whose configuration is the work of role."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible.module_utils.provision import lease
+from ansible.module_utils.provision import lease, letting_in
 
 from comparing.script import END
 
@@ -42,6 +42,8 @@ class Report:
     keyrings: Mapping[int, bytes] = field(default_factory=dict)
     packages: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     services: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: By unit: what its rules keep out, as nftables prints it.
+    rules: Mapping[str, frozenset[str]] = field(default_factory=dict)
     state: tuple[Mapping[str, Any], ...] | None = None
     #: Its clock, in seconds since 1970; None if it told none.
     clock: int | None = None
@@ -130,6 +132,11 @@ def read(output: str) -> Report:
         },
         packages=_packages(parts.get("packages", "")),
         services=_services(parts.get("services", "")),
+        rules={
+            name.split()[1]: frozenset(letting_in.drops(text))
+            for name, text in parts.items()
+            if name.startswith("rules ")
+        },
         state=tuple(json.loads(state)) if state else None,
         clock=int(clock) if (clock := parts.get("clock", "")).isdigit() else None,
         operator=_operator(parts.get("operator", ""), uptime),

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible.module_utils.provision import lease
+from ansible.module_utils.provision import lease, letting_in
 
 from comparing import hosted
 from comparing.manifest import Manifest
@@ -98,6 +98,9 @@ def compare_script(
         properties = "Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts"
         properties += ",ActiveEnterTimestampMonotonic"
         commands += _say("services", f"systemctl show -p {properties} -- {units}")
+    for unit in manifest.guarded:
+        listing = f"{letting_in.NFT} list table inet {letting_in.table_of(unit)}"
+        commands += _say(f"rules {unit}", listing)
     for name, command in more:
         commands += _say(name, command)
     return wrap(_beside(state_check(state), commands) if state else commands)

@@ -100,6 +100,11 @@ options:
     description: Whether the old files are kept though the services work.
     type: bool
     default: false
+  unguarded:
+    description: Whether the rules of who may send to the services are to be loaded (M(letting_in)),
+      as somebody has dropped them.
+    type: bool
+    default: false
   downgraded:
     description: Whether the old version of the package is back, which takes a restart, too.
     type: bool
@@ -122,6 +127,7 @@ def main() -> None:
             "state": {"choices": ["placed", "restored"], "default": "placed"},
             "polled": {"type": "str", "default": "^$"},
             "unproven": {"type": "bool", "default": False},
+            "unguarded": {"type": "bool", "default": False},
             "downgraded": {"type": "bool", "default": False},
             "operator": {"type": "dict"},
             "last": {"type": "bool", "default": False},

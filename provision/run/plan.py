@@ -40,6 +40,7 @@ _AREAS = {
     "contact point": Area.ALERTS,
     "policy": Area.ALERTS,
     "service": Area.SERVICES,
+    "rules": Area.SERVICES,
 }
 #: How the other side of a connection is called: by its address, or as ssh is told.
 _ADDRESS = re.compile(

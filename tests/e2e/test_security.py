@@ -228,6 +228,28 @@ def test_who_else_may_send_is_let_in_without_a_restart(kept: Kept) -> None:
     assert connections(site, *way) == {"udp 8125", "tcp 8125"}, "the Pushgateway's are others"
 
 
+def test_rules_that_somebody_drops_are_seen_and_loaded_again(kept: Kept) -> None:
+    """As `systemctl restart nftables` does, with the file that Debian brings."""
+    site = kept.site
+    worker = site.workers[0]
+    allowed = [*kept.open["telegraf_statsd_allowed"], KEPT_OUT]
+    values = {**kept.open, "telegraf_statsd_allowed": allowed}
+    way = (site.workers[1], site.stage.rehearsal.host(site.workers[1]).address)
+    target = site.stage.rehearsal.host(worker).address
+    assert "tcp 8125" not in connections(site, *way, target, "dropped.before")
+    site.on(worker, "nft flush ruleset")
+    assert "tcp 8125" in connections(site, *way, target, "dropped.meanwhile")
+    planned = kept.run("plan", **values)
+    for unit in ("telegraf", "prometheus-pushgateway"):
+        assert f"load rules {unit} (somebody has dropped them" in planned.about(worker)
+    before = site.pid(worker, "telegraf")
+    done = kept.run("up", **values)
+    assert "1 changed, 0 failed" in done.out, done.out
+    assert site.pid(worker, "telegraf") == before, "it is not started anew for that"
+    assert "tcp 8125" not in connections(site, *way, target, "dropped.after")
+    assert "3 hosts, 0 changed, 0 failed" in kept.run("up", **values).out
+
+
 def test_grafana_sends_mail_and_keeps_what_people_make(kept: Kept) -> None:
     if not kept.grafana:
         pytest.skip("lacks PROVISION_GRAFANA_PACKAGES: a folder with Grafana's .deb")

@@ -216,3 +216,46 @@ def test_a_service_without_a_sign_of_life_is_restarted(
     # With files that are not in place it may not be able to give one, and is restarted anyway.
     other = dataclasses.replace(seen, sums={})
     assert ("service", "telegraf", "restart") not in found(of, other)
+
+
+RULES = "    udp dport 8125 drop\n    tcp dport 8125 drop\n"
+KEPT_OUT = frozenset({"udp dport 8125 drop", "tcp dport 8125 drop"})
+
+
+@pytest.fixture
+def guarded(worker: manifest.Manifest) -> manifest.Manifest:
+    """A host whose Telegraf has rules of who may send to it."""
+    path = "/etc/provision/telegraf.nft"
+    worker.source(path).parent.mkdir(parents=True)
+    worker.source(path).write_text(RULES)
+    rules = manifest.File("telegraf", path, "root", "root", "0644", False)
+    return dataclasses.replace(worker, files=(*worker.files, rules))
+
+
+@pytest.mark.parametrize("seen", [{}, {"telegraf": frozenset({"udp dport 8125 drop"})}])
+def test_rules_that_others_have_dropped_are_loaded_again(
+    guarded: manifest.Manifest, seen: dict[str, frozenset[str]]
+) -> None:
+    assert found(guarded, as_wanted(guarded, rules={"telegraf": KEPT_OUT})) == []
+    more = {"telegraf": KEPT_OUT | {"udp dport 9 drop"}}
+    assert found(guarded, as_wanted(guarded, rules=more)) == []
+    assert found(guarded, as_wanted(guarded, rules=seen)) == [("rules", "telegraf", "load")]
+
+
+def test_what_is_started_or_has_new_rules_loads_them_by_that(guarded: manifest.Manifest) -> None:
+    stopped = {"telegraf": {"LoadState": "loaded", "ActiveState": "inactive", "SubState": "dead",
+                            "UnitFileState": "enabled"}}  # fmt: skip
+    assert found(guarded, as_wanted(guarded, services=stopped)) == [
+        ("service", "telegraf", "start")
+    ]
+    changed = as_wanted(guarded, sums={"/etc/provision/telegraf.nft": "another"})
+    assert found(guarded, changed) == [("file", "/etc/provision/telegraf.nft", "change")]
+
+
+def test_one_that_does_not_start_with_the_host_is_guarded_as_well(
+    guarded: manifest.Manifest,
+) -> None:
+    disabled = {"telegraf": {"LoadState": "loaded", "ActiveState": "active", "SubState": "running",
+                             "UnitFileState": "disabled"}}  # fmt: skip
+    told = found(guarded, as_wanted(guarded, services=disabled))
+    assert told == [("service", "telegraf", "enable"), ("rules", "telegraf", "load")]

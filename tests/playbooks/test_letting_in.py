@@ -14,7 +14,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text(f'#!/bin/sh\necho "$@" >>{log}\nexit 1\n')
     program.chmod(0o755)
     log.touch()
-    monkeypatch.setattr(letting_in, "_NFT", str(program))
+    monkeypatch.setattr(letting_in, "NFT", str(program))
     return log
 
 
@@ -44,31 +44,42 @@ def test_rules_whose_file_is_there_stay(
 
 
 def test_a_host_without_nftables_has_no_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(letting_in, "_NFT", "/nonexistent/nft")
+    monkeypatch.setattr(letting_in, "NFT", "/nonexistent/nft")
     letting_in.now(["/etc/provision/telegraf.nft"])
 
 
 @pytest.mark.parametrize("loads", [True, False])
-def test_new_rules_are_loaded_from_their_files(
+def test_rules_are_loaded_from_the_files_of_units_that_have_some(
     tmp_path: Path, asked: Path, monkeypatch: pytest.MonkeyPatch, loads: bool
 ) -> None:
     monkeypatch.setattr(letting_in, "_FOLDER", str(tmp_path))
     (tmp_path / "nft").write_text(f'#!/bin/sh\necho "$@" >>{asked}\nexit {int(not loads)}\n')
     rules = tmp_path / "telegraf.nft"
     rules.touch()
-    paths = ["/etc/telegraf/telegraf.conf", str(rules)]
-    assert letting_in.loaded(["telegraf"], paths) == loads
-    assert asked.read_text() == f"-f {rules}\n", "once"
-    assert letting_in.loaded(["telegraf"], paths[:1])
-    monkeypatch.setattr(letting_in, "_NFT", "/nonexistent/nft")
-    assert not letting_in.loaded(["telegraf"], paths)
+    assert letting_in.loaded(["telegraf", "nobody"]) == loads
+    assert asked.read_text() == f"-f {rules}\n"
+    assert letting_in.loaded(["nobody"]) and letting_in.loaded([])
+    monkeypatch.setattr(letting_in, "NFT", "/nonexistent/nft")
+    assert not letting_in.loaded(["telegraf"])
 
 
-def test_rules_that_others_have_flushed_are_loaded_again(
-    tmp_path: Path, asked: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(letting_in, "_FOLDER", str(tmp_path))
-    there = tmp_path / "telegraf.nft"
-    there.touch()
-    assert letting_in.loaded(["telegraf", "nobody"], [])
-    assert asked.read_text() == f"-f {there}\n"
+#: As nftables 1.0.6 prints it.
+LISTING = """\
+table inet provision_telegraf {
+\tchain input {
+\t\ttype filter hook input priority filter - 5; policy accept;
+\t\tiif "lo" accept
+\t\tudp dport 8125 ip saddr 10.0.0.0/8 accept
+\t\tudp dport 8125 drop
+\t\ttcp dport 8125 drop
+\t}
+}
+"""
+
+
+def test_what_is_kept_out_is_the_same_in_a_file_and_as_it_is_listed() -> None:
+    drops = {"udp dport 8125 drop", "tcp dport 8125 drop"}
+    assert letting_in.drops(LISTING) == drops
+    assert letting_in.drops("    udp dport 8125 drop\n        tcp dport 8125 drop\n}\n") == drops
+    assert letting_in.drops(LISTING.replace("drop", "accept")) == set()
+    assert letting_in.drops("") == set()

@@ -163,6 +163,35 @@ def test_one_that_does_not_take_them_up_is_started_anew(
     assert steps(done) == ["start", "works"]
 
 
+@pytest.mark.parametrize("loads", [True, False])
+def test_rules_that_others_have_dropped_are_loaded_without_a_restart(
+    tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch, loads: bool
+) -> None:
+    place(tmp_path, "inputs")
+    done.clear()
+    monkeypatch.setattr(letting_in, "loaded", lambda units: done.append(("load", units)) or loads)
+    answer = place(tmp_path, "inputs", unguarded=True)
+    assert done[0] == ("load", ["telegraf"])
+    if loads:
+        assert answer["changed"] and steps(done) == ["load", "start", "works"]
+    else:
+        assert answer["failed"] and steps(done) == ["load"]
+        assert answer["problem"] == "The rules of who may send to telegraf can't be loaded."
+        assert "nft -f /etc/provision/telegraf.nft" in answer["remedy"]
+
+
+@pytest.mark.parametrize(("name", "loaded"), [("inputs", []), ("telegraf.nft", ["telegraf"])])
+def test_before_a_reload_rules_that_are_new_are_loaded(
+    tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch, name: str, loaded: list[str]
+) -> None:
+    monkeypatch.setattr(letting_in, "_FOLDER", str(tmp_path))
+    monkeypatch.setattr(letting_in, "loaded", lambda units: done.append(("load", units)) or True)
+    service = [{"name": "telegraf", "role": "telegraf", "reloads": "/(inputs|telegraf.nft)"}]
+    place(tmp_path, name, services=service)
+    assert [each for each in done if each[0] == "load"] == [("load", loaded)]
+    assert steps(done) == ["load", "reload"]
+
+
 def test_a_host_that_is_shut_down_as_old_files_are_put_back_is_told_as_that(
     tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch
 ) -> None:

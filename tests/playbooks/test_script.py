@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.provision import letting_in
 from comparing import report, script
 from comparing.manifest import Absent, Directory, File, Manifest, Repository, Service
 
@@ -140,6 +141,23 @@ def test_preflight_says_what_the_host_is_and_gives_old_texts(tmp_path: Path) -> 
     assert seen.python and seen.architecture
     assert set(seen.free) == {"/", "/var", "/run", "/tmp"}
     assert all(room.writable and room.kib for room in seen.free.values())
+
+
+def test_what_rules_keep_out_is_asked_of_units_that_have_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nft").write_text(
+        '#!/bin/sh\n[ "$*" = "list table inet provision_a_b" ] || exit 1\n'
+        "printf 'table inet x {\\n\\tchain input {\\n\\t\\tudp dport 1 drop\\n\\t}\\n}\\n'\n"
+    )
+    (tmp_path / "nft").chmod(0o755)
+    monkeypatch.setattr(letting_in, "NFT", str(tmp_path / "nft"))
+    rules = [File("t", f"/etc/provision/{name}.nft", "root", "root", "0644", False)
+             for name in ("a-b", "lost", "strange")]  # fmt: skip
+    services = tuple(Service("t", name, (), None) for name in ("a-b", "lost", "free"))
+    asked = manifest(tmp_path, [], files=tuple(rules), services=services)
+    seen = report.read(sh(script.compare_script(asked), tmp_path))
+    assert seen.rules == {"a-b": {"udp dport 1 drop"}, "lost": set()}
 
 
 def test_what_only_packages_depend_on_is_not_asked_without_any(tmp_path: Path) -> None:

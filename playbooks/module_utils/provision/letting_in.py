@@ -9,17 +9,33 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from typing import Iterable
+from typing import Iterable, Set
 
-_NFT = "/usr/sbin/nft"
+NFT = "/usr/sbin/nft"
 _FOLDER = "/etc/provision"
 _RULES = re.compile(re.escape(_FOLDER) + r"/([^/]+)\.nft")
+
+
+def path_of(unit: str) -> str:
+    """The file with the rules of a unit (without .service)."""
+    return "%s/%s.nft" % (_FOLDER, unit)
+
+
+def table_of(unit: str) -> str:
+    """The table that the rules of a unit are in, of the family inet."""
+    return "provision_" + unit.replace("-", "_")
+
+
+def drops(text: str) -> Set[str]:
+    """What is kept out, of a file of rules or of what `nft list table` prints."""
+    lines = (line.strip() for line in text.splitlines())
+    return {line for line in lines if line.endswith(" drop")}
 
 
 def _nft(*words: str) -> bool:
     away = subprocess.DEVNULL
     try:
-        return subprocess.call([_NFT, *words], stdout=away, stderr=away) == 0
+        return subprocess.call([NFT, *words], stdout=away, stderr=away) == 0
     except OSError:
         return False
 
@@ -30,18 +46,13 @@ def now(paths: Iterable[str]) -> None:
     Rules that are not loaded are none: the host was started again, or has no nftables.
     """
     for match in filter(None, map(_RULES.fullmatch, paths)):
-        table = "provision_" + match.group(1).replace("-", "_")
-        _nft("delete", "table", "inet", table)
+        _nft("delete", "table", "inet", table_of(match.group(1)))
 
 
-def loaded(units: Iterable[str], changed: Iterable[str]) -> bool:
-    """Load the rules of units that have some; gives whether those that are changed could be.
-
-    The others should be loaded since the last start, and may not be: others flush all rules.
-    """
-    paths = ["%s/%s.nft" % (_FOLDER, unit) for unit in units]
-    failed = [path for path in paths if os.path.exists(path) and not _nft("-f", path)]
-    return not set(failed) & set(changed)
+def loaded(units: Iterable[str]) -> bool:
+    """Load the rules of units that have some; gives whether all could be."""
+    paths = map(path_of, units)
+    return not [path for path in paths if os.path.exists(path) and not _nft("-f", path)]
 
 
 def again(paths: Iterable[str]) -> None:
