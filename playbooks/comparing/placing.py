@@ -43,6 +43,7 @@ def arguments(
                 "group": each.file.group,
                 "mode": each.file.mode,
                 "content": base64.b64encode(each.content or b"").decode(),
+                "digest": each.digest,
             }
             for each in files
         ],

@@ -154,7 +154,7 @@ def _keep_keys(wanted: Dict[str, Any], check_mode: bool) -> bool:
             continue
         with record.writing() as kept:
             kept.note_paths("packages", [each["keyring"]])
-            kept.note_placing(each["keyring"], content)
+            kept.note_placing(each["keyring"], record.digest(content))
             kept.note_role("packages", wanted["author"] or {})
         try:
             keyrings.write(each["keyring"], content)
@@ -200,7 +200,7 @@ def _note_keyrings(kept: Any, repositories: List[Dict[str, Any]]) -> None:
     for path in (repository["keyring"] for repository in repositories):
         if os.path.isfile(path):
             with open(path, "rb") as file:
-                kept.note_placing(path, file.read())
+                kept.note_placing(path, record.digest(file.read()))
 
 
 def _back(missing: List[Dict[str, Any]], before: Dict[str, Tuple[str, str]], patience: int) -> str:

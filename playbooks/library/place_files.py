@@ -33,7 +33,7 @@ options:
     type: bool
     default: true
   files:
-    description: The files, their content in base64.
+    description: The files, their content in base64, and its digest (SHA-256, hexadecimal).
     type: list
     elements: dict
     default: []

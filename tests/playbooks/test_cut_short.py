@@ -44,7 +44,7 @@ def run_module(etc: Path, unfinished: Path, word: str) -> None:
     """The module place_files itself, in this process, which it ends."""
     files = [
         {"path": each.path, "owner": each.owner, "group": each.group, "mode": "0640",
-         "content": base64.b64encode(each.content or b"").decode()}
+         "content": base64.b64encode(each.content or b"").decode(), "digest": "ab"}
         for each in entries(etc, word)
     ]  # fmt: skip
     arguments = {

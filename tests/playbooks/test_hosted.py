@@ -33,6 +33,7 @@ def file(path: Path, content: str) -> dict[str, Any]:
         "group": group,
         "mode": "0600",
         "content": encoded,
+        "digest": "ab",
     }
 
 

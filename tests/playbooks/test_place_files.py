@@ -113,6 +113,7 @@ def place(folder: Path, *names: str, **more: Any) -> dict[str, Any]:
             "group": GROUP,
             "mode": "0640",
             "content": "eA==",
+            "digest": "ab",
         }
         for name in names
     ]

@@ -19,7 +19,8 @@ SPEC: dict[str, Any] = {
     "renew": {"type": "list", "elements": "str", "default": []},
     "needed": {"type": "dict", "required": True},
 }
-FILE = {"path": "/etc/a", "owner": "root", "group": "root", "mode": "0644", "content": "aGk="}
+FOLDER = {"path": "/etc/a", "owner": "root", "group": "root", "mode": "0644"}
+FILE = {**FOLDER, "content": "aGk=", "digest": "ab"}
 CHECK = {"command": ["true", 1], "copies": ["/etc"], "user": "nobody"}
 
 
@@ -30,7 +31,7 @@ CHECK = {"command": ["true", 1], "copies": ["/etc"], "user": "nobody"}
         {"timeout": "5", "lock_timeout": "7", "keep": "no", "recheck": "yes", "patience": 3},
         {"timeout": 5, "stable_seconds": 0.5, "keep": False, "state": "restored"},
         {"renew": "a, b", "absent": ["/a", "~root/b"], "unfinished": "$HOME/x"},
-        {"files": [FILE], "directories": [{k: v for k, v in FILE.items() if k != "content"}]},
+        {"files": [FILE], "directories": [FOLDER]},
         {"check": CHECK, "services": [{"name": "a"}], "record": {"a": [1]}, "renew": ["x", 2]},
     ],
 )

@@ -36,7 +36,7 @@ def going(tmp_path: Path, data: bool = False, **units: dict[str, str]) -> remova
 def place(tmp_path: Path, path: Path, text: str) -> None:
     with record.writing(str(tmp_path / "provision")) as kept:
         kept.note_paths("telegraf", [str(path)])
-        kept.note_placing(str(path), text.encode())
+        kept.note_placing(str(path), record.digest(text.encode()))
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_symlink():
         path.unlink()

@@ -12,9 +12,9 @@ from ansible.module_utils.provision import swap
 class Change:
     """What differs on the host from the files that a module was given (options.PLACED).
 
-    files and directories are all that it was given. Of them, changed have other content, owned only
-    another owner or mode, and made is what directories are made or given theirs; doomed are paths
-    that must not be there.
+    files and directories are all that it was given, digests those of the files' content by path. Of
+    them, changed have other content, owned only another owner or mode, and made is what directories
+    are made or given theirs; doomed are paths that must not be there.
     """
 
     def __init__(self, wanted: Dict[str, Any]) -> None:
@@ -23,6 +23,7 @@ class Change:
                        base64.b64decode(each["content"]))
             for each in wanted["files"]
         ]  # fmt: skip
+        self.digests = {each["path"]: each["digest"] for each in wanted["files"]}
         self.directories = [
             swap.Entry(each["path"], each["owner"], each["group"], int(each["mode"], 8), None)
             for each in wanted["directories"]

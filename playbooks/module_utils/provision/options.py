@@ -10,6 +10,7 @@ _FILE = {
     "group": {"type": "str", "required": True},
     "mode": {"type": "str", "required": True},
 }
+_SECRET = {"type": "str", "required": True, "no_log": True}
 _CHECK = {
     "command": {"type": "list", "elements": "str", "required": True},
     "copies": {"type": "list", "elements": "path", "required": True},
@@ -21,7 +22,7 @@ _CHECK = {
 _LOGIN = {
     "server": {"type": "str", "required": True},
     "url": {"type": "str", "required": True},
-    "authorization": {"type": "str", "required": True, "no_log": True},
+    "authorization": _SECRET,
     "ca": {"type": "str"},
 }
 #: Of the modules that place files, those that say which.
@@ -32,7 +33,7 @@ PLACED: Dict[str, Any] = {
         "type": "list",
         "elements": "dict",
         "default": [],
-        "options": dict(_FILE, content={"type": "str", "required": True, "no_log": True}),
+        "options": dict(_FILE, content=_SECRET, digest={"type": "str", "required": True}),
     },
     "directories": {
         "type": "list",

@@ -6,7 +6,6 @@ What speaks HTTP is compiled where a service is asked: most are not.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import re
 import time
@@ -108,6 +107,13 @@ def _held(pid: str) -> Iterator[int]:
 def _address(text: str) -> str:
     """An address as the kernel prints it: 32-bit words in the machine's (little-endian) order."""
     raw = b"".join(bytes.fromhex(text[at : at + 8])[::-1] for at in range(0, len(text), 8))
+    # Most are one of these, and this takes 2 ms to load.
+    if len(raw) == 4:
+        return ".".join(map(str, raw))
+    if not any(raw):
+        return "::"
+    import ipaddress
+
     address = ipaddress.ip_address(raw)
     mapped = getattr(address, "ipv4_mapped", None)
     return str(mapped or address)

@@ -19,7 +19,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import fcntl
-import hashlib
 import json
 import os
 import stat
@@ -54,6 +53,8 @@ class RecordError(Trouble):
 
 def digest(content: bytes) -> str:
     """SHA-256, in hexadecimal."""
+    import hashlib  # takes 3 ms to load
+
     return hashlib.sha256(content).hexdigest()
 
 
@@ -161,11 +162,10 @@ class Record:
             self.directories.setdefault(parent, {"role": role, "before": None})
             parent = os.path.dirname(parent)
 
-    def note_placing(self, path: str, content: bytes) -> None:
-        """A file's new text: the last few are known as ours, for a run that is killed places none
-        of the newest, and one that is rolled back an older one."""
+    def note_placing(self, path: str, new: str) -> None:
+        """The digest of a file's new text: the last few are known as ours, for a run that is killed
+        places none of the newest, and one that is rolled back an older one."""
         sums = self.files[path]["sums"]
-        new = digest(content)
         self.files[path]["sums"] = ([each for each in sums if each != new] + [new])[-_KEPT_SUMS:]
 
     def note_service(self, role: str, name: str) -> None:

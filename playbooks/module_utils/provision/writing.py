@@ -43,8 +43,8 @@ def _note(wanted: Dict[str, Any], change: Change) -> None:
         for path in change.doomed:
             inside = [os.path.join(at, name) for at, _, names in os.walk(path) for name in names]
             kept.note_paths(wanted["role"], inside if os.path.isdir(path) else [path])
-        for entry in change.files:
-            kept.note_placing(entry.path, entry.content or b"")
+        for path, digest in change.digests.items():
+            kept.note_placing(path, digest)
 
 
 def _remove(doomed: List[str]) -> None:
