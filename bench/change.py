@@ -10,7 +10,7 @@ from bench.fleets import Bench, fleet
 from bench.measuring import Figure, tell, timed
 
 HOSTS = 3
-RUNS = 5
+RUNS = 11
 WORKER = "w0.rehearsal"
 # What no run can do without, by hand.
 RESTART, RELOAD = "systemctl restart telegraf", "systemctl reload telegraf"
