@@ -16,6 +16,8 @@ from comparing.wanted import Wanted
 
 #: Units of these states start with the host, or are started by something that does.
 _ENABLED = ("enabled", "enabled-runtime", "static", "alias", "generated", "indirect", "linked")
+#: What these begin with is all that place_files takes for a change of content.
+_NEW_CONTENT = ("its content", "it is missing", "it is no ordinary", "its secret")
 #: Why a service is started that was never installed; what it keeps is made with it.
 _NEW = "it is not there yet"
 
@@ -34,6 +36,11 @@ class Difference:
     action: str
     why: str
     warning: str = ""
+
+    @property
+    def has_new_content(self) -> bool:
+        """Whether a file gets another content; owners and modes are set without a restart."""
+        return self.kind == "file" and self.why.startswith(_NEW_CONTENT)
 
     def as_dict(self) -> dict[str, str]:
         """The form in which it leaves the comparison."""
@@ -234,7 +241,7 @@ def _rules(
 ) -> Iterator[Difference]:
     """What keeps strangers out where others have dropped it: `systemctl restart nftables` does."""
     texts = {each.file.path: each.content or b"" for each in wanted}
-    changing = {each.name for each in found if each.kind == "file"}
+    changing = {each.name for each in found if each.has_new_content}
     # One that starts loads them.
     starts = {each.role for each in found if each.kind == "service" and each.action != "enable"}
     for service in manifest.services:

@@ -15,9 +15,6 @@ from comparing.manifest import Manifest
 from ansible.module_utils.provision import taking_up  # isort: skip
 
 _ROLES = Path(__file__).resolve().parent.parent / "roles"
-#: What these begin with is all that place_files takes for a change of content; owners and modes
-#: are set without a restart.
-_NEW_CONTENT = ("its content", "it is missing", "it is no ordinary", "its secret")
 #: How many files a reason names.
 _TOLD = 3
 
@@ -78,7 +75,7 @@ def on_services(
 def _places(difference: Difference) -> bool:
     """Whether place_files will write or remove this."""
     if difference.kind == "file":
-        return difference.why.startswith(_NEW_CONTENT)
+        return difference.has_new_content
     return difference.kind == "absent"
 
 

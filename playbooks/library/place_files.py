@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.provision import lease, options, placing, trouble
+from ansible.module_utils.provision import lease, letting_in, options, placing, trouble
 
 DOCUMENTATION = """
 module: place_files
@@ -78,7 +79,7 @@ options:
   services:
     description:
       - The services that run with the files, as in the manifest. C(reloads) is a regular expression
-        of files that one takes up while it runs, when it is told to (systemctl reload); where it is
+        of files that one takes up while it runs, when it is told to (M(reloading)); where it is
         not seen to do so, it is restarted, and C(restarted) of the result says that.
     type: list
     elements: dict
@@ -156,13 +157,19 @@ def _placed(wanted: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
     def meanwhile() -> None:
         from ansible.module_utils.provision import reloading
 
-        asked = reloading.Asked(wanted["services"])
-        from ansible.module_utils.provision import running, writing  # noqa: F401
+        # What cannot be asked now is asked again.
+        with contextlib.suppress(OSError):
+            asked = reloading.Asked(wanted["services"])
+            from ansible.module_utils.provision import running, writing  # noqa: F401
 
-        seen.extend(asked.answer())
+            seen.extend(asked.answer())
 
+    if wanted["unguarded"] and not check_mode:
+        # Before anything that would have to be put back: to start, its unit loads them as well.
+        letting_in.guard(each["name"] for each in wanted["services"])
     with trouble.told():
         result = placing.place(wanted, check_mode, meanwhile)
+    result["changed"] |= wanted["unguarded"]
     if wanted["services"] and not check_mode:
         from ansible.module_utils.provision import running
 

@@ -103,9 +103,8 @@ def remember_templates() -> None:
     """Keep how Jinja compiles the templates of our playbooks: each process does that anew.
 
     Ansible makes a process for each task on each host, and compiles what is in the task in it (1 ms
-    for each template). Those of an inventory are not kept: Jinja evaluates what is constant as it
-    compiles, and `{{ '%Y' | strftime }}` would be one year for ever. It is not public where Ansible
-    compiles; where it does otherwise, it compiles as ever.
+    for each template). Those of an inventory are not kept, as there may be any number. It is not
+    public where Ansible compiles; where it does otherwise, it compiles as ever.
     """
     with contextlib.suppress(ImportError, AttributeError):
         from ansible._internal._datatag._tags import Origin
@@ -115,27 +114,26 @@ def remember_templates() -> None:
         from provision.compiled import Compiled
 
         compiles = AnsibleEnvironment.compile
+        if getattr(compiles, "remembers", False):
+            return
         kept = Compiled("ansible/templates", __version__)
 
         def compiling(environment: Any, source: Any, *more: Any, **named: Any) -> Any:
             origin = isinstance(source, str) and Origin.get_tag(source)
             ours = origin and str(origin.path).startswith(f"{PLAYBOOKS}{os.sep}")
-            # What a backslash means depends on where a template is used.
-            if (
-                more
-                or named
-                or not ours
-                or "\\" in source
-                or environment._debuggable_template_source
-            ):
+            # Ansible's way to debug them needs what it compiles; and what a backslash means depends
+            # on where a template is used.
+            debugged = getattr(environment, "_debuggable_template_source", False)
+            if more or named or debugged or not ours or "\\" in source:
                 return compiles(environment, source, *more, **named)
-            syntax = repr([getattr(environment, name) for name in _SYNTAX])
+            syntax = repr([getattr(environment, name, None) for name in _SYNTAX])
             bucket = kept.get_bucket(environment, f"{syntax} {source}", None, str(source))
             if bucket.code is None:
                 bucket.code = compiles(environment, source)
                 kept.set_bucket(bucket)
             return bucket.code
 
+        compiling.remembers = True  # type: ignore[attr-defined]
         AnsibleEnvironment.compile = compiling
 
 

@@ -196,15 +196,15 @@ def _step(
 
 def _steps_for_secrets(host: HostResult, made: frozenset[str]) -> Iterator[Step]:
     """What follows on a host whose files hold a secret that is made anew on another."""
-    known = {each.name for each in (*host.differences, *host.effects)}
+    known = {(each.kind, each.name) for each in (*host.differences, *host.effects)}
     for file in host.secrets:
         names = sorted(made & set(file.names))
-        if not names or file.path in known:
+        if not names or ("file", file.path) in known:
             continue
         why = f"its secret {' and '.join(names)} is made anew"
         yield _step(Difference(file.role, "file", file.path, "change", why), path=file.path)
         for service in file.services:
-            if service not in known:
+            if ("service", service) not in known:
                 why = f"its configuration changes: {PurePosixPath(file.path).name}"
                 yield _step(Difference(file.role, "service", service, "restart", why))
 

@@ -250,6 +250,11 @@ def test_what_is_started_or_has_new_rules_loads_them_by_that(guarded: manifest.M
     ]
     changed = as_wanted(guarded, sums={"/etc/provision/telegraf.nft": "another"})
     assert found(guarded, changed) == [("file", "/etc/provision/telegraf.nft", "change")]
+    mode = {"/etc/provision/telegraf.nft": Seen("f", "0600", "root", "root")}
+    assert found(guarded, as_wanted(guarded, paths=mode)) == [
+        ("file", "/etc/provision/telegraf.nft", "change"),
+        ("rules", "telegraf", "load"),
+    ]
 
 
 def test_one_that_does_not_start_with_the_host_is_guarded_as_well(

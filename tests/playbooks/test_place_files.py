@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils import basic
-from ansible.module_utils.provision import letting_in, old_files, reloading, services
+from ansible.module_utils.provision import letting_in, old_files, reloading, services, trial
 
 from tests.playbooks.files import GROUP, USER
 from tests.playbooks.test_cut_short import module
@@ -177,6 +177,8 @@ def test_rules_that_others_have_dropped_are_loaded_without_a_restart(
         assert answer["changed"] and steps(done) == ["load", "start", "works"]
     else:
         assert answer["failed"] and steps(done) == ["load"]
+        place(tmp_path, "other", unguarded=True)
+        assert not (tmp_path / "other").exists(), "what is put back would be started, and could not"
         assert answer["problem"] == "The rules of who may send to telegraf can't be loaded."
         assert "nft -f /etc/provision/telegraf.nft" in answer["remedy"]
 
@@ -205,3 +207,33 @@ def test_a_host_that_is_shut_down_as_old_files_are_put_back_is_told_as_that(
     (tmp_path / "inputs").write_text("new")
     said = place(tmp_path, state="restored")
     assert said["failed"] and said["problem"] == "The host is being shut down."
+
+
+def test_what_a_killed_run_has_left_in_an_exclusive_directory_is_swept(
+    tmp_path: Path, done: Done
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / ".provision-half").write_text("a secret, half")
+    directory = {"path": str(folder), "owner": USER, "group": GROUP, "mode": "0755"}
+    for attempt in range(2):
+        said = place(folder, "inputs", directories=[{**directory, "exclusive": True}])
+        assert not said.get("failed"), said
+        assert [path.name for path in folder.iterdir()] == ["inputs"]
+        assert said["changed"] == (attempt == 0)
+
+
+def test_where_systemd_cannot_be_asked_ahead_files_are_placed(
+    tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(24, "Too many open files")
+
+    def check(_: Any, __: Any, ___: Any, meanwhile: Any) -> None:
+        meanwhile()
+
+    monkeypatch.setattr(services, "asked", fail)
+    monkeypatch.setattr(trial, "check", check)
+    tried = {"command": ["true"], "copies": [], "user": USER}
+    assert place(tmp_path, "inputs", check=tried)["changed"]
+    assert steps(done) == ["reload"]

@@ -179,10 +179,11 @@ def test_a_template_of_the_playbooks_is_compiled_once(compiled: list[str]) -> No
 def test_one_that_an_operator_wrote_is_compiled_each_time(
     tmp_path: Path, compiled: list[str]
 ) -> None:
-    text = "{{ '%Y' | strftime }}"
-    first = rendered(text, tmp_path / "inventory.yml")
-    assert first == rendered(text, tmp_path / "inventory.yml")
-    assert compiled == [text, text]
+    """There may be any number of those."""
+    for text in ("{{ 1 + 1 }}", "{{ groups | length }}"):
+        for _ in range(2):
+            assert rendered(text, tmp_path / "inventory.yml", groups=["a", "b"]) == 2
+    assert len(compiled) == 4
     assert not (tmp_path / "provision").exists()
 
 
@@ -190,6 +191,20 @@ def test_one_that_an_operator_wrote_is_compiled_each_time(
 def test_what_a_backslash_means_is_asked_each_time(compiled: list[str], text: str) -> None:
     assert rendered(text) == rendered(text)
     assert compiled == [text, text]
+
+
+def test_it_is_kept_once_however_often_that_is_asked_for(compiled: list[str]) -> None:
+    remembering = AnsibleEnvironment.compile
+    loading.remember_templates()
+    assert AnsibleEnvironment.compile is remembering
+
+
+def test_where_an_environment_is_otherwise_it_still_compiles(
+    compiled: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_SYNTAX", (*loading._SYNTAX, "of_a_version_to_come"))
+    assert rendered("{{ 1 + number }}", number=1) == rendered("{{ 1 + number }}", number=1) == 2
+    assert len(compiled) == 1
 
 
 def test_an_error_is_told_as_ever(compiled: list[str]) -> None:

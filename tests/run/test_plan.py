@@ -54,6 +54,14 @@ def test_a_secret_that_is_made_anew_changes_the_files_that_hold_it() -> None:
         ("change", "file", ENVIRONMENT),
         ("restart", "service", "telegraf"),
     ]
+    rules = Difference("telegraf", "rules", "telegraf", "load", "somebody has dropped them")
+    flushed = HostResult(differences=[rules], secrets=[holder])
+    found = plan(m=HostResult(differences=[token]), w1=flushed)
+    assert told(found.hosts[1]) == [
+        ("change", "file", ENVIRONMENT),
+        ("load", "rules", "telegraf"),
+        ("restart", "service", "telegraf"),
+    ]
     first = Difference("telegraf", "file", ENVIRONMENT, "create", "it is missing")
     start = Difference("telegraf", "service", "telegraf", "start", "it is not there yet")
     bare = HostResult(differences=[first, start], secrets=[holder])

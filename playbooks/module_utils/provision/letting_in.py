@@ -11,6 +11,8 @@ import re
 import subprocess
 from typing import Iterable, Set
 
+from ansible.module_utils.provision.trouble import Trouble
+
 NFT = "/usr/sbin/nft"
 _FOLDER = "/etc/provision"
 _RULES = re.compile(re.escape(_FOLDER) + r"/([^/]+)\.nft")
@@ -53,6 +55,16 @@ def loaded(units: Iterable[str]) -> bool:
     """Load the rules of units that have some; gives whether all could be."""
     paths = map(path_of, units)
     return not [path for path in paths if os.path.exists(path) and not _nft("-f", path)]
+
+
+def guard(units: Iterable[str]) -> None:
+    """Load the rules of units, as others have dropped them. Trouble where that cannot be."""
+    for unit in units:
+        if not loaded([unit]):
+            raise Trouble(
+                "The rules of who may send to %s can't be loaded." % unit,
+                "see what `nft -f %s` says on the host" % path_of(unit),
+            )
 
 
 def again(paths: Iterable[str]) -> None:

@@ -15,8 +15,10 @@ def place(
     """Place the files that a module was given (options.PLACED); gives its result.
 
     meanwhile is called while another program tries them. Raises SwapError, RecordError and OSError;
-    nothing is half placed then.
+    where they do not pass, or it is room that is lacking, none is placed.
     """
+    if not check_mode:
+        swap.sweep([each["path"] for each in wanted["files"]])
     change = Change(wanted)
     differs = bool(change.paths or change.touched)
     unproven = bool(wanted["unfinished"]) and os.path.isdir(wanted["unfinished"])
@@ -24,7 +26,6 @@ def place(
         _log_in(wanted["logins"], "the new files do not work")
     recheck = bool(wanted["check"] and wanted["recheck"])
     if not check_mode and (differs or recheck):
-        swap.sweep([entry.path for entry in change.files])
         # By now the accounts must be there: better no file than one that its service can't read.
         for entry in change.files + change.directories:
             entry.account()

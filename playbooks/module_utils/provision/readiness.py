@@ -131,9 +131,9 @@ def answers(wanted: str, listening: Iterable[Socket]) -> bool:
 
 
 def is_heard(own: Set[int], listen: Iterable[str]) -> bool:
-    """Whether one of these sockets, given by their inodes, listens, of those that a service has.
+    """Whether one of these sockets, given by their inodes, listens, by a protocol of listen.
 
-    Where that has none of TCP, the kernel's list of those is not read: it takes 7 ms to write it.
+    Where TCP is none of them, the kernel's list of its sockets is not read: that takes 7 ms.
     """
     return any(
         inode in own

@@ -34,12 +34,6 @@ def with_new(
         and all(taking_up.takes_up(each.get("reloads") or "", new) for each in wanted["services"])
     )
     units = [each["name"] for each in wanted["services"]]
-    if wanted["unguarded"] and not letting_in.loaded(units):
-        path = letting_in.path_of(units[0])
-        raise trouble.Trouble(
-            "The rules of who may send to %s can't be loaded." % units[0],
-            "see what `nft -f %s` says on the host" % path,
-        )
     # A unit that is started loads them itself.
     ruled = [unit for unit in units if letting_in.path_of(unit) in new]
     reloaded = reload and letting_in.loaded(ruled) and reloading.reload(wanted, seen)
@@ -52,8 +46,7 @@ def with_new(
     letting_in.again({*placed, *old_files.of(wanted["unfinished"])})
     if wanted["unfinished"] and not wanted["unproven"]:
         services.proven(wanted["unfinished"])
-    changed = restart or not wanted["keep"] or wanted["unguarded"]
-    return changed, units if reload and not reloaded else []
+    return restart or not wanted["keep"], units if reload and not reloaded else []
 
 
 def with_old(wanted: Dict[str, Any]) -> Dict[str, Any]:

@@ -14,7 +14,7 @@ from ansible.module_utils.provision.change import Change
 def write(wanted: Dict[str, Any], change: Change) -> None:
     """Write a change of a module's files (options.PLACED).
 
-    Raises SwapError, RecordError and OSError; nothing is half placed then.
+    Raises SwapError, RecordError and OSError; where it is room that is lacking, no file is placed.
     """
     if wanted["record"]:
         _note(wanted["record"], change)
