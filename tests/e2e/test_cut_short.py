@@ -162,14 +162,15 @@ def test_each_host_is_cut_short_alone_and_the_next_run_mends_it(site: Site) -> N
 
 
 def test_no_half_of_a_run_goes_on_without_the_other(site: Site) -> None:
-    with running(*site.command("up", "-e", "telegraf_interval=4s")) as run:
+    watched = ("-e", "telegraf_stable_seconds=3")  # so that neither comes to its end before that
+    with running(*site.command("up", "-e", "telegraf_interval=4s", *watched)) as run:
         site.await_placed(CUT, 'interval = "4s"')
         ansible = child_of(run)
         run.process.kill()
         run.process.wait()
         gone = Path(f"/proc/{ansible}")
         wait_for(lambda: not gone.exists() or content(gone / "cmdline") == b"", "it goes on unseen")
-    with running(*site.command("up", "-e", "telegraf_interval=5s")) as run:
+    with running(*site.command("up", "-e", "telegraf_interval=5s", *watched)) as run:
         site.await_placed(CUT, 'interval = "5s"')
         os.kill(child_of(run), signal.SIGKILL)
         assert run.wait() == 1

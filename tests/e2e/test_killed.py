@@ -81,7 +81,9 @@ def test_random_moments_of_a_change(site: Site) -> None:
 
 def test_an_interrupt_ends_it_in_order(site: Site) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        with running(*site.command("up", "-e", "telegraf_interval=7s")) as run:
+        # Watched for a while, Telegraf keeps the run from coming to its end before that.
+        words = ("-e", "telegraf_interval=7s", "-e", "telegraf_stable_seconds=3")
+        with running(*site.command("up", *words)) as run:
             site.await_placed(site.workers[0], 'interval = "7s"')
             if number == signal.SIGINT:
                 os.killpg(run.process.pid, number)
