@@ -249,8 +249,11 @@ def _rules(
         if path not in texts or path in changing or service.role in starts:
             continue
         drops = letting_in.drops(texts[path].decode("utf-8"))
-        if not drops <= report.rules.get(service.name, frozenset()):
+        seen = report.rules.get(service.name)
+        if seen is None or not drops <= seen:
             why = "somebody has dropped them, and whoever reaches it may send"
+            if seen is None:
+                why = f"whether they are there cannot be seen, as there is no {letting_in.NFT}"
             yield Difference(service.role, "rules", service.name, "load", why)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.module_utils.provision import lease, letting_in
 
-from comparing.script import END
+from comparing.script import END, SEEN
 
 _SECTION = re.compile(r"^@@ (.*) @@$")
 #: How many fields a path has.
@@ -42,7 +42,7 @@ class Report:
     keyrings: Mapping[int, bytes] = field(default_factory=dict)
     packages: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     services: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    #: By unit: what its rules keep out, as nftables prints it.
+    #: By unit: what its rules keep out, as nftables prints it; none of those where it cannot.
     rules: Mapping[str, frozenset[str]] = field(default_factory=dict)
     state: tuple[Mapping[str, Any], ...] | None = None
     #: Its clock, in seconds since 1970; None if it told none.
@@ -135,7 +135,7 @@ def read(output: str) -> Report:
         rules={
             name.split()[1]: frozenset(letting_in.drops(text))
             for name, text in parts.items()
-            if name.startswith("rules ")
+            if name.startswith("rules ") and text.startswith(SEEN)
         },
         state=tuple(json.loads(state)) if state else None,
         clock=int(clock) if (clock := parts.get("clock", "")).isdigit() else None,

@@ -18,6 +18,8 @@ from ansible.module_utils.provision import lease, letting_in
 from comparing import hosted
 from comparing.manifest import Manifest
 
+#: That there is a program that knows the kernel's rules.
+SEEN = "seen"
 #: Where an unfinished swap of a role's files leaves the old ones; gone with the next boot, which
 #: starts each service with the new ones anyway.
 UNFINISHED = "/run/provision"
@@ -99,7 +101,8 @@ def compare_script(
         properties += ",ActiveEnterTimestampMonotonic"
         commands += _say("services", f"systemctl show -p {properties} -- {units}")
     for unit in manifest.guarded:
-        listing = f"{letting_in.NFT} list table inet {letting_in.table_of(unit)}"
+        listing = f"[ ! -x {letting_in.NFT} ] || echo {SEEN};"
+        listing += f" {letting_in.NFT} list table inet {letting_in.table_of(unit)}"
         commands += _say(f"rules {unit}", listing)
     for name, command in more:
         commands += _say(name, command)

@@ -22,7 +22,8 @@ options:
     description:
       - C(placed) writes the files; the old ones are kept in O(unfinished), which is dropped once
         the services are seen to work with the new ones.
-      - C(restored) puts the old ones back, and says whether the services C(recovered) with them.
+      - C(restored) puts the old ones back, and says whether that was anything (C(restored)), and
+        whether the services C(recovered) with them.
     choices: [placed, restored]
     default: placed
     type: str

@@ -156,7 +156,8 @@ def _hosts(result: RunResult) -> list[Finding]:
             found.append(Finding(Status.FAILED, Area.HOST, name, "services", detail))
         for each in host.differences:
             why = f": {each.why}" if each.why else ""
-            detail = f"`provision up` would {each.action} it{why}"
+            them = "them" if each.kind == "rules" else "it"
+            detail = f"`provision up` would {each.action} {them}{why}"
             what = f"{each.kind} {each.name}"
             found.append(Finding(Status.FAILED, Area.HOST, name, what, detail))
         found += [Finding(Status.WARNING, Area.HOST, name, "clock", w) for w in host.warnings]

@@ -250,6 +250,32 @@ def test_rules_that_somebody_drops_are_seen_and_loaded_again(kept: Kept) -> None
     assert "3 hosts, 0 changed, 0 failed" in kept.run("up", **values).out
 
 
+def test_rules_that_cannot_be_loaded_are_told_of_as_that(kept: Kept) -> None:
+    """Nothing is changed where Telegraf runs, and where it does not, nothing is said to be back."""
+    site = kept.site
+    worker = site.workers[0]
+    allowed = [*kept.open["telegraf_statsd_allowed"], KEPT_OUT]
+    values = {**kept.open, "telegraf_statsd_allowed": allowed}
+    before = site.pid(worker, "telegraf")
+    text = site.on(worker, "cat /etc/telegraf/telegraf.d/statsd.conf")
+    site.on(worker, "mv /usr/sbin/nft /usr/sbin/nft.away")
+    try:
+        planned = kept.run("plan", **values).about(worker)
+        assert "load rules telegraf (whether they are there cannot be seen" in planned
+        failed = kept.run("up", status=1, **values, telegraf_statsd_gauge_ttl="9h").about(worker)
+        assert "can't be loaded (/usr/sbin/nft: No such file or directory). Nothing was" in failed
+        assert "old files" not in failed and "remedy: mend that (`nft -f" in failed
+        assert site.pid(worker, "telegraf") == before
+        assert site.on(worker, "cat /etc/telegraf/telegraf.d/statsd.conf") == text
+        site.on(worker, "systemctl restart telegraf", check=False)
+        failed = kept.run("up", status=1, **values, telegraf_statsd_gauge_ttl="9h").about(worker)
+        assert "telegraf does not work" in failed and "old files" not in failed
+    finally:
+        site.on(worker, "mv /usr/sbin/nft.away /usr/sbin/nft")
+    assert "0 failed" in kept.run("up", **values).out
+    assert "3 hosts, 0 changed, 0 failed" in kept.run("up", **values).out
+
+
 def test_grafana_sends_mail_and_keeps_what_people_make(kept: Kept) -> None:
     if not kept.grafana:
         pytest.skip("lacks PROVISION_GRAFANA_PACKAGES: a folder with Grafana's .deb")

@@ -232,10 +232,19 @@ def guarded(worker: manifest.Manifest) -> manifest.Manifest:
     return dataclasses.replace(worker, files=(*worker.files, rules))
 
 
-@pytest.mark.parametrize("seen", [{}, {"telegraf": frozenset({"udp dport 8125 drop"})}])
-def test_rules_that_others_have_dropped_are_loaded_again(
-    guarded: manifest.Manifest, seen: dict[str, frozenset[str]]
+def test_where_rules_cannot_be_seen_nobody_is_said_to_have_dropped_them(
+    guarded: manifest.Manifest,
 ) -> None:
+    files = wanted.wanted_files(guarded, TOKEN, fill)
+    (told,) = differences.differences(guarded, files, as_wanted(guarded, rules={}))
+    assert told.why == "whether they are there cannot be seen, as there is no /usr/sbin/nft"
+
+
+@pytest.mark.parametrize("drops", [[], ["udp dport 8125 drop"]])
+def test_rules_that_others_have_dropped_are_loaded_again(
+    guarded: manifest.Manifest, drops: list[str]
+) -> None:
+    seen = {"telegraf": frozenset(drops)}
     assert found(guarded, as_wanted(guarded, rules={"telegraf": KEPT_OUT})) == []
     more = {"telegraf": KEPT_OUT | {"udp dport 9 drop"}}
     assert found(guarded, as_wanted(guarded, rules=more)) == []

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.provision import letting_in
+from ansible.module_utils.provision.trouble import Trouble
 
 
 @pytest.fixture
@@ -83,3 +84,21 @@ def test_what_is_kept_out_is_the_same_in_a_file_and_as_it_is_listed() -> None:
     assert letting_in.drops("    udp dport 8125 drop\n        tcp dport 8125 drop\n}\n") == drops
     assert letting_in.drops(LISTING.replace("drop", "accept")) == set()
     assert letting_in.drops("") == set()
+
+
+def test_why_rules_cannot_be_loaded_is_told_in_the_words_of_nft(
+    tmp_path: Path, asked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letting_in, "_FOLDER", str(tmp_path))
+    letting_in.guard(["telegraf"])  # it has none
+    (tmp_path / "telegraf.nft").touch()
+    says = "Error: Could not process rule: Operation not supported"
+    (tmp_path / "nft").write_text(f"#!/bin/sh\necho '{says}' >&2; echo line >&2; exit 1\n")
+    with pytest.raises(Trouble, match=re.escape(f"to telegraf can't be loaded ({says}). Nothing")):
+        letting_in.guard(["nobody", "telegraf"])
+    (tmp_path / "nft").write_text("#!/bin/sh\nexit 3\n")
+    with pytest.raises(Trouble, match=re.escape("(exit status 3)")):
+        letting_in.guard(["telegraf"])
+    monkeypatch.setattr(letting_in, "NFT", "/nonexistent/nft")
+    with pytest.raises(Trouble, match=re.escape("(/nonexistent/nft: No such file or directory)")):
+        letting_in.guard(["telegraf"])

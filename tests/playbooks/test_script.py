@@ -158,6 +158,8 @@ def test_what_rules_keep_out_is_asked_of_units_that_have_some(
     asked = manifest(tmp_path, [], files=tuple(rules), services=services)
     seen = report.read(sh(script.compare_script(asked), tmp_path))
     assert seen.rules == {"a-b": {"udp dport 1 drop"}, "lost": set()}
+    (tmp_path / "nft").unlink()
+    assert report.read(sh(script.compare_script(asked), tmp_path)).rules == {}
 
 
 def test_what_only_packages_depend_on_is_not_asked_without_any(tmp_path: Path) -> None:

@@ -34,12 +34,19 @@ def drops(text: str) -> Set[str]:
     return {line for line in lines if line.endswith(" drop")}
 
 
-def _nft(*words: str) -> bool:
-    away = subprocess.DEVNULL
+def _nft(*words: str) -> str:
+    """Run nft; gives what it says where it fails, else nothing."""
     try:
-        return subprocess.call([NFT, *words], stdout=away, stderr=away) == 0
-    except OSError:
-        return False
+        done = subprocess.run(
+            [NFT, *words],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+        )
+    except OSError as error:
+        return "%s: %s" % (NFT, error.strerror)
+    said = done.stderr.strip() or "exit status %d" % done.returncode
+    return said.splitlines()[0] if done.returncode else ""
 
 
 def now(paths: Iterable[str]) -> None:
@@ -53,18 +60,25 @@ def now(paths: Iterable[str]) -> None:
 
 def loaded(units: Iterable[str]) -> bool:
     """Load the rules of units that have some; gives whether all could be."""
-    paths = map(path_of, units)
-    return not [path for path in paths if os.path.exists(path) and not _nft("-f", path)]
+    return all(not _loading(unit) for unit in units)
 
 
 def guard(units: Iterable[str]) -> None:
     """Load the rules of units, as others have dropped them. Trouble where that cannot be."""
     for unit in units:
-        if not loaded([unit]):
+        why = _loading(unit)
+        if why:
             raise Trouble(
-                "The rules of who may send to %s can't be loaded." % unit,
-                "see what `nft -f %s` says on the host" % path_of(unit),
+                "The rules of who may send to %s can't be loaded (%s). Nothing was changed, and"
+                " whoever reaches it may send." % (unit, why.rstrip(".")),
+                "mend that (`nft -f %s` on the host shows it) and run again" % path_of(unit),
             )
+
+
+def _loading(unit: str) -> str:
+    """Load the rules of a unit, if it has some; gives why they could not be."""
+    path = path_of(unit)
+    return _nft("-f", path) if os.path.exists(path) else ""
 
 
 def again(paths: Iterable[str]) -> None:

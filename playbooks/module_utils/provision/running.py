@@ -56,7 +56,8 @@ def with_old(wanted: Dict[str, Any]) -> Dict[str, Any]:
     changed = bool(paths or wanted["downgraded"])
     recovered = changed and _recovered(wanted)
     letting_in.again(paths)
-    return {"paths": paths, "changed": changed, "recovered": recovered}
+    # Of a host that is put into a group, Ansible itself says what is changed.
+    return {"paths": paths, "changed": changed, "restored": changed, "recovered": recovered}
 
 
 def _recovered(wanted: Dict[str, Any]) -> bool:
