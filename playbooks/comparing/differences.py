@@ -244,9 +244,9 @@ def _rules(
     changing = {each.name for each in found if each.has_new_content}
     # One that starts loads them.
     starts = {each.role for each in found if each.kind == "service" and each.action != "enable"}
-    for service in manifest.services:
+    for service in manifest.guarded:
         path = letting_in.path_of(service.name)
-        if path not in texts or path in changing or service.role in starts:
+        if path in changing or service.role in starts:
             continue
         drops = letting_in.drops(texts[path].decode("utf-8"))
         seen = report.rules.get(service.name)

@@ -135,10 +135,10 @@ class Manifest:
         }
 
     @property
-    def guarded(self) -> list[str]:
-        """The units of services that have rules of who may send to them."""
+    def guarded(self) -> list[Service]:
+        """The services that have rules of who may send to them."""
         paths = {file.path for file in self.files}
-        return [each.name for each in self.services if letting_in.path_of(each.name) in paths]
+        return [each for each in self.services if letting_in.path_of(each.name) in paths]
 
     def services_of(self, role: str) -> list[Service]:
         """The services whose configuration is the work of role."""

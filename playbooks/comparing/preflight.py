@@ -135,8 +135,9 @@ def _masked(manifest: Manifest, report: Report) -> Problem | None:
 
 
 def _space(seen: Preflight, found: Sequence[Difference], minimum_mib: int) -> Problem | None:
+    packages = installs(found)
     for place, room in seen.free.items():
-        if installs(found) and place in _FOR_PACKAGES and room.kib < minimum_mib * 1024:
+        if packages and place in _FOR_PACKAGES and room.kib < minimum_mib * 1024:
             return Problem(
                 f"{place} has {room.kib // 1024} MiB left, and packages are to be installed.",
                 f"make room for at least {minimum_mib} MiB (apt-get clean, journalctl"

@@ -100,7 +100,7 @@ def compare_script(
         properties = "Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts"
         properties += ",ActiveEnterTimestampMonotonic"
         commands += _say("services", f"systemctl show -p {properties} -- {units}")
-    for unit in manifest.guarded:
+    for unit in (service.name for service in manifest.guarded):
         listing = f"[ ! -x {letting_in.NFT} ] || echo {SEEN};"
         listing += f" {letting_in.NFT} list table inet {letting_in.table_of(unit)}"
         commands += _say(f"rules {unit}", listing)

@@ -156,10 +156,8 @@ def _keep_keys(wanted: Dict[str, Any], check_mode: bool) -> bool:
             kept.note_paths("packages", [each["keyring"]])
             kept.note_placing(each["keyring"], record.digest(content))
             kept.note_role("packages", wanted["author"] or {})
-        try:
+        with trouble.told(each["keyring"]):
             keyrings.write(each["keyring"], content)
-        except OSError as error:
-            raise trouble.Trouble(*trouble.writing(error, each["keyring"])) from None
     return bool(missing)
 
 

@@ -286,6 +286,7 @@ def _boot_all(directory: Path, state: State, base: Path) -> None:
     known: dict[str, str] = {}
 
     def boot(name: str, address: str) -> None:
+        """Boot one of them, and wait until it can be reached over ssh."""
         content = machine.files(name, address, network.gateway(number), state.hosts, resolver)
         place = directory / "hosts" / name
         root, known[name] = machine.prepare(place, base, content, public_key)

@@ -119,6 +119,7 @@ def remember_templates() -> None:
         kept = Compiled("ansible/templates", __version__)
 
         def compiling(environment: Any, source: Any, *more: Any, **named: Any) -> Any:
+            """What AnsibleEnvironment.compile gives, of a text of ours as it was kept."""
             origin = isinstance(source, str) and Origin.get_tag(source)
             ours = origin and str(origin.path).startswith(f"{PLAYBOOKS}{os.sep}")
             # Ansible's way to debug them needs what it compiles; and what a backslash means depends

@@ -13,7 +13,7 @@ import re
 import signal
 import subprocess
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from ansible.module_utils.provision import readiness, services
 
@@ -95,20 +95,25 @@ def _reloads(running: Running, timeout: float) -> bool:
     if not _told(unit, running.process):
         return False
     # What is being gathered it waits for first (a target that hangs), and is heard meanwhile.
-    end = time.monotonic() + timeout
-    while running.is_heard() and time.monotonic() < end:
-        time.sleep(_GLANCE)
-    end = time.monotonic() + _DEAF
-    while time.monotonic() < end:
-        if running.is_heard_anew():
-            return True
-        time.sleep(_GLANCE)
+    _await(lambda: not running.is_heard(), timeout)
+    if _await(running.is_heard_anew, _DEAF):
+        return True
     # Telegraf hears no other signal until it has written what it holds; it is on disk as well.
     shown = readiness.properties(services.asked(unit).communicate()[0])
     if int(shown.get("MainPID") or 0):
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(shown["MainPID"]), signal.SIGKILL)
     return False
+
+
+def _await(comes: Callable[[], bool], seconds: float) -> bool:
+    """Wait until something has come, for so long at most; gives whether it has."""
+    end = time.monotonic() + seconds
+    while not comes():
+        if time.monotonic() >= end:
+            return False
+        time.sleep(_GLANCE)
+    return True
 
 
 def _told(unit: str, process: int) -> bool:

@@ -52,12 +52,12 @@ def writing(error: OSError, path: str = "") -> Tuple[str, str]:
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
-    """Have an OSError in what is done within be Trouble: a file that can't be written."""
+def told(path: str = "") -> Iterator[None]:
+    """Have an OSError in what is done within be Trouble, as writing() has it."""
     try:
         yield
     except OSError as error:
-        raise Trouble(*writing(error)) from None
+        raise Trouble(*writing(error, path)) from None
 
 
 def mount_of(path: str) -> str:
