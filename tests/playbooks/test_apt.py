@@ -373,3 +373,35 @@ def test_what_apt_says_is_done_and_is_not_is_a_failure(
     monkeypatch.setattr(apt, "run", Idle(OF_OURS))
     with pytest.raises(apt.AptError, match="can't be installed: nothing to do"):
         apt.install([TELEGRAF], [OURS], SOURCES, 1)
+
+
+POLICY = """\
+influxdb:
+  Installed: (none)
+  Candidate: 1.12.0-1
+  Version table:
+     1.12.0-1 600
+        600 https://repos.influxdata.com/debian stable/main amd64 Packages
+     1.11.8-1 600
+        600 https://repos.influxdata.com/debian stable/main amd64 Packages
+ *** 1.6.7~rc0-1+b13 -1
+        500 http://deb.debian.org/debian bookworm/main amd64 Packages
+        100 /var/lib/dpkg/status
+"""
+URL = "https://repos.influxdata.com/debian/"
+
+
+@pytest.mark.parametrize(
+    ("version", "url", "chosen"),
+    [
+        (None, URL, "1.12.0-1"),
+        ("1.11", URL, "1.11.8-1"),
+        ("1.6.7", URL, None),
+        ("1.6.7", None, None),
+        (None, "http://deb.debian.org/debian", None),
+    ],
+)
+def test_the_candidate_must_come_from_its_repository(
+    version: str | None, url: str | None, chosen: str | None
+) -> None:
+    assert apt.choose({"name": "influxdb", "version": version}, url, POLICY) == chosen

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils import basic
-from ansible.module_utils.provision import letting_in, old_files, reloading, services, trial
+from ansible.module_utils.provision import letting_in, old_files, reloading, services, trial, units
 
 from tests.playbooks.files import GROUP, USER
 from tests.playbooks.test_cut_short import module
@@ -233,7 +233,7 @@ def test_where_systemd_cannot_be_asked_ahead_files_are_placed(
     def check(_: Any, __: Any, ___: Any, meanwhile: Any) -> None:
         meanwhile()
 
-    monkeypatch.setattr(services, "asked", fail)
+    monkeypatch.setattr(units, "asked", fail)
     monkeypatch.setattr(trial, "check", check)
     tried = {"command": ["true"], "copies": [], "user": USER}
     assert place(tmp_path, "inputs", check=tried)["changed"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.provision import readiness, reloading
+from ansible.module_utils.provision import listening, reloading
 
 #: Listens on a UDP port, and does with SIGHUP what it is told to: opens its socket anew, or not.
 LISTENER = """
@@ -59,7 +59,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
     """Makes a service that listens, with a false systemctl, and gives what is wanted of it."""
     started: list[subprocess.Popen[str]] = []
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(readiness, "_GROUPS", (str(tmp_path),))
+    monkeypatch.setattr(listening, "_GROUPS", (str(tmp_path),))
     monkeypatch.setattr(reloading, "_DEAF", 0.5)
 
     def make(does: str = "anew", **answers: str) -> dict[str, Any]:
@@ -201,3 +201,20 @@ def test_what_cannot_be_seen_is_not_reloaded(tmp_path: Path, running: Made) -> N
     (tmp_path / "x.service/cgroup.procs").unlink()
     assert not reloading.reload(wanted)
     assert "reload" not in asked(tmp_path)
+
+
+def test_a_long_wait_takes_few_glances(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, glances = [100.0], []
+    monkeypatch.setattr(reloading.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(
+        reloading.time, "sleep", lambda seconds: clock.append(clock.pop() + max(seconds, 1e-6))
+    )
+
+    def comes() -> bool:
+        glances.append(clock[0])
+        return clock[0] >= 105
+
+    assert reloading._await(comes, 60)
+    assert clock[0] < 105.6
+    assert len(glances) < 70
+    assert not reloading._await(lambda: False, 2)

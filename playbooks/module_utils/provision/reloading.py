@@ -15,7 +15,7 @@ import subprocess
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set
 
-from ansible.module_utils.provision import readiness, services
+from ansible.module_utils.provision import listening, services, units
 
 #: For so many seconds a reload may leave nobody to listen. What Telegraf holds it writes before it
 #: listens again: for an InfluxDB that is silent, or where much has waited, that takes longer.
@@ -42,21 +42,19 @@ class Running(NamedTuple):
 
     def is_heard(self) -> bool:
         """Whether it still listens as it did."""
-        return readiness.is_heard(self.sockets, self.service["listen"])
+        return listening.is_heard(self.sockets, self.service["listen"])
 
     def is_heard_anew(self) -> bool:
         """Whether it listens where it shall by other sockets than before."""
-        own = readiness.held(self.group) or set()
-        return readiness.serve(own - self.sockets, self.service["listen"])
+        own = listening.held(self.group) or set()
+        return listening.serve(own - self.sockets, self.service["listen"])
 
 
 class Asked:
     """How services run: systemd is asked at once, and answers meanwhile."""
 
     def __init__(self, wanted: Sequence[Dict[str, Any]]) -> None:
-        self._asked = [
-            (service, services.asked(service["name"] + ".service")) for service in wanted
-        ]
+        self._asked = [(service, units.asked(service["name"] + ".service")) for service in wanted]
 
     def answer(self) -> List[Running]:
         """How each of them runs."""
@@ -65,14 +63,14 @@ class Asked:
 
 def _running(service: Dict[str, Any], shown: str) -> Running:
     """With the sockets of one that is enabled and at work."""
-    told = readiness.properties(shown)
+    told = units.properties(shown)
     group = told.get("ControlGroup", "")
     if not group or told.get("Job", "0") not in ("", "0") or told.get("UnitFileState") != "enabled":
         return Running(service, group, set(), 0)
     commands = [line for line in shown.splitlines() if line.startswith("ExecReload=")]
     signalled = len(commands) == 1 and _HANGS_UP.match(commands[0])
     process = int(told.get("MainPID") or 0) if signalled else 0
-    return Running(service, group, readiness.held(group) or set(), process)
+    return Running(service, group, listening.held(group) or set(), process)
 
 
 def reload(wanted: Dict[str, Any], before: Optional[Sequence[Running]] = None) -> bool:
@@ -99,7 +97,7 @@ def _reloads(running: Running, timeout: float) -> bool:
     if _await(running.is_heard_anew, _DEAF):
         return True
     # Telegraf hears no other signal until it has written what it holds; it is on disk as well.
-    shown = readiness.properties(services.asked(unit).communicate()[0])
+    shown = units.properties(units.asked(unit).communicate()[0])
     if int(shown.get("MainPID") or 0):
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(shown["MainPID"]), signal.SIGKILL)
@@ -108,11 +106,13 @@ def _reloads(running: Running, timeout: float) -> bool:
 
 def _await(comes: Callable[[], bool], seconds: float) -> bool:
     """Wait until something has come, for so long at most; gives whether it has."""
-    end = time.monotonic() + seconds
+    begun = now = time.monotonic()
     while not comes():
-        if time.monotonic() >= end:
+        now = time.monotonic()
+        if now >= begun + seconds:
             return False
-        time.sleep(_GLANCE)
+        # Fifty hosts may share a processor.
+        time.sleep(max(_GLANCE, (now - begun) / 10))
     return True
 
 

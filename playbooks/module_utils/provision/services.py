@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Sequence
 
-from ansible.module_utils.provision import old_files, previous, readiness
+from ansible.module_utils.provision import old_files, previous, units
 from ansible.module_utils.provision.trouble import Trouble
 
 _SILENT: Dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -37,23 +37,15 @@ def start(services: Sequence[Dict[str, Any]], restart: bool, daemon_reload: bool
     more: a unit that was started often in a short time would be refused (systemd.unit(5),
     StartLimitIntervalSec), whatever was mended since, and by whomever it was restarted.
     """
-    units = [service["name"] + ".service" for service in services]
-    with subprocess.Popen(["systemctl", "reset-failed", *units], **_SILENT):
+    names = [service["name"] + ".service" for service in services]
+    with subprocess.Popen(["systemctl", "reset-failed", *names], **_SILENT):
         if daemon_reload:
             _systemctl("daemon-reload")
-        show = ["systemctl", "show", "-p", "UnitFileState", "--value"]
-        disabled = [unit for unit in units if _run([*show, unit]).strip() != "enabled"]
+        disabled = [unit for unit in names if units.shown(unit, "UnitFileState") != "enabled"]
     for unit in disabled:
         _systemctl("enable", unit)
-    for unit in units:
+    for unit in names:
         _systemctl("restart" if restart else "start", "--no-block", unit)
-
-
-def asked(unit: str) -> "subprocess.Popen[str]":
-    """A question to systemd about a unit, answered with what readiness.properties() reads."""
-    command = ["systemctl", "show", "-p", readiness.PROPERTIES, unit]
-    away = subprocess.DEVNULL
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=away, universal_newlines=True)
 
 
 def await_working(wanted: Dict[str, Any], restored: bool = False) -> None:
@@ -62,57 +54,23 @@ def await_working(wanted: Dict[str, Any], restored: bool = False) -> None:
     With restored they run with their old files, and may do without TLS where it is wanted.
     NotWorkingError if one does not.
     """
+    from ansible.module_utils.provision import readiness
+
     for service in wanted["services"]:
-        why = _waiting(wanted, service, restored).wait()
-        if why:
-            raise _not_working(service, service["name"] + ".service", why)
+        why = readiness.waiting(wanted, service, restored).wait()
+        if not why:
+            continue
+        if _is_stopping():
+            raise _stopping()
+        from ansible.module_utils.provision import diagnosis
 
-
-def _waiting(wanted: Dict[str, Any], service: Dict[str, Any], restored: bool) -> readiness.Waiting:
-    if service.get("health"):
-        from ansible.module_utils.provision.http import know
-
-        know(service["health"], service.get("tls"))
-    return readiness.Waiting(
-        show=lambda: asked(service["name"] + ".service").communicate()[0],
-        listen=service.get("listen") or [],
-        health=service.get("health"),
-        timeout=wanted["timeout"],
-        stable=max(wanted["stable_seconds"], service.get("stable") or 0),
-        restored=restored,
-    )
+        raise NotWorkingError(*diagnosis.of(service["name"], service.get("listen") or [], why))
 
 
 def proven(unfinished: str) -> None:
     """Drop the folder of a role's old files, and the old version of its package: the new work."""
     previous.drop(os.path.basename(unfinished))
     old_files.drop(unfinished)
-
-
-def _not_working(service: Dict[str, Any], unit: str, why: str) -> NotWorkingError:
-    name = service["name"]
-    if _is_stopping():
-        return _stopping()
-    lines: List[str] = []
-    # What the service says itself, and only if it says nothing what systemd says about it.
-    for which in ("_SYSTEMD_UNIT=" + unit, "--unit=" + unit):
-        lines = lines or readiness.telling(
-            _run(["journalctl", which, "-n", "500", "--no-pager", "-o", "cat"])
-        )
-    problem = "%s does not work: %s." % (name, why)
-    if lines:
-        problem += " Its journal ends: " + " / ".join(lines[-4:])[-800:].rstrip(".") + "."
-    status = readiness.properties(_run(["systemctl", "show", "-p", "ExecMainStatus", unit]))
-    remedy = readiness.remedy(name, status.get("ExecMainStatus", ""))
-    taken = readiness.strangers(_run(["ss", "-Hlntup"]), service.get("listen") or [], unit)
-    if taken:
-        problem += " %s." % " and ".join(taken)
-        remedy = "stop it, or give %s another port" % name
-    changed = readiness.drop_ins(_run(["systemctl", "show", "--value", "-p", "DropInPaths", unit]))
-    if changed:
-        problem += " Its unit is changed by %s." % " and ".join(changed)
-        remedy += "; see whether it works without those drop-ins"
-    return NotWorkingError(problem, remedy, lines)
 
 
 def _systemctl(*words: str) -> None:
@@ -132,15 +90,8 @@ def _systemctl(*words: str) -> None:
 
 
 def _is_stopping() -> bool:
-    return _run(["systemctl", "is-system-running"]).strip() == "stopping"
+    return units.printed(["systemctl", "is-system-running"]).strip() == "stopping"
 
 
 def _stopping() -> NotWorkingError:
     return NotWorkingError("The host is being shut down.", "run again once it is up", stopping=True)
-
-
-def _run(command: "list[str]") -> str:
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True
-    )
-    return done.stdout

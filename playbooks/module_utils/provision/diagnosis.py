@@ -1,0 +1,86 @@
+"""Why a service does not work, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from typing import List, Sequence, Tuple
+
+from ansible.module_utils.provision import listening, locks, units
+
+#: The exit statuses of systemd itself where it cannot hold a service in: CAPABILITIES, NAMESPACE,
+#: NO_NEW_PRIVILEGES, SECCOMP, ADDRESS_FAMILIES (systemd.exec(5), Process Exit Codes).
+_CANNOT_HOLD_IN = ("218", "226", "227", "228", "232")
+
+
+def of(name: str, listen: Sequence[str], why: str) -> Tuple[str, str, List[str]]:
+    """What is wrong with a service (why), what to do, and the last lines of its journal."""
+    unit = name + ".service"
+    lines: List[str] = []
+    # What the service says itself, and only if it says nothing what systemd says about it.
+    for which in ("_SYSTEMD_UNIT=" + unit, "--unit=" + unit):
+        lines = lines or telling(
+            units.printed(["journalctl", which, "-n", "500", "--no-pager", "-o", "cat"])
+        )
+    problem = "%s does not work: %s." % (name, why)
+    if lines:
+        problem += " Its journal ends: " + " / ".join(lines[-4:])[-800:].rstrip(".") + "."
+    what = remedy(name, units.shown(unit, "ExecMainStatus"))
+    taken = strangers(units.printed(["ss", "-Hlntup"]), listen, unit)
+    if taken:
+        problem += " %s." % " and ".join(taken)
+        what = "stop it, or give %s another port" % name
+    changed = drop_ins(units.shown(unit, "DropInPaths"))
+    if changed:
+        problem += " Its unit is changed by %s." % " and ".join(changed)
+        what += "; see whether it works without those drop-ins"
+    return problem, what, lines
+
+
+def strangers(listing: str, listen: Sequence[str], unit: str) -> List[str]:
+    """Who listens where the unit should, in words; listing is what ss -Hlntup prints."""
+    found = {}
+    for line in listing.splitlines():
+        words = line.split(None, 6)
+        pids = re.findall(r"pid=(\d+)", line)
+        if len(words) < 6 or not pids:
+            continue
+        address, _, port = words[4].rpartition(":")
+        socket = listening.Socket(
+            address.split("%")[0].strip("[]"), int(port) if port.isdigit() else 0
+        )
+        for wanted in listen:
+            protocol, number = wanted.split(":", 1)[0], int(wanted.rpartition(":")[2])
+            if words[0] != protocol or socket.port != number:
+                continue
+            taken = "*" in socket.address or listening.answers(wanted, socket)
+            holder = locks.describe(int(pids[0]))
+            if holder and taken and holder.unit != unit:
+                found[wanted] = "%s listens on %s port %d" % (holder, protocol, number)
+    return list(found.values())
+
+
+_OURS = re.compile(r"(\d\d-)?provision(-[a-z]+)?\.conf")
+
+
+def drop_ins(paths: str) -> List[str]:
+    """Those of a unit's drop-ins (its property DropInPaths) that are not ours or of the system."""
+    found = [path for path in paths.split() if path.startswith("/etc/")]
+    return [path for path in found if not _OURS.fullmatch(path.rpartition("/")[2])]
+
+
+def telling(journal: str) -> List[str]:
+    """The last lines of a journal that tell something: not those about our own questions."""
+    from ansible.module_utils.provision.http import USER_AGENT
+
+    lines = [line.strip()[:400] for line in journal.splitlines()]
+    return [line for line in lines if line and USER_AGENT not in line][-15:]
+
+
+def remedy(name: str, status: str) -> str:
+    """What to do about a service that does not work; status is the unit's ExecMainStatus."""
+    if status in _CANNOT_HOLD_IN:
+        return (
+            "set systemd_hardening: false for this host, as a container may need it:"
+            " systemd cannot hold %s in here (status %s)" % (name, status)
+        )
+    return "see `journalctl -u %s` on the host" % name
