@@ -51,6 +51,35 @@ def test_it_is_told_what_to_run_and_handed_descriptors(engine: Engine) -> None:
     os.close(reading)
 
 
+#: Says in Ansible's own process how long it waits between two looks at its hosts.
+POLLS = """
+from ansible import constants
+from ansible.plugins.callback import CallbackBase
+DOCUMENTATION = "name: polls\\ntype: aggregate\\nshort_description: x\\ndescription: x"
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, "aggregate", "polls"
+    def v2_playbook_on_stats(self, stats):
+        print("POLLS", constants.DEFAULT_INTERNAL_POLL_INTERVAL)
+"""
+
+
+@pytest.mark.parametrize(("hosts", "seconds"), [(3, "0.001"), (50, "0.015")])
+def test_ansible_looks_at_many_hosts_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: int, seconds: str
+) -> None:
+    (tmp_path / "polls.py").write_text(POLLS)
+    names = "\n".join(f"w{number}.example.com" for number in range(hosts))
+    (tmp_path / "hosts").write_text(f"{names}\n")
+    (tmp_path / "play.yml").write_text("- hosts: all\n  gather_facts: false\n")
+    monkeypatch.setenv("ANSIBLE_CALLBACK_PLUGINS", str(tmp_path))
+    monkeypatch.setenv("ANSIBLE_CALLBACKS_ENABLED", "polls")
+    engine = Engine(shown=False)
+    engine.run(["-i", str(tmp_path / "hosts"), str(tmp_path / "play.yml")], {}, {})
+    assert engine.process.wait() == 0
+    assert f"POLLS {seconds}\n" in engine.printed()
+    engine.close()
+
+
 def test_it_ends_with_what_ansible_ends_with(engine: Engine) -> None:
     engine.run(["--no-such-option"], {}, {})
     assert engine.process.wait() == 2
