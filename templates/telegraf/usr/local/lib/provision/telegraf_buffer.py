@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -IS
 """Keeps Telegraf's buffer on disk whole, in one place and within bounds.
 
 Written by provision. `start` runs before each start of Telegraf, as its user; `watch` every minute,
@@ -8,15 +8,18 @@ Telegraf writes each metric to a log (tidwall/wal 1.2): a folder of segments of 
 the number of its first entry in 20 digits. An entry is its length (uvarint) and the metric (Go's
 gob). The folder's name is a hash of the output's configuration. Telegraf by itself does not start
 with a log that is cut short, forgets what it kept when its configuration changes, and has no bound.
+
+While it runs nobody listens: what is seldom needed is imported where it is.
 """
+
+from __future__ import annotations
 
 import hashlib
 import os
 import re
-import shutil
-import subprocess
 import sys
-from typing import Iterator, List, NamedTuple, Optional, Tuple
+from collections import namedtuple
+from collections.abc import Iterator
 
 LOG = re.compile(r"[0-9a-f]{64}|gathered-[0-9]+")
 SEGMENT = re.compile(r"[0-9]{20}")
@@ -32,13 +35,8 @@ LEAST_BYTES = 32 << 20
 USUAL = 2000 << 20
 
 
-class Segment(NamedTuple):
-    """A file of a log, the entries in it, and the number that its name gives to the first."""
-
-    path: str
-    entries: int
-    size: int
-    first: int
+# A file of a log, the entries in it, its size, and the number that its name gives to the first.
+Segment = namedtuple("Segment", "path entries size first")
 
 
 def say(text: str) -> None:
@@ -46,13 +44,13 @@ def say(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def identifier(configuration: str) -> Optional[str]:
+def identifier(configuration: str) -> str | None:
     """The name of the log of the only output, as Telegraf makes it (config/plugin_id.go, 1.39).
 
     None if it can't be told: several outputs, or values over more than one line.
     """
-    names: List[str] = []
-    pairs: List[Tuple[str, str]] = []
+    names: list[str] = []
+    pairs: list[tuple[str, str]] = []
     inside = False
     for line in configuration.splitlines():
         text = line.strip()
@@ -73,7 +71,7 @@ def identifier(configuration: str) -> Optional[str]:
     return hashlib.sha256("".join(part + "\0" for part in parts).encode()).hexdigest()
 
 
-def entry_end(data: bytes, start: int) -> Optional[int]:
+def entry_end(data: bytes, start: int) -> int | None:
     """Where the entry at a place ends; None if there is no whole one."""
     size = shift = 0
     place = start
@@ -93,7 +91,7 @@ def entry_end(data: bytes, start: int) -> Optional[int]:
     return None
 
 
-def count(data: bytes) -> Optional[int]:
+def count(data: bytes) -> int | None:
     """The number of entries if nothing else is there: `pieces`, ten times as fast."""
     place, entries, length, mark_end = 0, 0, len(data), MARK_AT + len(MARK)
     while place + 1 < length:
@@ -107,7 +105,7 @@ def count(data: bytes) -> Optional[int]:
     return entries if place == length and data.count(MARK) == entries else None
 
 
-def pieces(data: bytes) -> Iterator[Tuple[int, int, int]]:
+def pieces(data: bytes) -> Iterator[tuple[int, int, int]]:
     """(start, end, entries) of each run of whole entries."""
     start = place = entries = 0
     while place < len(data):
@@ -129,7 +127,7 @@ def pieces(data: bytes) -> Iterator[Tuple[int, int, int]]:
         yield start, place, entries
 
 
-def mended(log: str) -> List[Segment]:
+def mended(log: str) -> list[Segment]:
     """The segments of a log, oldest first, of whole entries alone."""
     names = sorted(os.listdir(log))
     for name in [each for each in names if each.endswith((".TEMP", ".END"))]:
@@ -157,7 +155,7 @@ def mended(log: str) -> List[Segment]:
     return found
 
 
-def contiguous(segments: List[Segment]) -> bool:
+def contiguous(segments: list[Segment]) -> bool:
     """Whether each name is the number that follows the entries before it."""
     following = None
     for segment in segments:
@@ -172,7 +170,7 @@ def modified(log: str) -> float:
     return max((os.stat(os.path.join(log, name)).st_mtime for name in os.listdir(log)), default=0)
 
 
-def logs(directory: str) -> List[str]:
+def logs(directory: str) -> list[str]:
     """The logs in a folder: what was being gathered, then those written to the longest ago."""
     found = [os.path.join(directory, each) for each in os.listdir(directory) if LOG.fullmatch(each)]
     return sorted(
@@ -232,11 +230,13 @@ def forget(directory: str, configuration: str) -> None:
             name = identifier(file.read())
     except OSError:
         return
-    if name:
+    if name and os.path.isdir(os.path.join(directory, name)):
+        import shutil
+
         shutil.rmtree(os.path.join(directory, name), ignore_errors=True)
 
 
-def within(directory: str, segments: List[Segment], limit: int) -> List[Segment]:
+def within(directory: str, segments: list[Segment], limit: int) -> list[Segment]:
     """Drop the oldest beyond the bound, a quarter more than need be; gives what is left."""
     size = sum(each.size for each in segments)
     most = bound(directory, size, limit)
@@ -256,7 +256,7 @@ def within(directory: str, segments: List[Segment], limit: int) -> List[Segment]
     return kept
 
 
-def without_front(segment: Segment, size: int) -> List[Segment]:
+def without_front(segment: Segment, size: int) -> list[Segment]:
     """Drop the first entries of a segment, so many bytes at least; gives the rest, if any."""
     with open(segment.path, "r+b") as file:
         data = file.read()
@@ -276,7 +276,7 @@ def without_front(segment: Segment, size: int) -> List[Segment]:
     return [Segment(path, segment.entries - dropped, rest, segment.first + dropped)]
 
 
-def gather(directory: str, there: List[str], segments: List[Segment], home: str) -> None:
+def gather(directory: str, there: list[str], segments: list[Segment], home: str) -> None:
     """Make one log of the segments. Cut short anywhere, it goes on at the next start."""
     numbers = [int(each.rpartition("-")[2]) for each in there if "gathered-" in each]
     staging = os.path.join(directory, "gathered-%d" % (max(numbers, default=0) + 1))
@@ -286,6 +286,8 @@ def gather(directory: str, there: List[str], segments: List[Segment], home: str)
         if segment.entries:
             os.rename(segment.path, os.path.join(staging, "%020d" % number))
             number += segment.entries
+    import shutil
+
     for log in there:
         shutil.rmtree(log)
     if number > 1:
@@ -314,6 +316,8 @@ def watch(directory: str, limit: int) -> None:
                 continue
     if size > max(bound(directory, size, limit), LEAST_BYTES):
         say("Telegraf's buffer has %d MB: it is restarted to drop the oldest" % (size >> 20))
+        import subprocess
+
         subprocess.run(["systemctl", "try-restart", "telegraf.service"], check=True)
 
 
