@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,11 +69,14 @@ class Bench:
 
     def ssh(self) -> str:
         """One round trip to one host over a connection that stands."""
-        host = self.stage.rehearsal.hosts[-1].name
-        words = self.stage.rehearsal.ssh(host)
+        return self.on(self.stage.rehearsal.hosts[-1].name, "true")
+
+    def on(self, host: str, *words: str) -> str:
+        """What a command prints on a host, over a connection that stands."""
+        first, *rest = self.stage.rehearsal.ssh(host)
         shared = ("-o", "ControlMaster=auto", "-o", "ControlPersist=60s")
         path = ("-o", f"ControlPath={self.stage.rehearsal.control_path}")
-        return command(words[0], *shared, *path, *words[1:], "true")
+        return command(first, *shared, *path, *rest, shlex.join(words))
 
 
 def packages() -> Path | None:
