@@ -12,7 +12,7 @@ from ansible.module_utils.common.yaml import yaml_load
 from comparing.differences import Difference
 from comparing.manifest import Manifest
 
-from ansible.module_utils.provision import taking_up  # isort: skip
+from ansible.module_utils.provision import letting_in, taking_up  # isort: skip
 
 _ROLES = Path(__file__).resolve().parent.parent / "roles"
 #: How many files a reason names.
@@ -48,6 +48,8 @@ def on_services(
 ) -> list[Difference]:
     """The running services that will be restarted or reloaded since their files differ.
 
+    Where nothing differs but who may send to one, its rules are loaded, and it is left alone.
+
     That is what library/place_files.py decides from what it has placed; a restart that is
     a difference itself, or a start, is in found already.
     """
@@ -63,12 +65,15 @@ def on_services(
             for each in mine
             if _places(each) and not (still and re.search(still, each.name))
         ]
-        if names:
-            # One that does not start with the host is started anew as it is enabled.
-            taken_up = not actions and taking_up.takes_up(service.reloads, names)
-            action = "reload" if taken_up else "restart"
-            why = f"its configuration changes: {_few(names)}"
-            told.append(Difference(service.role, "service", service.name, action, why))
+        if not names:
+            continue
+        # One that does not start with the host is started anew as it is enabled.
+        taken_up = not actions and taking_up.takes_up(service.reloads, names)
+        kind, action = "service", "reload" if taken_up else "restart"
+        if taken_up and names == [letting_in.path_of(service.name)]:
+            kind, action = "rules", "load"
+        why = f"its configuration changes: {_few(names)}"
+        told.append(Difference(service.role, kind, service.name, action, why))
     return told
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import select
 import signal
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -224,7 +224,7 @@ def take(result: RunResult, event: Mapping[str, Any]) -> None:
         host.stays += [Stay(**entry) for entry in event.get("stays") or ()]
     elif event["status"] == "changed":
         host.changed += 1
-        host.effects = [_as_done(each, event.get("restarted") or ()) for each in host.effects]
+        host.effects = [_as_done(each, event.get("restarted") or {}) for each in host.effects]
     if "clock" in event:
         host.clock = int(event["clock"])
     if event["status"] in {"failed", "unreachable"}:
@@ -239,12 +239,17 @@ def take(result: RunResult, event: Mapping[str, Any]) -> None:
         host.remedy = event.get("remedy") or remedy(str(event["host"]), said, host.unreachable)
 
 
-def _as_done(effect: Difference, restarted: Collection[str]) -> Difference:
-    """What was to be reloaded, and was not seen to take up its files."""
-    if effect.action != "reload" or effect.name not in restarted:
+def _as_done(effect: Difference, restarted: Mapping[str, Sequence[str]]) -> Difference:
+    """What was to be reloaded, and was not seen to take up its files.
+
+    restarted has such services, with the drop-ins by which others change their units.
+    """
+    if effect.action not in ("reload", "load") or effect.name not in restarted:
         return effect
+    others = " and ".join(restarted[effect.name])
     why = f"{effect.why}; it did not take them up while it runs"
-    return replace(effect, action="restart", why=why)
+    why += f", with its unit changed by {others}" if others else ""
+    return replace(effect, kind="service", action="restart", why=why)
 
 
 def _take_plan(host: HostResult, plan: Mapping[str, Any]) -> None:

@@ -121,6 +121,23 @@ def test_telegraf_that_cannot_end_its_writing_is_restarted_and_loses_nothing_tha
     assert described(site.metrics(worker)) == []
 
 
+def test_where_somebody_changed_how_telegraf_is_reloaded_it_is_restarted_and_that_is_told(
+    site: Site, worker: str
+) -> None:
+    folder = "/etc/systemd/system/telegraf.service.d"
+    theirs = f"{folder}/theirs.conf"
+    text = "[Service]\\nExecReload=\\nExecReload=/bin/true\\n"
+    site.on(worker, f"printf '{text}' >{theirs}; systemctl daemon-reload")
+    before = site.pid(worker, "telegraf")
+    done = site.provision("worker", worker, "-e", "telegraf_interval=3s")
+    assert done.status == 0, done.text
+    said = done.about(worker)
+    assert f"it did not take them up while it runs, with its unit changed by {theirs}" in said
+    assert site.pid(worker, "telegraf") not in ("0", before)
+    site.on(worker, f"rm {theirs}; systemctl daemon-reload")
+    assert site.provision("up").status == 0
+
+
 def test_a_file_beside_ours_that_is_broken_stops_nothing_that_runs(site: Site, worker: str) -> None:
     before, text = pids(site), site.on(worker, f"cat {CONFIGURATION}")
     site.on(worker, "echo '[[inputs.nonsense]]' > /etc/telegraf/telegraf.d/foreign.conf")

@@ -95,6 +95,9 @@ def test_what_is_taken_up_takes_a_reload_and_all_else_a_restart(tmp_path: Path) 
     (told,) = concerned(worker, inputs, agent, rules, *still)
     assert told.action == "reload"
     assert told.why == "its configuration changes: statsd.conf, telegraf.conf, telegraf.nft"
+    (told,) = concerned(worker, rules, *still)
+    assert (told.kind, told.action, told.name) == ("rules", "load", "telegraf")
+    assert told.why == "its configuration changes: telegraf.nft"
     for other in (
         telegraf("telegraf.d/output.conf"),
         telegraf("provision-ca.crt"),
@@ -103,8 +106,9 @@ def test_what_is_taken_up_takes_a_reload_and_all_else_a_restart(tmp_path: Path) 
         # As it is enabled it is started anew.
         file("telegraf", "not with the host", role="telegraf", kind="service", action="enable"),
     ):
-        (told,) = concerned(worker, inputs, other)
-        assert told.action == "restart", other
+        for beside in (inputs, rules):
+            (told,) = concerned(worker, beside, other)
+            assert (told.kind, told.action) == ("service", "restart"), other
     (service,) = worker.services
     never = replace(worker, services=(replace(service, reloads=""),))
     (told,) = concerned(never, inputs)

@@ -130,7 +130,7 @@ def test_what_is_taken_up_by_a_service_that_runs_restarts_nothing(
     tmp_path: Path, done: Done
 ) -> None:
     said = place(tmp_path, "inputs", "polled")
-    assert said["changed"] and said["restarted"] == []
+    assert said["changed"] and said["restarted"] == {}
     assert steps(done) == ["reload"]
     assert not (tmp_path / "unfinished").exists()
     done.clear()
@@ -152,7 +152,7 @@ def test_what_is_taken_up_by_a_service_that_runs_restarts_nothing(
 def test_all_else_is_started_anew(
     tmp_path: Path, done: Done, names: list[str], more: dict[str, bool]
 ) -> None:
-    assert place(tmp_path, *names, **more)["restarted"] == []
+    assert place(tmp_path, *names, **more)["restarted"] == {}
     assert steps(done) == ["start", "works"]
 
 
@@ -160,7 +160,7 @@ def test_one_that_does_not_take_them_up_is_started_anew(
     tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reloading, "reload", lambda *_: False)
-    assert place(tmp_path, "inputs")["restarted"] == ["telegraf"]
+    assert place(tmp_path, "inputs")["restarted"] == {"telegraf": []}
     assert steps(done) == ["start", "works"]
 
 
@@ -184,16 +184,40 @@ def test_rules_that_others_have_dropped_are_loaded_without_a_restart(
         assert "nft -f /etc/provision/telegraf.nft" in answer["remedy"]
 
 
-@pytest.mark.parametrize(("name", "loaded"), [("inputs", []), ("telegraf.nft", ["telegraf"])])
-def test_before_a_reload_rules_that_are_new_are_loaded(
-    tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch, name: str, loaded: list[str]
+@pytest.mark.parametrize(
+    ("names", "loaded", "does"),
+    [
+        (["inputs"], [], ["load", "reload"]),
+        (["inputs", "telegraf.nft"], ["telegraf"], ["load", "reload"]),
+        (["telegraf.nft"], ["telegraf"], ["load"]),
+    ],
+)
+def test_rules_that_are_new_are_loaded_and_a_service_is_not_told_of_them(
+    tmp_path: Path,
+    done: Done,
+    monkeypatch: pytest.MonkeyPatch,
+    names: list[str],
+    loaded: list[str],
+    does: list[str],
 ) -> None:
     monkeypatch.setattr(letting_in, "_FOLDER", str(tmp_path))
     monkeypatch.setattr(letting_in, "loaded", lambda units: done.append(("load", units)) or True)
     service = [{"name": "telegraf", "role": "telegraf", "reloads": "/(inputs|telegraf.nft)"}]
-    place(tmp_path, name, services=service)
+    said = place(tmp_path, *names, services=service)
+    assert said["changed"] and said["restarted"] == {}
     assert [each for each in done if each[0] == "load"] == [("load", loaded)]
-    assert steps(done) == ["load", "reload"]
+    assert steps(done) == does
+
+
+def test_where_rules_cannot_be_loaded_a_service_is_restarted(
+    tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its unit loads them as well, and says why it cannot."""
+    monkeypatch.setattr(letting_in, "_FOLDER", str(tmp_path))
+    monkeypatch.setattr(letting_in, "loaded", lambda units: not units)
+    service = [{"name": "telegraf", "role": "telegraf", "reloads": "/(inputs|telegraf.nft)"}]
+    assert place(tmp_path, "telegraf.nft", services=service)["restarted"] == {"telegraf": []}
+    assert steps(done) == ["start", "works"]
 
 
 def test_a_host_that_is_shut_down_as_old_files_are_put_back_is_told_as_that(

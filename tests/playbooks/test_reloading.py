@@ -178,6 +178,16 @@ def test_a_service_that_does_not_is_to_be_restarted(
     assert not reloading.reload(running(how, **answers))
 
 
+def test_what_others_have_put_in_the_place_of_a_signal_has_less_time(
+    running: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reloading, "_OTHERS", 0.3)
+    wanted = running("keeps", how=shown("/bin/true"), reload="true") | {"timeout": 60}
+    started = time.monotonic()
+    assert not reloading.reload(wanted)
+    assert time.monotonic() - started < 30
+
+
 def test_one_that_is_watched_for_longer_is_watched_after_that(running: Made) -> None:
     wanted = running() | {"stable_seconds": 0.7}
     started = time.monotonic()

@@ -29,9 +29,9 @@ def of(name: str, listen: Sequence[str], why: str) -> Tuple[str, str, List[str]]
     if taken:
         problem += " %s." % " and ".join(taken)
         what = "stop it, or give %s another port" % name
-    changed = drop_ins(units.shown(unit, "DropInPaths"))
-    if changed:
-        problem += " Its unit is changed by %s." % " and ".join(changed)
+    others = changed(unit)
+    if others:
+        problem += " Its unit is changed by %s." % " and ".join(others)
         what += "; see whether it works without those drop-ins"
     return problem, what, lines
 
@@ -66,6 +66,11 @@ def drop_ins(paths: str) -> List[str]:
     """Those of a unit's drop-ins (its property DropInPaths) that are not ours or of the system."""
     found = [path for path in paths.split() if path.startswith("/etc/")]
     return [path for path in found if not _OURS.fullmatch(path.rpartition("/")[2])]
+
+
+def changed(unit: str) -> List[str]:
+    """The drop-ins by which others change a unit."""
+    return drop_ins(units.shown(unit, "DropInPaths"))
 
 
 def telling(journal: str) -> List[str]:

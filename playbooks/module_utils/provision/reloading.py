@@ -20,6 +20,9 @@ from ansible.module_utils.provision import listening, services, units
 #: For so many seconds a reload may leave nobody to listen. What Telegraf holds it writes before it
 #: listens again: for an InfluxDB that is silent, or where much has waited, that takes longer.
 _DEAF = 2.0
+#: For so many seconds what others have put in the place of a signal has time to do the same: it may
+#: do something else.
+_OTHERS = 10.0
 #: For how many seconds it is waited between two looks at who listens.
 _GLANCE = 0.002
 #: How systemd shows a unit that is reloaded by a signal to its process, and nothing else.
@@ -93,7 +96,7 @@ def _reloads(running: Running, timeout: float) -> bool:
     if not _told(unit, running.process):
         return False
     # What is being gathered it waits for first (a target that hangs), and is heard meanwhile.
-    _await(lambda: not running.is_heard(), timeout)
+    _await(lambda: not running.is_heard(), timeout if running.process else min(timeout, _OTHERS))
     if _await(running.is_heard_anew, _DEAF):
         return True
     # Telegraf hears no other signal until it has written what it holds; it is on disk as well.

@@ -19,11 +19,12 @@ def with_new(
     wanted: Dict[str, Any],
     placed: List[str],
     seen: Optional[List[reloading.Running]] = None,
-) -> Tuple[bool, List[str]]:
+) -> Tuple[bool, Dict[str, List[str]]]:
     """Have the services of a module (options.WORKING) run with what is placed.
 
-    seen is how they ran before, if that was asked already (reloading.Asked). Gives whether any was
-    started or reloaded, and which were restarted though they should have taken up their files.
+    seen is how they ran before, if that was asked already (reloading.Asked). Gives whether anything
+    was done with them, and which were restarted though they should have taken up their files, with
+    the drop-ins by which others change their units.
     """
     new = [path for path in placed if not re.search(wanted["polled"], path)]
     restart = wanted["recheck"] or bool(new)
@@ -33,11 +34,14 @@ def with_new(
         and bool(new)
         and all(taking_up.takes_up(each.get("reloads") or "", new) for each in wanted["services"])
     )
-    units = [each["name"] for each in wanted["services"]]
+    names = [each["name"] for each in wanted["services"]]
     # A unit that is started loads them itself.
-    ruled = [unit for unit in units if letting_in.path_of(unit) in new]
-    reloaded = reload and letting_in.loaded(ruled) and reloading.reload(wanted, seen)
-    if not reloaded:
+    ruled = [name for name in names if letting_in.path_of(name) in new]
+    taken_up = reload and letting_in.loaded(ruled)
+    # Its rules are the kernel's; a service is not told of them.
+    if taken_up and len(new) > len(ruled):
+        taken_up = reloading.reload(wanted, seen)
+    if not taken_up:
         # A run that was killed may have placed a unit's file, and not have told systemd.
         unit_files = any(path.startswith("/etc/systemd/") for path in placed)
         services.start(wanted["services"], restart, daemon_reload=unit_files or not running)
@@ -46,7 +50,14 @@ def with_new(
     letting_in.again({*placed, *old_files.of(wanted["unfinished"])})
     if wanted["unfinished"] and not wanted["unproven"]:
         services.proven(wanted["unfinished"])
-    return restart or not wanted["keep"], units if reload and not reloaded else []
+    return restart or not wanted["keep"], _changed(names) if reload and not taken_up else {}
+
+
+def _changed(names: List[str]) -> Dict[str, List[str]]:
+    """By service: the drop-ins by which others change its unit."""
+    from ansible.module_utils.provision import diagnosis
+
+    return {name: diagnosis.changed(name + ".service") for name in names}
 
 
 def with_old(wanted: Dict[str, Any]) -> Dict[str, Any]:
