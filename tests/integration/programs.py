@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -40,10 +42,17 @@ CLIENTS = Path(__file__).parent / "clients"
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port that nothing listened on a moment ago."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on.
+
+    It is none of those that the kernel gives to who asks for any, or to connections (ip(7)): until
+    the program that it is for listens there, another test's would have it now and then.
+    """
+    first_of_any = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = secrets.randbelow(first_of_any - 10_000) + 10_000
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, kind) as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass
@@ -203,8 +212,13 @@ def influxdb_process(
         )
         argv = [str(binary), "-config", str(config)]
     with running(argv, directory / "influxd.log", environment) as program:
-        ready = f"{url}/ready" if engine == 2 else f"{url}/ping"
-        wait_for(lambda: answers(ready), f"InfluxDB {engine}.x at {url}", 60)
+        where = f"{url}/ready" if engine == 2 else f"{url}/ping"
+
+        def ready() -> bool:
+            assert program.process.poll() is None, program.log.read_text()[-2000:]
+            return answers(where)
+
+        wait_for(ready, f"InfluxDB {engine}.x at {url}", 60)
         yield url, program
 
 
