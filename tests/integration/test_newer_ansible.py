@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -46,12 +47,16 @@ def python() -> Path:
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    # What is installed there is the project as it was then; what counts is how it is now.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 def test_what_depends_on_its_version_holds_with_the_newest(python: Path) -> None:
     version = run(str(python), "-c", "import ansible.release as a; print(a.__version__)").stdout
     here = run(sys.executable, "-c", "import ansible.release as a; print(a.__version__)").stdout
     assert version.strip() > here.strip()
+    where = run(str(python), "-P", "-c", "import provision; print(provision.__file__)").stdout
+    assert Path(where.strip()).is_relative_to(ROOT)
     done = run(str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
