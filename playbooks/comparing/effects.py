@@ -70,7 +70,7 @@ def on_services(
         # One that does not start with the host is started anew as it is enabled.
         taken_up = not actions and taking_up.takes_up(service.reloads, names)
         kind, action = "service", "reload" if taken_up else "restart"
-        if taken_up and names == [letting_in.path_of(service.name)]:
+        if taken_up and letting_in.are_all(names, [service.name]):
             kind, action = "rules", "load"
         why = f"its configuration changes: {_few(names)}"
         told.append(Difference(service.role, kind, service.name, action, why))

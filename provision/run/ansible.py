@@ -249,6 +249,8 @@ def _as_done(effect: Difference, restarted: Mapping[str, Sequence[str]]) -> Diff
     others = " and ".join(restarted[effect.name])
     why = f"{effect.why}; it did not take them up while it runs"
     why += f", with its unit changed by {others}" if others else ""
+    if effect.kind == "rules":
+        why = f"{effect.why}; they could not be loaded while it runs"
     return replace(effect, kind="service", action="restart", why=why)
 
 

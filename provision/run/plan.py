@@ -263,8 +263,9 @@ def surprises(shown: Plan, done: Plan) -> list[Surprise]:
             continue
         had, has = _what(planned.steps), _what(host.steps)
         for action, kind, name in has:
-            if action == "restart":  # it was to be reloaded, and took more than that
+            if action == "restart":  # it was to take up its files or rules, and took more than that
                 had.pop(("reload", kind, name), None)
+                had.pop(("", "rules", name), None)
         found += [Surprise(host.name, has[key], True) for key in has if key not in had]
         found += [Surprise(host.name, had[key], False) for key in had if key not in has]
     return found

@@ -44,21 +44,19 @@ def serve(
     interrupt = signal.getsignal(signal.SIGINT)
     quiet = signal.SIG_DFL if interrupt is signal.default_int_handler else interrupt
     signal.signal(signal.SIGINT, quiet)
-    from provision.run.loading import load_plugins, remember_settings
+    from provision.run.loading import load_plugins, pace, remember_settings
 
     remember_settings()
-    from ansible import constants
     from ansible.cli.playbook import PlaybookCLI
 
     from provision.run.reading import hand_on, start_over
+
+    pace()
 
     class Playbook(PlaybookCLI):  # type: ignore[misc]
         def _play_prereqs(self) -> Any:
             made = super()._play_prereqs()
             hand_on(made[0])
-            constants.DEFAULT_INTERNAL_POLL_INTERVAL = poll_interval(
-                constants.DEFAULT_INTERNAL_POLL_INTERVAL, len(made[1].hosts)
-            )
             return made
 
     with connection:
@@ -88,16 +86,6 @@ def serve(
     start_over()
     sys.argv = ["ansible-playbook", *argv]
     Playbook.cli_executor(sys.argv)
-
-
-def poll_interval(given: float, hosts: int) -> float:
-    """For how many seconds Ansible waits between two looks at how far its hosts are.
-
-    In each (strategy free) it looks for the next task of all of them, which takes 60 us of a fast
-    core for each. By default (given, internal_poll_interval) it does so a thousand times a second,
-    and takes half a core from fifty hosts that are at work.
-    """
-    return max(given, hosts * 0.0003)
 
 
 class _Ahead:

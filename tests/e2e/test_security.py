@@ -231,6 +231,19 @@ def test_who_else_may_send_is_let_in_and_telegraf_is_left_alone(kept: Kept) -> N
     assert connections(site, *way) == {"udp 8125", "tcp 8125"}, "the Pushgateway's are others"
 
 
+def test_where_only_who_may_send_changes_telegraf_starts_with_the_host_all_the_same(
+    kept: Kept,
+) -> None:
+    worker = kept.site.workers[0]
+    kept.site.on(worker, "systemctl disable -q telegraf")
+    done = kept.run("up", **kept.open)
+    assert "enable service telegraf" in done.about(worker)
+    assert "was planned" not in done.text
+    assert kept.site.on(worker, "systemctl is-enabled telegraf") == "enabled\n"
+    allowed = [*kept.open["telegraf_statsd_allowed"], KEPT_OUT]
+    kept.run("up", **{**kept.open, "telegraf_statsd_allowed": allowed})
+
+
 def test_rules_that_somebody_drops_are_seen_and_loaded_again(kept: Kept) -> None:
     """As `systemctl restart nftables` does, with the file that Debian brings."""
     site = kept.site

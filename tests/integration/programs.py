@@ -47,12 +47,12 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     It is none of those that the kernel gives to who asks for any, or to connections (ip(7)): until
     the program that it is for listens there, another test's would have it now and then.
     """
-    first_of_any = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    given = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    ports = [*range(10_000, int(given[0])), *range(int(given[1]) + 1, 1 << 16)]
     while True:
-        port = secrets.randbelow(first_of_any - 10_000) + 10_000
         with contextlib.suppress(OSError), socket.socket(socket.AF_INET, kind) as probe:
-            probe.bind(("127.0.0.1", port))
-            return port
+            probe.bind(("127.0.0.1", secrets.choice(ports) if ports else 0))
+            return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Done:
     monkeypatch.setattr(services, "start", lambda *_, **__: found.append(("start", there())))
     monkeypatch.setattr(services, "await_working", work)
     monkeypatch.setattr(reloading, "reload", lambda *_: bool(found.append(("reload", []))) or True)
+    monkeypatch.setattr(reloading, "at_work", lambda _: True)
     return found
 
 
@@ -220,6 +222,18 @@ def test_where_rules_cannot_be_loaded_a_service_is_restarted(
     assert steps(done) == ["start", "works"]
 
 
+@pytest.mark.parametrize("name", ["inputs", "telegraf.nft"])
+def test_what_is_not_at_work_is_started_whatever_is_new(
+    tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It has ended since it was compared, or does not start with the host."""
+    monkeypatch.setattr(letting_in, "_FOLDER", str(tmp_path))
+    monkeypatch.setattr(reloading, "at_work", lambda _: False)
+    service = [{"name": "telegraf", "role": "telegraf", "reloads": "/(inputs|telegraf.nft)"}]
+    assert place(tmp_path, name, services=service)["restarted"] == {"telegraf": []}
+    assert steps(done) == ["start", "works"]
+
+
 def test_a_host_that_is_shut_down_as_old_files_are_put_back_is_told_as_that(
     tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,8 +265,13 @@ def test_what_a_killed_run_has_left_in_an_exclusive_directory_is_swept(
 def test_where_systemd_cannot_be_asked_ahead_files_are_placed(
     tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any) -> None:
-        raise OSError(24, "Too many open files")
+    asked: list[str] = []
+
+    def fail(unit: str) -> Any:
+        asked.append(unit)
+        if len(asked) == 1:
+            raise OSError(24, "Too many open files")
+        return subprocess.Popen(["true"], stdout=subprocess.PIPE, text=True)
 
     def check(_: Any, __: Any, ___: Any, meanwhile: Any) -> None:
         meanwhile()
@@ -262,3 +281,4 @@ def test_where_systemd_cannot_be_asked_ahead_files_are_placed(
     tried = {"command": ["true"], "copies": [], "user": USER}
     assert place(tmp_path, "inputs", check=tried)["changed"]
     assert steps(done) == ["reload"]
+    assert len(asked) == 2

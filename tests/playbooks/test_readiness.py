@@ -149,27 +149,78 @@ def test_a_service_that_does_not_stay_up_is_not_ready() -> None:
     assert "it is failed (x), exit-code" in waiting(shown, stable=1).wait()
 
 
+class Clock:
+    """In the place of time, with somebody who begins to listen at a moment."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, listens: float) -> None:
+        self.now, self.listens, self.glances = 100.0, listens, 0
+        monkeypatch.setattr(readiness.time, "monotonic", lambda: self.tick(0))
+        monkeypatch.setattr(readiness.time, "sleep", self.tick)
+        monkeypatch.setattr(listening, "serving", self.serving)
+
+    def tick(self, seconds: float) -> float:
+        self.now += seconds + 1e-6
+        return self.now
+
+    def serving(self, _: str) -> set[int]:
+        self.glances += 1
+        return {7} if self.now >= 100 + self.listens else set()
+
+
 def test_who_takes_long_is_looked_at_less_and_less(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fifty hosts may share a processor, and each look is taken from what they start."""
-    clock, glances, looks = [100.0], [], []
-
-    def tick(seconds: float) -> float:
-        clock[0] += seconds + 1e-6
-        return clock[0]
-
-    def serving(_: str) -> set[int]:
-        glances.append(clock[0])
-        return {7} if clock[0] >= 110 else set()
+    clock, looks = Clock(monkeypatch, 10), []
 
     def shown() -> str:
-        looks.append(clock[0])
-        return show() if clock[0] >= 110 else show("activating", job="55")
+        looks.append(clock.now)
+        return show() if clock.now >= 110 else show("activating", job="55")
 
-    monkeypatch.setattr(readiness.time, "monotonic", lambda: tick(0))
-    monkeypatch.setattr(readiness.time, "sleep", lambda seconds: tick(seconds))
-    monkeypatch.setattr(listening, "serving", serving)
     one = readiness.Waiting(shown, ["udp:127.0.0.1:8125"], None, timeout=60, stable=0)
     assert one.wait() == ""
-    assert clock[0] < 110 * 1.05
-    assert len([each for each in looks if each < 110]) < 10
-    assert len(glances) < 200
+    assert clock.now < 110 * 1.05
+    assert len([each for each in looks if each < 110]) < 12
+    assert clock.glances < 220
+
+
+@pytest.mark.parametrize("state", ["failed", "activating"])
+def test_what_does_not_come_up_is_seen_as_soon_as_ever(
+    monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """It starts for a while, and then has failed, or is tried again and again."""
+    clock = Clock(monkeypatch, 1000)
+
+    def shown() -> str:
+        after = clock.now - 106
+        if after < 0:
+            return show("activating", job="55")
+        return show(state, pid=0, restarts=0 if state == "failed" else int(after))
+
+    one = readiness.Waiting(shown, ["udp:127.0.0.1:8125"], None, timeout=60, stable=0)
+    why = one.wait()
+    assert why == "it is failed (x), exit-code" or "started it 5 times again" in why
+    most = 2.1 if state == "failed" else 5.3
+    assert clock.now < 106 + most
+
+
+def test_a_wait_ends_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch, 1000)
+    one = readiness.Waiting(
+        lambda: show("activating", job="55"), ["udp:127.0.0.1:8125"], None, timeout=5, stable=0
+    )
+    assert "it is still starting" in one.wait()
+    assert clock.now < 105.1
+
+
+def test_who_begins_to_listen_as_systemd_answers_is_seen_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch, 1.8)
+
+    def shown() -> str:
+        told = show() if clock.now > 101.8 else show("activating", job="55")
+        clock.tick(0.2)  # as where fifty hosts share a processor
+        return told
+
+    one = readiness.Waiting(shown, ["udp:127.0.0.1:8125"], None, timeout=60, stable=0)
+    assert one.wait() == ""
+    assert clock.now < 102.9

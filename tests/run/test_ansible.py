@@ -49,23 +49,31 @@ def test_what_a_host_needs_is_taken_from_its_comparison() -> None:
     assert made.hosts["w2"].differences == []
 
 
-@pytest.mark.parametrize(("kind", "action"), [("service", "reload"), ("rules", "load")])
-def test_a_reload_that_became_a_restart_is_told_as_that(kind: str, action: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "action", "others", "more"),
+    [
+        ("service", "reload", [], "it did not take them up while it runs"),
+        (
+            "service",
+            "reload",
+            ["/etc/a", "/etc/b"],
+            "it did not take them up while it runs, with its unit changed by /etc/a and /etc/b",
+        ),
+        ("rules", "load", ["/etc/a"], "they could not be loaded while it runs"),
+    ],
+)
+def test_a_reload_that_became_a_restart_is_told_as_that(
+    kind: str, action: str, others: list[str], more: str
+) -> None:
     effect = {"role": "telegraf", "kind": kind, "name": "telegraf", "action": action,
               "why": "its configuration changes: x"}  # fmt: skip
     first = {**compared("w1", MISSING), "plan": {"effects": [effect]}}
     placed = {"event": "result", "host": "w1", "status": "changed"}
     (told,) = result(first, {**placed, "restarted": {}}).hosts["w1"].effects
     assert (told.kind, told.action) == (kind, action)
-    why = "its configuration changes: x; it did not take them up while it runs"
-    for others, more in (
-        ([], ""),
-        (["/etc/a", "/etc/b"], ", with its unit changed by /etc/a and /etc/b"),
-    ):
-        restarted = {**placed, "restarted": {"telegraf": others}}
-        (told,) = result(first, restarted).hosts["w1"].effects
-        assert (told.kind, told.action, told.name) == ("service", "restart", "telegraf")
-        assert told.why == why + more
+    (told,) = result(first, {**placed, "restarted": {"telegraf": others}}).hosts["w1"].effects
+    assert (told.kind, told.action, told.name) == ("service", "restart", "telegraf")
+    assert told.why == f"its configuration changes: x; {more}"
 
 
 def test_the_last_failure_of_a_host_is_what_is_told() -> None:

@@ -58,14 +58,22 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = "name: polls\\ntype: aggregate\\nshort_description: x\\ndescription: x"
 class CallbackModule(CallbackBase):
     CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, "aggregate", "polls"
-    def v2_playbook_on_stats(self, stats):
+    def v2_playbook_on_play_start(self, play):
         print("POLLS", constants.DEFAULT_INTERNAL_POLL_INTERVAL)
 """
 
 
-@pytest.mark.parametrize(("hosts", "seconds"), [(3, "0.001"), (50, "0.015")])
+@pytest.mark.parametrize(
+    ("hosts", "limit", "seconds"),
+    [
+        (3, "all", "0.001"),
+        (50, "all", "0.015"),
+        (400, "w7.example.com", "0.001"),
+        (400, "all", "0.05"),
+    ],
+)
 def test_ansible_looks_at_many_hosts_less_often(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: int, seconds: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: int, limit: str, seconds: str
 ) -> None:
     (tmp_path / "polls.py").write_text(POLLS)
     names = "\n".join(f"w{number}.example.com" for number in range(hosts))
@@ -74,7 +82,8 @@ def test_ansible_looks_at_many_hosts_less_often(
     monkeypatch.setenv("ANSIBLE_CALLBACK_PLUGINS", str(tmp_path))
     monkeypatch.setenv("ANSIBLE_CALLBACKS_ENABLED", "polls")
     engine = Engine(shown=False)
-    engine.run(["-i", str(tmp_path / "hosts"), str(tmp_path / "play.yml")], {}, {})
+    words = ["-i", str(tmp_path / "hosts"), "-l", limit, str(tmp_path / "play.yml")]
+    engine.run(words, {}, {})
     assert engine.process.wait() == 0
     assert f"POLLS {seconds}\n" in engine.printed()
     engine.close()

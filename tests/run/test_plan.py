@@ -139,13 +139,15 @@ def test_in_what_a_run_was_not_as_it_was_shown() -> None:
     assert found == [("w1", CONF, False), ("w1", "telegraf", False), ("w2", "telegraf", True)]
 
 
-def test_a_restart_in_the_place_of_a_reload_is_one_surprise() -> None:
-    shown = plan(w1=HostResult(differences=[FILE], effects=[replace(RESTART, action="reload")]))
+@pytest.mark.parametrize(("kind", "action"), [("service", "reload"), ("rules", "load")])
+def test_a_restart_in_the_place_of_less_is_one_surprise(kind: str, action: str) -> None:
+    less = replace(RESTART, kind=kind, action=action)
+    shown = plan(w1=HostResult(differences=[FILE], effects=[less]))
     other = plan(w1=HostResult(differences=[FILE], effects=[RESTART]))
     (found,) = surprises(shown, other)
     assert (found.step.action, found.step.name, found.done) == ("restart", "telegraf", True)
     (found,) = surprises(other, shown)[:1]
-    assert (found.step.action, found.done) == ("reload", True)
+    assert (found.step.action, found.done) == (action, True)
 
 
 def test_a_dashboard_that_was_shown_by_its_title_is_no_surprise_as_a_file() -> None:

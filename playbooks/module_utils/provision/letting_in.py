@@ -23,6 +23,11 @@ def path_of(unit: str) -> str:
     return "%s/%s.nft" % (_FOLDER, unit)
 
 
+def are_all(paths: Iterable[str], units: Iterable[str]) -> bool:
+    """Whether paths are nothing but files with the rules of units: those need not be told."""
+    return set(paths) <= {path_of(unit) for unit in units}
+
+
 def table_of(unit: str) -> str:
     """The table that the rules of a unit are in, of the family inet."""
     return "provision_" + unit.replace("-", "_")

@@ -46,8 +46,11 @@ class Waiting:
         start = time.monotonic()
         pause, since, first = _LONGEST if self.listen else _SHORTEST, 0.0, None
         same: Optional[Tuple[str, str]] = None
+        last: Optional[Tuple[str, str]] = None
         while True:
             now = time.monotonic()
+            # Before it is asked: what begins to listen meanwhile is new.
+            before = self._sockets()
             seen = units.properties(self.show())
             restarts = int(seen.get("NRestarts") or 0)
             first = restarts if first is None else first
@@ -64,21 +67,23 @@ class Waiting:
             if self.waited >= self.timeout:
                 return "%s after %d s" % (why or "it does not stay active", self.waited)
             # What works is looked at once more as soon as it has done so for long enough.
-            changed = self._changes(pause if why else min(pause, since + stable - now))
+            rest = pause if why else min(pause, since + stable - now)
+            changed = self._changes(before, min(rest, max(self.timeout - self.waited, 0)))
             if changed:
                 pause = _SHORTEST
-            elif changed is None:
+            elif changed is None and process == last and _is_under_way(seen):
                 pause = min(pause * 2, _UNHEARD)
             else:
                 pause = min(pause * 1.1, _LONGEST)
+            last = process
 
-    def _changes(self, seconds: float) -> Optional[bool]:
+    def _changes(self, before: Set[int], seconds: float) -> Optional[bool]:
         """Wait so long, but no longer than until all is listened on by others than before.
 
         Gives whether it is; None where it shall be, and is by nobody.
         """
         begun = now = time.monotonic()
-        there = before = self._sockets()
+        there = before
         pause = _GLANCE if self.listen else seconds
         while now < begun + seconds:
             time.sleep(max(0.0, min(pause, begun + seconds - now)))
@@ -136,6 +141,11 @@ class Waiting:
         except ServiceError as error:
             return error.message.rstrip(".")
         return "" if 200 <= status < 300 else "%s answers %d" % (url, status)
+
+
+def _is_under_way(seen: Dict[str, str]) -> bool:
+    """Whether a start that was asked for goes on, or is done; not where it is tried again."""
+    return seen.get("Job", "0") not in ("", "0") or seen.get("ActiveState") == "active"
 
 
 def waiting(wanted: Dict[str, Any], service: Dict[str, Any], restored: bool) -> Waiting:

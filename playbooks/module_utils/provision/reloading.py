@@ -23,8 +23,8 @@ _DEAF = 2.0
 #: For so many seconds what others have put in the place of a signal has time to do the same: it may
 #: do something else.
 _OTHERS = 10.0
-#: For how many seconds it is waited between two looks at who listens.
-_GLANCE = 0.002
+#: For how many seconds it is waited between two looks at who listens: at least, and at most.
+_GLANCE, _LONGEST = 0.002, 0.25
 #: How systemd shows a unit that is reloaded by a signal to its process, and nothing else.
 _HANGS_UP = re.compile(
     r"ExecReload=\{ path=\S+/kill ; argv\[\]=\S*kill -(?:s )?(?:SIG)?HUP \$MAINPID ; "
@@ -76,14 +76,19 @@ def _running(service: Dict[str, Any], shown: str) -> Running:
     return Running(service, group, listening.held(group) or set(), process)
 
 
+def at_work(past: Sequence[Running]) -> bool:
+    """Whether all are enabled, and listen; not where that is not to be seen."""
+    return all(running.service.get("listen") and running.is_heard() for running in past)
+
+
 def reload(wanted: Dict[str, Any], before: Optional[Sequence[Running]] = None) -> bool:
     """Have the services of a module's options (options.WORKING) take up their files at work.
 
     before is how they run, if that was asked already. Gives whether all have; it is not tried where
-    one has no sockets, or they are not to be seen. NotWorkingError if one does not stay so.
+    one is not at work. NotWorkingError if one does not stay so.
     """
     past = before or Asked(wanted["services"]).answer()
-    if not all(running.service.get("listen") and running.is_heard() for running in past):
+    if not at_work(past):
         return False
     done = all(_reloads(running, wanted["timeout"]) for running in past)
     if done and wanted["stable_seconds"]:
@@ -115,7 +120,8 @@ def _await(comes: Callable[[], bool], seconds: float) -> bool:
         if now >= begun + seconds:
             return False
         # Fifty hosts may share a processor.
-        time.sleep(max(_GLANCE, (now - begun) / 10))
+        pause = min(max(_GLANCE, (now - begun) / 10), _LONGEST)
+        time.sleep(min(pause, begun + seconds - now))
     return True
 
 

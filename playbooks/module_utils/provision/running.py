@@ -34,13 +34,7 @@ def with_new(
         and bool(new)
         and all(taking_up.takes_up(each.get("reloads") or "", new) for each in wanted["services"])
     )
-    names = [each["name"] for each in wanted["services"]]
-    # A unit that is started loads them itself.
-    ruled = [name for name in names if letting_in.path_of(name) in new]
-    taken_up = reload and letting_in.loaded(ruled)
-    # Its rules are the kernel's; a service is not told of them.
-    if taken_up and len(new) > len(ruled):
-        taken_up = reloading.reload(wanted, seen)
+    taken_up = reload and _take_up(wanted, new, seen)
     if not taken_up:
         # A run that was killed may have placed a unit's file, and not have told systemd.
         unit_files = any(path.startswith("/etc/systemd/") for path in placed)
@@ -50,14 +44,31 @@ def with_new(
     letting_in.again({*placed, *old_files.of(wanted["unfinished"])})
     if wanted["unfinished"] and not wanted["unproven"]:
         services.proven(wanted["unfinished"])
-    return restart or not wanted["keep"], _changed(names) if reload and not taken_up else {}
+    return restart or not wanted["keep"], _changed(wanted) if reload and not taken_up else {}
 
 
-def _changed(names: List[str]) -> Dict[str, List[str]]:
+def _take_up(
+    wanted: Dict[str, Any], new: List[str], seen: Optional[List[reloading.Running]]
+) -> bool:
+    """Have the services take up what is new while they run. Gives whether they have."""
+    past = seen or reloading.Asked(wanted["services"]).answer()
+    names = _names(wanted)
+    # A unit that is started loads its rules itself.
+    ruled = [name for name in names if letting_in.path_of(name) in new]
+    if not reloading.at_work(past) or not letting_in.loaded(ruled):
+        return False
+    return letting_in.are_all(new, names) or reloading.reload(wanted, past)
+
+
+def _names(wanted: Dict[str, Any]) -> List[str]:
+    return [each["name"] for each in wanted["services"]]
+
+
+def _changed(wanted: Dict[str, Any]) -> Dict[str, List[str]]:
     """By service: the drop-ins by which others change its unit."""
     from ansible.module_utils.provision import diagnosis
 
-    return {name: diagnosis.changed(name + ".service") for name in names}
+    return {name: diagnosis.changed(name + ".service") for name in _names(wanted)}
 
 
 def with_old(wanted: Dict[str, Any]) -> Dict[str, Any]:
