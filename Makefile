@@ -36,7 +36,7 @@ test: lint
 # Whole files of tests that have just passed, on the very same files, are not run again. Tests on hosts
 # often wait for something.
 test-all: lint
-	$(ONCE) PROVISION_TEST_ALL=1 $(PYTHON) -m pytest -p tests.passed -n 3 $(OPTIONS)
+	$(ONCE) PROVISION_TEST_ALL=1 $(PYTHON) -m pytest -p tests.passed -n 4 $(OPTIONS)
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check .
