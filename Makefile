@@ -15,8 +15,9 @@ PACKAGES := python3 python3-venv debootstrap systemd-container iproute2 iptables
 	apt-utils gnupg gpgv ca-certificates procps curl
 
 # The fingerprint of all files of the project, where git knows them.
-ONCE = PROVISION_PASSED=$(VENV)/passed.json PROVISION_FILES="$$(git ls-files -co --exclude-standard -z \
-	2>/dev/null | xargs -0 -r sha256sum 2>/dev/null | sha256sum | cut -c 1-64)"
+FILES = $$(git ls-files -co --exclude-standard -z 2>/dev/null | xargs -0 -r sha256sum 2>/dev/null \
+	| sha256sum | cut -c 1-64)
+ONCE = PROVISION_PASSED=$(VENV)/passed.json PROVISION_FILES="$(FILES)"
 
 .PHONY: rehearse test test-all bench unit lint check-tree clean
 
@@ -33,9 +34,10 @@ unit: $(VENV)/ready
 test: lint
 	$(ONCE) $(PYTHON) -m pytest -p tests.passed -n 3 -m "not long" $(OPTIONS)
 
-# Whole files of tests that have just passed, on the very same files, are not run again. Tests on hosts
-# often wait for something.
-test-all: lint
+# Whole files of tests that have just passed, on the very same files, are not run again, nor is what
+# came before them. Tests on hosts often wait for something.
+test-all: $(VENV)/ready
+	@grep -qs '"files": "'"$(FILES)"'"' $(VENV)/passed.json || $(MAKE) --no-print-directory lint
 	$(ONCE) PROVISION_TEST_ALL=1 $(PYTHON) -m pytest -p tests.passed -n 4 $(OPTIONS)
 
 lint: $(VENV)/ready
