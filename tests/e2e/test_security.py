@@ -266,6 +266,27 @@ def test_rules_that_somebody_drops_are_seen_and_loaded_again(kept: Kept) -> None
     assert "3 hosts, 0 changed, 0 failed" in kept.run("up", **values).out
 
 
+def test_where_new_rules_cannot_be_loaded_telegraf_runs_on_with_the_old_ones(kept: Kept) -> None:
+    site = kept.site
+    worker = site.workers[0]
+    before = site.pid(worker, "telegraf")
+    rules = site.on(worker, "cat /etc/provision/telegraf.nft")
+    allowed = [*kept.open["telegraf_statsd_allowed"], KEPT_OUT, "192.0.2.7"]
+    values = {**kept.open, "telegraf_statsd_allowed": allowed}
+    broken = '#!/bin/sh\\n[ $1 = list ] && exec /usr/sbin/nft.away "$@"; echo broken >&2; exit 1\\n'
+    site.on(worker, f"mv /usr/sbin/nft /usr/sbin/nft.away; printf '{broken}' >/usr/sbin/nft")
+    site.on(worker, "chmod 755 /usr/sbin/nft")
+    try:
+        failed = kept.run("up", status=1, **values).about(worker)
+        assert "can't be loaded (broken). The old files are back, and it runs with them" in failed
+        assert site.pid(worker, "telegraf") == before
+        assert site.on(worker, "cat /etc/provision/telegraf.nft") == rules
+    finally:
+        site.on(worker, "mv /usr/sbin/nft.away /usr/sbin/nft")
+    assert "0 failed" in kept.run("up", **values).out
+    assert site.pid(worker, "telegraf") == before
+
+
 def test_rules_that_cannot_be_loaded_are_told_of_as_that(kept: Kept) -> None:
     """Nothing is changed where Telegraf runs, and where it does not, nothing is said to be back."""
     site = kept.site

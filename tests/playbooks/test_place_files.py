@@ -173,7 +173,7 @@ def test_rules_that_others_have_dropped_are_loaded_without_a_restart(
     place(tmp_path, "inputs")
     done.clear()
     said = "" if loads else "Operation not supported"
-    monkeypatch.setattr(letting_in, "_loading", lambda unit: done.append(("load", unit)) or said)
+    monkeypatch.setattr(letting_in, "loading", lambda unit: done.append(("load", unit)) or said)
     answer = place(tmp_path, "inputs", unguarded=True)
     assert done[0] == ("load", "telegraf")
     if loads:
@@ -189,9 +189,9 @@ def test_rules_that_others_have_dropped_are_loaded_without_a_restart(
 @pytest.mark.parametrize(
     ("names", "loaded", "does"),
     [
-        (["inputs"], [], ["load", "reload"]),
-        (["inputs", "telegraf.nft"], ["telegraf"], ["load", "reload"]),
-        (["telegraf.nft"], ["telegraf"], ["load"]),
+        (["inputs"], [], ["reload"]),
+        (["inputs", "telegraf.nft"], [("load", ["telegraf"])], ["load", "reload"]),
+        (["telegraf.nft"], [("load", ["telegraf"])], ["load"]),
     ],
 )
 def test_rules_that_are_new_are_loaded_and_a_service_is_not_told_of_them(
@@ -199,27 +199,33 @@ def test_rules_that_are_new_are_loaded_and_a_service_is_not_told_of_them(
     done: Done,
     monkeypatch: pytest.MonkeyPatch,
     names: list[str],
-    loaded: list[str],
+    loaded: list[tuple[str, list[str]]],
     does: list[str],
 ) -> None:
     monkeypatch.setattr(letting_in, "_FOLDER", str(tmp_path))
-    monkeypatch.setattr(letting_in, "loaded", lambda units: done.append(("load", units)) or True)
+    monkeypatch.setattr(letting_in, "loading", lambda unit: done.append(("load", [unit])) or "")
     service = [{"name": "telegraf", "role": "telegraf", "reloads": "/(inputs|telegraf.nft)"}]
     said = place(tmp_path, *names, services=service)
     assert said["changed"] and said["restarted"] == {}
-    assert [each for each in done if each[0] == "load"] == [("load", loaded)]
+    assert [each for each in done if each[0] == "load"] == loaded
     assert steps(done) == does
 
 
-def test_where_rules_cannot_be_loaded_a_service_is_restarted(
-    tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("names", [["telegraf.nft"], ["inputs", "telegraf.nft"]])
+def test_where_rules_cannot_be_loaded_the_old_files_are_back_and_nothing_is_restarted(
+    tmp_path: Path, done: Done, monkeypatch: pytest.MonkeyPatch, names: list[str]
 ) -> None:
-    """Its unit loads them as well, and says why it cannot."""
     monkeypatch.setattr(letting_in, "_FOLDER", str(tmp_path))
-    monkeypatch.setattr(letting_in, "loaded", lambda units: not units)
+    monkeypatch.setattr(letting_in, "loading", lambda _: "no such kernel")
+    (tmp_path / "telegraf.nft").write_text("old")
     service = [{"name": "telegraf", "role": "telegraf", "reloads": "/(inputs|telegraf.nft)"}]
-    assert place(tmp_path, "telegraf.nft", services=service)["restarted"] == {"telegraf": []}
-    assert steps(done) == ["start", "works"]
+    said = place(tmp_path, *names, services=service)
+    assert said["failed"] and steps(done) == []
+    assert "can't be loaded (no such kernel). The old files are back" in said["problem"]
+    assert (tmp_path / "telegraf.nft").read_text() == "old"
+    assert not (tmp_path / "inputs").exists()
+    assert place(tmp_path, state="restored", services=service)["restored"] is False
+    assert steps(done) == []
 
 
 @pytest.mark.parametrize("name", ["inputs", "telegraf.nft"])

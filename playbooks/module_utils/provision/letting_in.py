@@ -63,27 +63,27 @@ def now(paths: Iterable[str]) -> None:
         _nft("delete", "table", "inet", table_of(match.group(1)))
 
 
-def loaded(units: Iterable[str]) -> bool:
-    """Load the rules of units that have some; gives whether all could be."""
-    return all(not _loading(unit) for unit in units)
-
-
 def guard(units: Iterable[str]) -> None:
     """Load the rules of units, as others have dropped them. Trouble where that cannot be."""
     for unit in units:
-        why = _loading(unit)
+        why = loading(unit)
         if why:
-            raise Trouble(
-                "The rules of who may send to %s can't be loaded (%s). Nothing was changed, and"
-                " whoever reaches it may send." % (unit, why.rstrip(".")),
-                "mend that (`nft -f %s` on the host shows it) and run again" % path_of(unit),
-            )
+            raise refused(unit, why, "Nothing was changed, and whoever reaches it may send")
 
 
-def _loading(unit: str) -> str:
+def loading(unit: str) -> str:
     """Load the rules of a unit, if it has some; gives why they could not be."""
     path = path_of(unit)
     return _nft("-f", path) if os.path.exists(path) else ""
+
+
+def refused(unit: str, why: str, result: str) -> Trouble:
+    """That the rules of a unit could not be loaded, and how that leaves the host."""
+    return Trouble(
+        "The rules of who may send to %s can't be loaded (%s). %s."
+        % (unit, why.rstrip("."), result),
+        "mend that (`nft -f %s` on the host shows it) and run again" % path_of(unit),
+    )
 
 
 def again(paths: Iterable[str]) -> None:

@@ -50,13 +50,21 @@ def with_new(
 def _take_up(
     wanted: Dict[str, Any], new: List[str], seen: Optional[List[reloading.Running]]
 ) -> bool:
-    """Have the services take up what is new while they run. Gives whether they have."""
+    """Have the services take up what is new while they run. Gives whether they have.
+
+    Trouble, with the old files back, where the rules of one cannot be loaded.
+    """
     past = seen or reloading.Asked(wanted["services"]).answer()
-    names = _names(wanted)
-    # A unit that is started loads its rules itself.
-    ruled = [name for name in names if letting_in.path_of(name) in new]
-    if not reloading.at_work(past) or not letting_in.loaded(ruled):
+    if not reloading.at_work(past):
         return False
+    names = _names(wanted)
+    # A unit that is started loads its rules itself; one that runs need not end over them.
+    for name in names:
+        why = letting_in.loading(name) if letting_in.path_of(name) in new else ""
+        if why:
+            with trouble.told():
+                old_files.restore(wanted["unfinished"])
+            raise letting_in.refused(name, why, "The old files are back, and it runs with them")
     return letting_in.are_all(new, names) or reloading.reload(wanted, past)
 
 
