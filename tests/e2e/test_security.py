@@ -285,6 +285,7 @@ def test_where_new_rules_cannot_be_loaded_telegraf_runs_on_with_the_old_ones(kep
         site.on(worker, "mv /usr/sbin/nft.away /usr/sbin/nft")
     assert "0 failed" in kept.run("up", **values).out
     assert site.pid(worker, "telegraf") == before
+    kept.run("up", **{**kept.open, "telegraf_statsd_allowed": allowed[:-1]})
 
 
 def test_rules_that_cannot_be_loaded_are_told_of_as_that(kept: Kept) -> None:
