@@ -247,11 +247,13 @@ def _as_done(effect: Difference, restarted: Mapping[str, Sequence[str]]) -> Diff
     if effect.action not in ("reload", "load") or effect.name not in restarted:
         return effect
     others = " and ".join(restarted[effect.name])
-    why = f"{effect.why}; it did not take them up while it runs"
-    why += f", with its unit changed by {others}" if others else ""
     if effect.kind == "rules":
-        why = f"{effect.why}; they could not be loaded while it runs"
-    return replace(effect, kind="service", action="restart", why=why)
+        how = "they could not be loaded while it runs"
+    elif others:
+        how = f"it did not take them up while it runs, with its unit changed by {others}"
+    else:
+        how = "it did not take them up while it runs"
+    return replace(effect, kind="service", action="restart", why=f"{effect.why}; {how}")
 
 
 def _take_plan(host: HostResult, plan: Mapping[str, Any]) -> None:

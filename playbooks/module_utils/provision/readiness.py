@@ -113,8 +113,7 @@ class Waiting:
             return "there is no such unit", True
         if restarts >= _HOPELESS:
             return "systemd has started it %d times again" % restarts, True
-        # Job is set while a start or restart that was asked for is still under way.
-        if seen.get("Job", "0") not in ("", "0"):
+        if units.has_job(seen):
             return "it is still starting, %s" % state, False
         if seen.get("ActiveState") != "active":
             over = seen.get("ActiveState") in ("failed", "inactive")
@@ -145,7 +144,7 @@ class Waiting:
 
 def _is_under_way(seen: Dict[str, str]) -> bool:
     """Whether a start that was asked for goes on, or is done; not where it is tried again."""
-    return seen.get("Job", "0") not in ("", "0") or seen.get("ActiveState") == "active"
+    return units.has_job(seen) or seen.get("ActiveState") == "active"
 
 
 def waiting(wanted: Dict[str, Any], service: Dict[str, Any], restored: bool) -> Waiting:

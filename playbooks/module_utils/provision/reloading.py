@@ -68,7 +68,7 @@ def _running(service: Dict[str, Any], shown: str) -> Running:
     """With the sockets of one that is enabled and at work."""
     told = units.properties(shown)
     group = told.get("ControlGroup", "")
-    if not group or told.get("Job", "0") not in ("", "0") or told.get("UnitFileState") != "enabled":
+    if not group or units.has_job(told) or told.get("UnitFileState") != "enabled":
         return Running(service, group, set(), 0)
     commands = [line for line in shown.splitlines() if line.startswith("ExecReload=")]
     signalled = len(commands) == 1 and _HANGS_UP.match(commands[0])

@@ -16,6 +16,11 @@ def properties(text: str) -> Dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
+def has_job(seen: Dict[str, str]) -> bool:
+    """Whether a start, a restart or the like that was asked for is still under way."""
+    return seen.get("Job", "0") not in ("", "0")
+
+
 def asked(unit: str) -> "subprocess.Popen[str]":
     """A question to systemd about a unit, answered with what properties() reads."""
     command = ["systemctl", "show", "-p", _PROPERTIES, unit]
