@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ansible.plugins.callback import CallbackBase
-from comparing import ending
+from comparing import ending, telling
 
 DOCUMENTATION = """
 name: events
@@ -22,17 +20,6 @@ description:
   - Writes to the file named by the environment variable E(PROVISION_EVENTS); without it, nothing.
   - The objects have C(event), which is C(play), C(host_task), C(waiting), C(result) or C(stats).
 """
-
-#: What of a result is told; anything else of it stays in Ansible.
-_KEYS = (
-    *("msg", "problem", "remedy", "differences", "diff", "roles", "made", "awaiting"),
-    *("plan", "stays", "standing", "clock", "restarted"),
-)
-
-
-def _told(result: dict[str, Any]) -> dict[str, Any]:
-    """What of a result is told."""
-    return {key: result[key] for key in _KEYS if key in result}
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
@@ -45,10 +32,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._file = None
+        self._events = None
         # Hosts run at their own pace: of which host and task items were told.
         self._items_told: set[tuple[str, str]] = set()
-        path = os.environ.get("PROVISION_EVENTS")
+        path = os.environ.get(telling.FILE)
         if not path:
             self.disabled = True
             return
@@ -57,27 +44,19 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             # Else a run would go on unseen when the command is killed.
             ending.end_with(int(parent))
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            self._file = os.fdopen(descriptor, "w", encoding="utf-8")
+            self._events = telling.Events(path)
         except OSError as error:
             self._display.warning(f"PROVISION_EVENTS: {path}: {error.strerror}")
             self.disabled = True
 
     def _tell(self, event: str, **values: Any) -> None:
-        if self._file is None:
+        if self._events is None:
             return
         try:
-            told = {"event": event, "time": round(time.time(), 3), **values}
-            self._file.write(json.dumps(told, default=str) + "\n")
-            self._file.flush()
+            self._events.tell(event, **values)
         except Exception as error:
             self._display.warning(f"PROVISION_EVENTS: {error}")
-            self._file = None
-
-    @staticmethod
-    def _task(task: Any) -> dict[str, Any]:
-        role = getattr(task, "_role", None)
-        return {"task": task.get_name().strip(), "role": role.get_name() if role else None}
+            self._events = None
 
     @staticmethod
     def _key(result: Any) -> tuple[str, str]:
@@ -85,14 +64,16 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def _result(self, result: Any, status: str) -> None:
         try:
-            task, seen = self._task(result.task), result.result
+            task, seen = telling.of_task(result.task), result.result
+            if "released" in seen:  # of each host was told when it was done
+                return
             if "unlike" in seen:  # who is compared by himself tells of it himself
                 for host, each in {**seen["alike"], **seen["differing"]}.items():
                     now = "changed" if each["changed"] else "ok"
-                    self._tell("result", host=host, status=now, **task, **_told(each))
+                    self._tell("result", host=host, status=now, **task, **telling.of_result(each))
                 return
             hidden = seen.get("_ansible_no_log") or getattr(result.task, "no_log", False)
-            told = {} if hidden else _told(seen)
+            told = {} if hidden else telling.of_result(seen)
             self._tell("result", host=result.host.get_name(), status=status, **task, **told)
         except Exception as error:
             self._display.warning(f"PROVISION_EVENTS: {error}")
@@ -103,7 +84,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         """A task begins on a host."""
-        self._tell("host_task", host=host.get_name(), **self._task(task))
+        self._tell("host_task", host=host.get_name(), **telling.of_task(task))
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """A task is done."""
