@@ -12,10 +12,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from ansible.template import Templar
-from comparing import actions, report, together
+from comparing import actions, report, telling, together
 from comparing.answers import Answer
 from comparing.asking import Question, Work
+
+
+def _is_agent(roles: Sequence[str]) -> bool:
+    """Whether these are the roles that there is work for on a host of which nobody waits for."""
+    return "telegraf" in roles and set(roles) <= {"packages", "telegraf"}
 
 
 @dataclass
@@ -79,7 +83,7 @@ class ActionModule(actions.ProvisionAction):
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         hosts = [str(host) for host in task_vars["ansible_play_hosts"]]
-        self._tells = not self._task.check_mode and bool(os.environ.get("PROVISION_EVENTS"))
+        self._tells = not self._task.check_mode and bool(os.environ.get(telling.FILE))
         # One alone is asked as well by the comparison.
         asks = len(hosts) > 1 and not together.with_passwords()
         seen = self._seen(hosts, task_vars) if asks else {}
@@ -88,17 +92,21 @@ class ActionModule(actions.ProvisionAction):
             known = {}
         alike = {host: told for host, told in known.items() if not told["differences"]}
         differing = {host: told for host, told in known.items() if host not in alike}
+        agents = [host for host, told in differing.items() if _is_agent(told["roles"])]
         unlike = [host for host in hosts if host not in known]
         answers = {host: seen[host].answer for host in unlike if host in seen}
         result.update(
             alike=alike,
             differing=differing,
             unlike=unlike,
+            agents=agents,
             answers={host: asdict(answer) for host, answer in answers.items() if answer},
             _ansible_verbose_override=True,  # -v would print each answer
         )
         all_alike = "alike" if len(alike) == len(hosts) else "unlike"
         plays = {group for told in differing.values() for group in self.plays(told)}
+        if agents:
+            plays.add("provision_agents")
         self.join({f"{self._task.args['group']}_{all_alike}", *plays}, result, task_vars)
         return result
 
@@ -106,9 +114,10 @@ class ActionModule(actions.ProvisionAction):
         """What is seen of the hosts that could be asked."""
         seen: dict[str, Seen] = {}
         questions = [(host, self._question(host, task_vars, seen)) for host in hosts]
-        for host, answer in together.ask(questions, together.forks()):
+        for host, ended in together.ask(questions, together.forks()):
             # Whatever it is, the comparison will tell of it.
             with contextlib.suppress(Exception):
+                answer = ended and ended.answer()
                 if answer and seen[host].take(answer) and self._tells:
                     questions.append((host, self._second_question(seen[host])))
         return seen
@@ -118,17 +127,12 @@ class ActionModule(actions.ProvisionAction):
     ) -> Callable[[], tuple[list[bytes], bytes]]:
         def question() -> tuple[list[bytes], bytes]:
             of_host = together.variables_of(host, task_vars)
-            compare = self._shared_loader_obj.action_loader.get(
-                "compare",
-                task=self._task,
-                connection=self._connection,
-                play_context=self._play_context,
-                loader=self._loader,
-                templar=Templar(loader=self._loader, variables=of_host),
-                shared_loader_obj=self._shared_loader_obj,
-            )
+            compare = self.on_host("compare", of_host)
             seen[host] = Seen(compare, of_host, compare.question(of_host))
-            argv, script = together.command(compare, of_host, seen[host].question.text)
+            text = seen[host].question.text
+            argv, script = together.command(
+                compare, of_host, lambda: compare.shell(text, told_whole=True)
+            )
             seen[host].argv = argv
             return argv, script
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,21 +35,32 @@ class ActionModule(actions.ProvisionAction):
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
         given = dict(self._task.args)
-        role, login = given.pop("role"), given.pop("login", None)
+        if failed := self._failed_together(given, task_vars):
+            return failed
+        arguments = self.arguments(given, task_vars)
+        result = self.module("place_files", arguments)
+        if arguments["last"] and not result.get("failed"):
+            self.join(["provision_released"], result, task_vars)
+        return result
+
+    def arguments(self, given: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the module, of those of the task. Refuses where a file can't be filled in."""
+        role, login = given["role"], given.get("login")
         compared = self.comparison(task_vars)
         mine = [each for each in compared.get("differences", ()) if each["role"] == role]
         found = {each["action"] for each in mine if each["kind"] == "service"}
         unproven = boolean(given.get("unproven", False))
         restored = given.get("state") == "restored"
+        last = boolean(given.get("last", False)) and not unproven
         arguments: dict[str, Any] = {
-            **given,
+            **{name: value for name, value in given.items() if name not in ("role", "login")},
             "polled": effects.polled([role], task_vars, self._templar.template).get(role),
             # It ran before this run: what it ran with is worth going back to.
             "keep": "start" not in found,
             "recheck": "restart" in found,
             "unguarded": any(each["kind"] == "rules" for each in mine),
             "check": given.get("check") or None,
-            "last": restored or self._is_last(role, task_vars, unproven),
+            "last": restored or (last and self._is_last(role, task_vars)),
             "operator": self.operator(task_vars),
             "services": [asdict(each) for each in self.manifest(task_vars).services_of(role)],
         }
@@ -57,18 +69,24 @@ class ActionModule(actions.ProvisionAction):
         if not restored:
             tried = None if unproven else login
             arguments.update(placing.arguments(self, role, task_vars, tried))
-        result = self.module("place_files", arguments)
-        if arguments["last"] and not result.get("failed"):
-            self.join(["provision_released"], result, task_vars)
-        return result
+        return arguments
 
-    def _is_last(self, role: str, task_vars: dict[str, Any], unproven: bool) -> bool:
+    @staticmethod
+    def _failed_together(
+        given: Mapping[str, Any], task_vars: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        """How it failed already where it was done on many hosts together (place_together)."""
+        if given.get("state") == "restored":
+            return None
+        undone = (task_vars.get(f"{given['role']}_placed") or {}).get("undone") or {}
+        found: dict[str, Any] | None = undone.get(task_vars["inventory_hostname"])
+        return found
+
+    def _is_last(self, role: str, task_vars: Mapping[str, Any]) -> bool:
         """Whether nothing is done on the host after this role.
 
         Nobody is let in anywhere while something is yet to be revoked.
         """
-        if unproven or not boolean(self._task.args.get("last", False)):
-            return False
         after = ROLES[ROLES.index(role) + 1 :]
         roles = self.comparison(task_vars).get("roles", ())
         revoking = (task_vars.get("groups") or {}).get("provision_revoking")

@@ -6,12 +6,14 @@ import getpass
 import importlib.metadata
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.vault import is_encrypted
 from ansible.plugins.action import ActionBase
+from ansible.template import Templar
 
 from comparing import ending, filling, hosted, secrets_file
 from comparing.manifest import Manifest, ManifestError, load
@@ -30,6 +32,7 @@ class Refusal(AnsibleActionFail):  # type: ignore[misc]
         super().__init__(message, result=failure(problem, remedy))
 
 
+@cache
 def author() -> dict[str, str]:
     """Who changes a host, and with which version of provision, for the record that it keeps."""
     try:
@@ -120,19 +123,35 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
         command = f"{self._compute_environment_string()} {hosted.PYTHON}".strip()
         # With a shell around it: ssh says of a program that was killed only that ssh failed.
         done = self._low_level_execute_command(command, in_data=program.encode("utf-8"))
-        said = hosted.answer(done["stdout"])
+        return self.said(done["rc"], done["stdout"], done["stderr"])
+
+    def said(self, status: int, stdout: str, stderr: str) -> dict[str, Any]:
+        """What a module of ours has answered, of all that was printed; its warnings are shown."""
+        said = hosted.answer(stdout)
         if said is None:
             # As Ansible says it, which provision.run.remedies knows.
             said = {
                 "failed": True,
                 "msg": "Module result deserialization failed: No start of json char found.",
-                "module_stdout": done["stdout"],
-                "module_stderr": done["stderr"],
-                "rc": done["rc"],
+                "module_stdout": stdout,
+                "module_stderr": stderr,
+                "rc": status,
             }
         for warning in said.pop("warnings", ()):
             self._display.warning(warning)
         return said
+
+    def on_host(self, name: str, variables: dict[str, Any]) -> Any:
+        """An action of ours for another host of the play, with that host's variables."""
+        return self._shared_loader_obj.action_loader.get(
+            name,
+            task=self._task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=Templar(loader=self._loader, variables=variables),
+            shared_loader_obj=self._shared_loader_obj,
+        )
 
     def join(
         self, groups: Iterable[str], result: dict[str, Any], task_vars: Mapping[str, Any]

@@ -24,17 +24,23 @@ def polled(
     variables: Mapping[str, object],
     evaluate: Callable[[object], object] = str,
 ) -> dict[str, str]:
-    """By role: the files that its service reads anew by itself, as a regular expression.
+    """By role: the files that its service reads anew by itself, as a regular expression."""
+    found = {role: of_role(role, "polled", variables, evaluate) for role in roles}
+    return {role: str(expression) for role, expression in found.items() if expression}
 
-    They are the roles' own defaults, or variables of the host, which may be templates.
+
+def of_role(
+    role: str,
+    name: str,
+    variables: Mapping[str, object],
+    evaluate: Callable[[object], object] = str,
+) -> object:
+    """A variable of a role: that of the host, which may be a template, or the role's own default.
+
+    None where the role has none. In variables, those of a role are only while it is at work.
     """
-    found = {}
-    for role in roles:
-        name = f"{role}_polled"
-        expression = evaluate(variables[name]) if name in variables else _defaults(role).get(name)
-        if expression:
-            found[role] = str(expression)
-    return found
+    name = f"{role}_{name}"
+    return evaluate(variables[name]) if name in variables else _defaults(role).get(name)
 
 
 @cache

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ _IMPORTS = re.compile(
 _NAME = re.compile(r"\w+")
 
 
-def library(names: Sequence[str]) -> str:
+@cache
+def library(*names: str) -> str:
     """The beginning of a program: our module_utils of these names, and what they import of ours.
 
     Each is compiled as it is imported, as any module is.
@@ -65,7 +67,7 @@ def program(name: str, arguments: Mapping[str, Any], *, check: bool) -> str:
     text = (_PLAYBOOKS / "library" / f"{name}.py").read_text("utf-8")
     given = json.dumps({"arguments": _plain(arguments), "check": check})
     return f"""\
-{library((_STAND_IN, *_imported(text)))}
+{library(_STAND_IN, *_imported(text))}
 import os
 from ansible.module_utils import basic
 basic.GIVEN = json.loads({given!r})

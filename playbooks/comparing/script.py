@@ -125,7 +125,7 @@ def state_check(state: Sequence[Mapping[str, Any]]) -> list[str]:
     # Each service takes its time to check passwords, Grafana most: it is asked first.
     order = sorted(range(len(state)), key=lambda number: state[number]["entry"]["role"])
     program = f"""\
-{hosted.library(("state",))}
+{hosted.library("state")}
 import threading
 from ansible.module_utils.provision import state
 asked = json.loads({json.dumps(list(state))!r})

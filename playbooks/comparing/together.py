@@ -52,23 +52,39 @@ class Asked:
     host: str
     process: subprocess.Popen[bytes]
     output: int
+    errors: int
     before: float
 
+    def ended(self) -> Ended:
+        """How it ended, as it has."""
+        texts = [_read(each) for each in (self.output, self.errors)]
+        return Ended(self.process.wait(), *texts, self.before, time.time())
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How what was started for a host ended; before and after are seconds since 1970."""
+
+    status: int
+    stdout: str
+    stderr: str
+    before: float
+    after: float
+
     def answer(self) -> Answer | None:
-        """What it said; None where ssh or the script failed. The process has ended."""
-        with os.fdopen(self.output, "rb") as file:
-            file.seek(0)
-            text = file.read().decode("utf-8", "surrogateescape")
-        if self.process.wait() or not report.is_whole(text):
+        """What a comparing script has said; None where ssh or the script failed."""
+        if self.status or not report.is_whole(self.stdout):
             return None
-        return Answer(text, self.before, time.time())
+        return Answer(self.stdout, self.before, self.after)
 
 
-def command(action: Any, host_vars: dict[str, Any], text: str) -> tuple[list[bytes], bytes]:
-    """What Ansible would start to run a script on a host, and give it on its standard input.
+def command(
+    action: Any, host_vars: dict[str, Any], begin: Callable[[], object]
+) -> tuple[list[bytes], bytes]:
+    """What Ansible would start to do something on a host, and give it on its standard input.
 
     action is one that was made for that host, with its variables' templar; it is given the host's
-    connection here. Raises NotPlain.
+    connection here, by which begin does it. Raises NotPlain.
     """
     task, templar = action._task, action._templar
     # The task's own may have become that of its host (ansible-core 2.21).
@@ -96,7 +112,7 @@ def command(action: Any, host_vars: dict[str, Any], text: str) -> tuple[list[byt
     connection._run = start
     action._connection, action._play_context = connection, plain
     try:
-        action.shell(text, told_whole=True)
+        begin()
     except _Started as started:
         # What asks for a password would read the script for one.
         if become and become.success and not _asks_nothing(become):
@@ -119,14 +135,16 @@ def with_passwords() -> bool:
 def ask(
     questions: list[tuple[str, Callable[[], tuple[list[bytes], bytes]]]],
     most: int,
-) -> Iterator[tuple[str, Answer | None]]:
-    """Ask hosts, at most so many at a time, and give their answers as they come.
+    *,
+    patient: bool = False,
+) -> Iterator[tuple[str, Ended | None]]:
+    """Ask hosts, at most so many at a time, and give how that ended as it ends.
 
     Each question gives what to start and its input; its host is asked while those of others are
-    made, and what is appended meanwhile is asked as well. Who cannot be asked, or does not answer,
-    has None.
+    made, and what is appended meanwhile is asked as well. Who cannot be asked, or is not waited for
+    any longer, has None; with patient, all that were asked are waited for.
     """
-    waiting = _Waiting()
+    waiting = _Waiting(_Patience(patient))
     try:
         while True:
             while questions:
@@ -153,8 +171,8 @@ def ask(
 class _Waiting:
     """Hosts that were asked and have not answered yet."""
 
-    def __init__(self) -> None:
-        self.patience = _Patience()
+    def __init__(self, patience: _Patience) -> None:
+        self.patience = patience
         self._ends = selectors.DefaultSelector()
         self._given_up = 0
 
@@ -170,27 +188,28 @@ class _Waiting:
             self._ends.register(end, selectors.EVENT_READ, asked)
         except BaseException:
             asked.process.kill()
-            asked.answer()
+            asked.ended()
             raise
 
-    def answers(self, most: int) -> Iterator[tuple[str, Answer | None]]:
+    def answers(self, most: int) -> Iterator[tuple[str, Ended | None]]:
         """The answers that are there; waits for them while more hosts than most have not answered.
 
         Where that takes too long, those have no answer that have not answered until then.
         """
         while left := len(self._ends.get_map()):
-            ended = self._ends.select(self.patience.left() if left > most else 0)
-            if not ended and left > most:
+            there = self._ends.select(self.patience.left() if left > most else 0)
+            if not there and left > most:
                 self._given_up += 1
                 yield from [(host, None) for host in self.give_up()]
                 self.patience.begin()
-            if not ended:
+            if not there:
                 return
-            for key, _ in ended:
+            for key, _ in there:
                 self._forget(key)
-                answer = self.patience.rewarded(key.data)
-                self._given_up = 0 if answer else self._given_up
-                yield key.data.host, answer
+                ended = key.data.ended()
+                self.patience.reward(ended)
+                self._given_up = 0 if ended.answer() else self._given_up
+                yield key.data.host, ended
 
     def give_up(self) -> list[str]:
         """End what was started on those that have not answered; who they are."""
@@ -198,7 +217,7 @@ class _Waiting:
         for key in given_up:
             self._forget(key)
             key.data.process.kill()
-            key.data.answer()
+            key.data.ended()
         return [key.data.host for key in given_up]
 
     def close(self) -> None:
@@ -215,9 +234,11 @@ class _Patience:
     """How long the next answer is waited for: some twice what the slowest one took.
 
     Who takes longer is asked again by a task of his own, which waits as long as Ansible does.
+    Where it is endless, that is how long it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, endless: bool) -> None:
+        self._endless = endless
         self._slowest = 0.0
         self.begin()
 
@@ -225,34 +246,41 @@ class _Patience:
         """Now is when it begins."""
         self._since = time.monotonic()
 
-    def left(self) -> float:
-        """For how many seconds from now."""
+    def left(self) -> float | None:
+        """For how many seconds from now; None for as long as it takes."""
+        if self._endless:
+            return None
         most = min(max(LEAST, 2 * self._slowest), MOST) if self._slowest else FIRST
         return max(self._since + most - time.monotonic(), 0)
 
-    def rewarded(self, asked: Asked) -> Answer | None:
-        """The answer of one that has ended."""
-        answer = asked.answer()
+    def reward(self, ended: Ended) -> None:
+        """One has ended."""
         self.begin()
-        if answer:
-            self._slowest = max(self._slowest, answer.after - answer.before)
-        return answer
+        if ended.answer():
+            self._slowest = max(self._slowest, ended.after - ended.before)
 
 
 def _start(host: str, argv: list[bytes], script: bytes) -> Asked:
     # In memory, not through pipes: a connection that stands on keeps those open (ControlPersist).
-    given, output = os.memfd_create("question"), os.memfd_create("answer")
+    given, output, errors = map(os.memfd_create, ("question", "answer", "errors"))
     try:
         os.write(given, script)
         os.lseek(given, 0, os.SEEK_SET)
         before = time.time()
-        process = subprocess.Popen(argv, stdin=given, stdout=output, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(argv, stdin=given, stdout=output, stderr=errors)
     except BaseException:
         os.close(output)
+        os.close(errors)
         raise
     finally:
         os.close(given)
-    return Asked(host, process, output, before)
+    return Asked(host, process, output, errors, before)
+
+
+def _read(descriptor: int) -> str:
+    with os.fdopen(descriptor, "rb") as file:
+        file.seek(0)
+        return file.read().decode("utf-8", "surrogateescape")
 
 
 def forks() -> int:

@@ -3,108 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sites
 import trees
-import yaml
-from conftest import PLAYBOOKS
-
-ANSIBLE = Path(sys.executable).parent / "ansible-playbook"
-# It notes each call: the host is an address of this machine.
-SSH = """\
-#!/bin/sh
-echo "$@" >>{directory}/calls
-case " $* " in *" {gone} "*) exit 255;; esac
-for last; do :; done
-sed 's#/proc/1/comm#{directory}/init#' | /bin/sh -c "$last"
-"""
-
-
-@dataclass
-class Site:
-    """Hosts w1 to w3, each with a file of its own in the tree, and whom ssh does not reach.
-
-    init is what runs them, by which they are hosts or not; told whether events are.
-    """
-
-    directory: Path
-    variables: dict[str, dict[str, Any]] = field(default_factory=dict)
-    gone: str = "nobody"
-    init: str = "systemd"
-    told: bool = True
-    output: str = ""
-
-    def place(self, host: str) -> Path:
-        return self.directory / "placed" / host
-
-    def run(self, *words: str, only: int | None = None) -> list[dict[str, Any]]:
-        """Run the site in check mode, or the first of its plays; the results that were told of."""
-        ssh, events = self.directory / "ssh", self.directory / "events"
-        for each in (events, self.directory / "calls"):
-            each.unlink(missing_ok=True)
-        ssh.write_text(SSH.format(directory=self.directory, gone=self.gone))
-        ssh.chmod(0o755)
-        (self.directory / "init").write_text(f"{self.init}\n")
-        plays = yaml.safe_load((PLAYBOOKS / "site.yml").read_text())[:only]
-        playbook = self.directory / "site.yml"
-        playbook.write_text(yaml.safe_dump(plays, sort_keys=False))
-        hosts = {
-            f"w{number}": {"ansible_host": f"127.0.0.{number}", "ansible_ssh_retries": 0}
-            for number in (1, 2, 3)
-        }
-        for host, variables in self.variables.items():
-            hosts[host].update(variables)
-        everywhere = {"ansible_user": "root", "ansible_ssh_executable": str(ssh)}
-        inventory = {"workers": {"hosts": hosts, "vars": everywhere}}
-        (self.directory / "inventory.yml").write_text(yaml.safe_dump(inventory))
-        secrets = self.directory / "secrets.yml"
-        secrets.write_text(yaml.safe_dump({"provision_secrets": trees.SECRETS}))
-        done = subprocess.run(
-            [ANSIBLE, "-i", self.directory / "inventory.yml", playbook,
-             "-e", f"provision_tree={self.directory}/tree", "-e", f"@{secrets}", "-e",
-             "targets=workers", *(words or ["--check"])],
-            env={**os.environ, "ANSIBLE_CONFIG": str(PLAYBOOKS / "ansible.cfg"),
-                 "PROVISION_EVENTS": str(events) if self.told else ""},
-            capture_output=True, text=True, cwd=self.directory,
-        )  # fmt: skip
-        self.output = done.stdout + done.stderr
-        text = events.read_text() if self.told else ""
-        told = [json.loads(line) for line in text.splitlines()]
-        return [each for each in told if each["event"] == "result"]
-
-    def calls(self, host: str = "") -> int:
-        """How often ssh was started, for a host or at all."""
-        return len(self.words(host))
-
-    def words(self, host: str = "") -> list[str]:
-        """What ssh was started with, each time."""
-        address = f" 127.0.0.{host[-1:]} " if host else ""
-        calls = (self.directory / "calls").read_text().splitlines()
-        return [call for call in calls if address in f" {call} "]
+from sites import Site, outcome
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    made = Site(tmp_path)
-    (tmp_path / "placed").mkdir()
-    for host in ("w1", "w2", "w3"):
-        path = str(made.place(host))
-        manifest = {"files": [trees.file("packages", path, secret=True)]}
-        text = "it is {{ provision_secrets.grafana_admin_password }}\n"
-        trees.write(tmp_path / "tree", host, manifest, {path: text})
-        made.place(host).write_text("it is grafana-password\n")
-    return made
-
-
-def outcome(results: list[dict[str, Any]]) -> dict[str, tuple[str, int]]:
-    """By host: how its comparison ended, and in how many things it differs."""
-    return {each["host"]: (each["status"], len(each.get("differences", ()))) for each in results}
+    return sites.site(tmp_path, "packages")
 
 
 def test_hosts_that_are_as_they_should_be_are_asked_once_and_in_one_task(site: Site) -> None:

@@ -22,7 +22,8 @@ def answers(most: int = 50, **scripts: Question | str) -> dict[str, Answer | Non
     questions = [
         (host, runs(given) if isinstance(given, str) else given) for host, given in scripts.items()
     ]
-    return dict(together.ask(questions, most))
+    asked = together.ask(questions, most)
+    return {host: ended and ended.answer() for host, ended in asked}
 
 
 def open_descriptors() -> int:
@@ -46,9 +47,10 @@ def test_who_has_answered_may_be_asked_again_while_others_answer(most: int) -> N
     hosts = {"slow": f"{SAYS} sleep 0.5", "a": SAYS, "b": SAYS, "gone": "exit 255"}
     questions = [(host, runs(script)) for host, script in hosts.items()]
     found: list[tuple[str, bool]] = []
-    for host, answer in together.ask(questions, most):
-        found.append((host, bool(answer)))
-        if answer and found.count((host, True)) < 3:
+    for host, ended in together.ask(questions, most):
+        answered = bool(ended and ended.answer())
+        found.append((host, answered))
+        if answered and found.count((host, True)) < 3:
             questions.append((host, runs(SAYS)))
     assert sorted(found) == sorted(
         [(host, True) for host in ("slow", "a", "b")] * 3 + [("gone", False)]
@@ -94,6 +96,22 @@ def test_who_cannot_be_asked_or_says_nothing_of_ours_has_no_answer() -> None:
     assert {host for host, answer in found.items() if answer} == {"fine"}
     assert len(found) == 6
     assert open_descriptors() == descriptors
+
+
+def test_how_each_ended_is_known() -> None:
+    scripts = {"a": "echo said; echo why >&2; exit 3", "b": "exec kill -9 $$"}
+    asked = together.ask([(host, runs(script)) for host, script in scripts.items()], 50)
+    ended = {host: told and (told.status, told.stdout, told.stderr) for host, told in asked}
+    assert ended == {"a": (3, "said\n", "why\n"), "b": (-9, "", "")}
+
+
+def test_what_is_waited_for_patiently_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FIRST", "LEAST"):
+        monkeypatch.setattr(together, name, 0.1)
+    scripts = {"a": f"{SAYS} sleep 0.1", "b": "sleep 1; exit 1", "c": "sleep 1.5; exit 1"}
+    questions = [(host, runs(script)) for host, script in scripts.items()]
+    ended = dict(together.ask(questions, 50, patient=True))
+    assert {host: told and told.status for host, told in ended.items()} == {"a": 0, "b": 1, "c": 1}
 
 
 def test_what_stays_behind_a_connection_is_not_waited_for() -> None:

@@ -1,0 +1,104 @@
+"""Place a role's files on all hosts of a play at once, in one task."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from comparing import actions, effects, telling, together
+
+#: By which ssh says that it, and not what it runs, failed (ssh(1), EXIT STATUS).
+_SSH_FAILED = 255
+#: Variables of a host, or of the role, with its name before them: options of place_files.
+_OF_HOSTS = {"timeout": "start_timeout", "stable_seconds": "stable_seconds"}
+
+
+class ActionModule(actions.ProvisionAction):
+    """Does what place_files does on all hosts of a play; on each, as soon as there is a fork.
+
+    It runs once for a play (run_once). Arguments: role, check and login, as those of place_files;
+    its timeout and stable_seconds are the variables of each host that the role has for them.
+    Result: done (the hosts on which it was done), released (those of them to which other operators
+    were let in), and undone (by host, the result with which it failed there: place_files gives it,
+    and does nothing, where it is then a task of that host's own, which has a way back). Hosts that
+    are in none of them were not tried. What happens on a host is told of when it does.
+    """
+
+    _VALID_ARGS = frozenset({"role", "check", "login"})
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        hosts = [str(host) for host in task_vars["ansible_play_hosts"]]
+        self._last: set[str] = set()
+        self._events = telling.Events(os.environ[telling.FILE])
+        done: dict[str, bool] = {}
+        failed: dict[str, dict[str, Any]] = {}
+        questions = [(host, self._work(host, task_vars)) for host in hosts]
+        for host, ended in together.ask(questions, together.forks(), patient=True):
+            if ended is None:
+                continue
+            said = self._said(ended)
+            if said.get("failed") or said.get("unreachable"):
+                failed[host] = said
+                continue
+            done[host] = bool(said["changed"])
+            self._tell("result", host, status="changed" if done[host] else "ok", result=said)
+        result.update(
+            changed=any(done.values()),
+            done=list(done),
+            released=[host for host in done if host in self._last],
+            undone=failed,
+        )
+        self.join(["provision_placed"], result, task_vars)
+        return result
+
+    def _work(
+        self, host: str, task_vars: dict[str, Any]
+    ) -> Callable[[], tuple[list[bytes], bytes]]:
+        """What is started for a host."""
+
+        def work() -> tuple[list[bytes], bytes]:
+            of_host = together.variables_of(host, task_vars)
+            place = self.on_host("place_files", of_host)
+            given = {**self._task.args, **self._of_host(place, of_host), "last": True}
+            arguments = place.arguments(given, of_host)
+            if arguments["last"]:
+                self._last.add(host)
+            started = together.command(
+                place, of_host, lambda: place.module("place_files", arguments)
+            )
+            if place._connection.get_option("reconnection_retries"):
+                raise together.NotPlain("it is tried again where ssh fails")
+            self._tell("host_task", host)
+            return started
+
+        return work
+
+    def _of_host(self, place: Any, of_host: dict[str, Any]) -> dict[str, Any]:
+        role = self._task.args["role"]
+        return {
+            option: effects.of_role(role, name, of_host, place._templar.template)
+            for option, name in _OF_HOSTS.items()
+        }
+
+    def _said(self, ended: together.Ended) -> dict[str, Any]:
+        """The result of a host."""
+        if ended.status == _SSH_FAILED:
+            # As Ansible says it, which provision.run.remedies knows.
+            message = f"Failed to connect to the host via ssh: {ended.stderr.strip()}"
+            return {"unreachable": True, "msg": message}
+        return self.said(ended.status, ended.stdout, ended.stderr)
+
+    def _tell(self, event: str, host: str, **values: Any) -> None:
+        """Tell what happens on a host; an error in it ends the telling, never the run."""
+        told = telling.of_result(values.pop("result", {}))
+        with contextlib.suppress(OSError):
+            self._events.tell(event, host=host, **telling.of_task(self._task), **values, **told)
