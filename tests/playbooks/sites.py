@@ -16,7 +16,7 @@ from conftest import PLAYBOOKS
 
 ANSIBLE = Path(sys.executable).parent / "ansible-playbook"
 # It notes each call: the host is an address of this machine, on which nothing is kept elsewhere.
-SSH = """\
+_SSH = """\
 #!/bin/sh
 echo "$@" >>{directory}/calls
 case " $* " in *" {gone} "*) exit 255;; esac
@@ -29,6 +29,17 @@ case " $* " in *" {lost} "*)
 esac
 /bin/sh -c "$last" <"$given"
 """
+
+
+def ssh(directory: Path, gone: str = "nobody", lost: str = "nobody") -> dict[str, str]:
+    """What stands in for ssh, as variables of a host; what hosts keep is in the folder kept.
+
+    gone and lost are addresses that it does not reach, or loses when files are placed.
+    """
+    path = directory / "ssh"
+    path.write_text(_SSH.format(directory=directory, gone=gone, lost=lost))
+    path.chmod(0o755)
+    return {"ansible_user": "root", "ansible_ssh_executable": str(path)}
 
 
 @dataclass
@@ -56,11 +67,9 @@ class Site:
 
     def run(self, *words: str, only: int | None = None) -> list[dict[str, Any]]:
         """Run the site in check mode, or the first of its plays; the results that were told of."""
-        ssh, events = self.directory / "ssh", self.directory / "events"
+        events = self.directory / "events"
         for each in (events, self.directory / "calls"):
             each.unlink(missing_ok=True)
-        ssh.write_text(SSH.format(**vars(self)))
-        ssh.chmod(0o755)
         (self.directory / "init").write_text(f"{self.init}\n")
         plays = yaml.safe_load((PLAYBOOKS / "site.yml").read_text())[:only]
         playbook = self.directory / "site.yml"
@@ -71,7 +80,7 @@ class Site:
         }
         for host, variables in self.variables.items():
             hosts[host].update(variables)
-        everywhere = {"ansible_user": "root", "ansible_ssh_executable": str(ssh)}
+        everywhere = ssh(self.directory, self.gone, self.lost)
         inventory = {"workers": {"hosts": hosts, "vars": everywhere}}
         (self.directory / "inventory.yml").write_text(yaml.safe_dump(inventory))
         secrets = self.directory / "secrets.yml"

@@ -5,16 +5,17 @@ from __future__ import annotations
 import base64
 import grp
 import http.server
+import json
 import os
 import pwd
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sites
 import trees
 import yaml
 from ansible.module_utils.provision import logins as trying
@@ -161,10 +162,11 @@ def place(tmp_path: Path, url: str, engine: int, password: str) -> subprocess.Co
     (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
     secrets = {"influxdb_write_password_w1": password, "influxdb_write_token_w1": password}
     (tmp_path / "secrets.yml").write_text(yaml.safe_dump({"provision_secrets": secrets}))
+    # On this machine, but what a host keeps stays with the test.
+    reached = {**sites.ssh(tmp_path), "ansible_connection": "ssh", "ansible_host": "127.0.0.1"}
     return run(
         tmp_path, tmp_path / "play.yml", "-vvvv", "-e", f"provision_tree={tmp_path}/tree",
-        "-e", f"@{tmp_path}/secrets.yml", "-e", f"ansible_python_interpreter={sys.executable}",
-        events="",
+        "-e", f"@{tmp_path}/secrets.yml", "-e", json.dumps(reached), events="",
     )  # fmt: skip
 
 
