@@ -154,8 +154,13 @@ def _line_count(steps: Iterable[Step]) -> str:
 
 
 def _show_services(plan: Plan) -> None:
-    """On how many hosts which service is started, restarted or reloaded."""
-    for action, word in (("restart", "restarted"), ("reload", "reloaded"), ("start", "started")):
+    """On how many hosts which service is started, restarted or reloaded, or has its rules loaded."""
+    for action, word in (
+        ("restart", "restarted"),
+        ("reload", "reloaded"),
+        ("start", "started"),
+        ("load", "rules loaded"),
+    ):
         count = Counter(
             step.name
             for host in plan.differing

@@ -129,6 +129,15 @@ def fleet(many: int, down: int = 0) -> RunResult:
     return RunResult({**hosts, **gone}, 0, "")
 
 
+def test_on_how_many_hosts_rules_are_loaded_is_summed_up(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rules = Difference("telegraf", "rules", "telegraf", "load", "they are not in the kernel")
+    hosts = {f"w{number}": HostResult(differences=[rules]) for number in range(2)}
+    found = told(capsys, RunResult(hosts, 0, ""), check=True)
+    assert found[-2] == "rules loaded: telegraf on 2 hosts"
+
+
 def test_fifty_hosts_are_one_screen(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
