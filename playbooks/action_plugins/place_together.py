@@ -11,7 +11,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comparing import actions, effects, telling, together
+from comparing import actions, effects, hosted, telling, together
 
 #: By which ssh says that it, and not what it runs, failed (ssh(1), EXIT STATUS).
 _SSH_FAILED = 255
@@ -91,7 +91,7 @@ class ActionModule(actions.ProvisionAction):
 
     def _said(self, ended: together.Ended) -> dict[str, Any]:
         """The result of a host."""
-        if ended.status == _SSH_FAILED:
+        if ended.status == _SSH_FAILED and hosted.answer(ended.stdout) is None:
             # As Ansible says it, which provision.run.remedies knows.
             message = f"Failed to connect to the host via ssh: {ended.stderr.strip()}"
             return {"unreachable": True, "msg": message}

@@ -8,6 +8,7 @@ ansible.module_utils.provision.plain_module in the place of ansible.module_utils
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -91,8 +92,9 @@ def answer(stdout: str) -> dict[str, Any] | None:
 
     for line in reversed(stdout.splitlines()):
         if line.startswith(MARK):
-            said: dict[str, Any] = json.loads(line.removeprefix(MARK))
-            return said
+            with contextlib.suppress(ValueError):  # it is cut off
+                said: dict[str, Any] = json.loads(line.removeprefix(MARK))
+                return said
     return None
 
 

@@ -105,6 +105,13 @@ def test_what_says_nothing_has_no_answer(tmp_path: Path) -> None:
     assert hosted.answer("Killed\n") is None
 
 
+def test_an_answer_that_is_cut_off_is_none(tmp_path: Path) -> None:
+    arguments = {"files": [file(tmp_path / "a", "x")]}
+    whole = run(hosted.program("place_files", arguments, check=True), tmp_path).stdout
+    assert hosted.answer(whole) is not None
+    assert hosted.answer(whole[: len(whole) // 2]) is None
+
+
 def test_values_that_ansible_knows_more_of_are_sent_as_plain_ones(tmp_path: Path) -> None:
     class Word(str):
         """As Ansible's own texts, which know where they are from."""
