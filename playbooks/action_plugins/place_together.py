@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from comparing import actions, effects, hosted, telling, together
 
 #: By which ssh says that it, and not what it runs, failed (ssh(1), EXIT STATUS).
 _SSH_FAILED = 255
+_FAILED = ("unreachable", "failed")
 #: Variables of a host, or of the role, with its name before them: options of place_files.
 _OF_HOSTS = {"timeout": "start_timeout", "stable_seconds": "stable_seconds"}
 
@@ -46,11 +47,12 @@ class ActionModule(actions.ProvisionAction):
             if ended is None:
                 continue
             said = self._said(ended)
-            if said.get("failed") or said.get("unreachable"):
-                failed[host] = said
-                continue
-            done[host] = bool(said["changed"])
-            self._tell("result", host, status="changed" if done[host] else "ok", result=said)
+            status = _status(said)
+            self._tell("result", host, status=status, **telling.of_result(said))
+            if status in _FAILED:
+                failed[host] = {**said, "told": True}
+            else:
+                done[host] = status == "changed"
         result.update(
             changed=any(done.values()),
             done=list(done),
@@ -99,6 +101,10 @@ class ActionModule(actions.ProvisionAction):
 
     def _tell(self, event: str, host: str, **values: Any) -> None:
         """Tell what happens on a host; an error in it ends the telling, never the run."""
-        told = telling.of_result(values.pop("result", {}))
         with contextlib.suppress(OSError):
-            self._events.tell(event, host=host, **telling.of_task(self._task), **values, **told)
+            self._events.tell(event, host=host, **telling.of_task(self._task), **values)
+
+
+def _status(result: Mapping[str, Any]) -> str:
+    """How a host's work ended, as events say it."""
+    return next((each for each in (*_FAILED, "changed") if result.get(each)), "ok")

@@ -65,7 +65,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def _result(self, result: Any, status: str) -> None:
         try:
             task, seen = telling.of_task(result.task), result.result
-            if "released" in seen:  # of each host was told when it was done
+            if "undone" in seen or seen.get("told"):  # the action told of each host as it was done
                 return
             if "unlike" in seen:  # who is compared by himself tells of it himself
                 for host, each in {**seen["alike"], **seen["differing"]}.items():

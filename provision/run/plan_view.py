@@ -154,7 +154,7 @@ def _line_count(steps: Iterable[Step]) -> str:
 
 
 def _show_services(plan: Plan) -> None:
-    """On how many hosts which service is started, restarted or reloaded, or has its rules loaded."""
+    """On how many hosts which service is started, restarted, reloaded, or has its rules loaded."""
     for action, word in (
         ("restart", "restarted"),
         ("reload", "reloaded"),
