@@ -12,7 +12,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comparing import actions, report, telling, together
+from comparing import actions, reaching, report, telling, together
 from comparing.answers import Answer
 from comparing.asking import Question, Work
 
@@ -85,7 +85,7 @@ class ActionModule(actions.ProvisionAction):
         hosts = [str(host) for host in task_vars["ansible_play_hosts"]]
         self._tells = not self._task.check_mode and bool(os.environ.get(telling.FILE))
         # One alone is asked as well by the comparison.
-        asks = len(hosts) > 1 and not together.with_passwords()
+        asks = len(hosts) > 1 and not reaching.with_passwords()
         seen = self._seen(hosts, task_vars) if asks else {}
         known = {host: each.told for host, each in seen.items() if each.told}
         if any(each.concerns_all for each in seen.values()) or len(seen) < len(hosts):
@@ -114,7 +114,7 @@ class ActionModule(actions.ProvisionAction):
         """What is seen of the hosts that could be asked."""
         seen: dict[str, Seen] = {}
         questions = [(host, self._question(host, task_vars, seen)) for host in hosts]
-        for host, ended in together.ask(questions, together.forks()):
+        for host, ended in together.ask(questions, reaching.forks()):
             # Whatever it is, the comparison will tell of it.
             with contextlib.suppress(Exception):
                 answer = ended and ended.answer()
@@ -126,11 +126,11 @@ class ActionModule(actions.ProvisionAction):
         self, host: str, task_vars: dict[str, Any], seen: dict[str, Seen]
     ) -> Callable[[], tuple[list[bytes], bytes]]:
         def question() -> tuple[list[bytes], bytes]:
-            of_host = together.variables_of(host, task_vars)
+            of_host = reaching.variables_of(host, task_vars)
             compare = self.on_host("compare", of_host)
             seen[host] = Seen(compare, of_host, compare.question(of_host))
             text = seen[host].question.text
-            argv, script = together.command(
+            argv, script = reaching.command(
                 compare, of_host, lambda: compare.shell(text, told_whole=True)
             )
             seen[host].argv = argv

@@ -5,16 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comparing import actions, effects, hosted, telling, together
+from ansible import constants
+from comparing import actions, effects, hosted, reaching, telling, together
 
 #: By which ssh says that it, and not what it runs, failed (ssh(1), EXIT STATUS).
 _SSH_FAILED = 255
+#: What ssh says where the connection was gone that it was to go over (ControlPersist): nothing was
+#: done, and Ansible starts another (plugins/connection/ssh.py).
+_GONE = "mux_client_hello_exchange: write packet: Broken pipe"
+#: For how many seconds a host is waited for where Ansible is not told (task_timeout).
+_LONGEST = 1800
 _FAILED = ("unreachable", "failed")
 #: Variables of a host, or of the role, with its name before them: options of place_files.
 _OF_HOSTS = {"timeout": "start_timeout", "stable_seconds": "stable_seconds"}
@@ -23,12 +29,13 @@ _OF_HOSTS = {"timeout": "start_timeout", "stable_seconds": "stable_seconds"}
 class ActionModule(actions.ProvisionAction):
     """Does what place_files does on all hosts of a play; on each, as soon as there is a fork.
 
-    It runs once for a play (run_once). Arguments: role, check and login, as those of place_files;
-    its timeout and stable_seconds are the variables of each host that the role has for them.
+    It runs once for a play (run_once), without a limit for all of them (timeout: 0): the one for a
+    task is each host's. Arguments: role, check and login, as those of place_files; its timeout and
+    stable_seconds are the variables of each host that the role has for them.
     Result: done (the hosts on which it was done), released (those of them to which other operators
     were let in), and undone (by host, the result with which it failed there: place_files gives it,
-    and does nothing, where it is then a task of that host's own, which has a way back). Hosts that
-    are in none of them were not tried. What happens on a host is told of when it does.
+    and does nothing, where it is then a task of that host's own, which has a way back). On hosts
+    that are in none of them it was not begun. What happens on a host is told of when it does.
     """
 
     _VALID_ARGS = frozenset({"role", "check", "login"})
@@ -37,27 +44,28 @@ class ActionModule(actions.ProvisionAction):
         """Run the task."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        hosts = [str(host) for host in task_vars["ansible_play_hosts"]]
         self._last: set[str] = set()
         self._events = telling.Events(os.environ[telling.FILE])
         done: dict[str, bool] = {}
-        failed: dict[str, dict[str, Any]] = {}
+        undone: dict[str, dict[str, Any]] = {}
+        hosts = [str(host) for host in task_vars["ansible_play_hosts"]]
         questions = [(host, self._work(host, task_vars)) for host in hosts]
-        for host, ended in together.ask(questions, together.forks(), patient=True):
-            if ended is None:
+        within = constants.TASK_TIMEOUT or _LONGEST
+        for host, ended in together.ask(questions, reaching.forks(), within=within):
+            if ended is None or _GONE in ended.stderr:
                 continue
             said = self._said(ended)
-            status = _status(said)
-            self._tell("result", host, status=status, **telling.of_result(said))
+            status = next((each for each in (*_FAILED, "changed") if said.get(each)), "ok")
             if status in _FAILED:
-                failed[host] = {**said, "told": True}
+                undone[host] = {**said, "told": True}
             else:
                 done[host] = status == "changed"
+            self._tell("result", host, status=status, **telling.of_result(said))
         result.update(
             changed=any(done.values()),
             done=list(done),
             released=[host for host in done if host in self._last],
-            undone=failed,
+            undone=undone,
         )
         self.join(["provision_placed"], result, task_vars)
         return result
@@ -68,17 +76,17 @@ class ActionModule(actions.ProvisionAction):
         """What is started for a host."""
 
         def work() -> tuple[list[bytes], bytes]:
-            of_host = together.variables_of(host, task_vars)
+            of_host = reaching.variables_of(host, task_vars)
             place = self.on_host("place_files", of_host)
             given = {**self._task.args, **self._of_host(place, of_host), "last": True}
             arguments = place.arguments(given, of_host)
             if arguments["last"]:
                 self._last.add(host)
-            started = together.command(
+            started = reaching.command(
                 place, of_host, lambda: place.module("place_files", arguments)
             )
             if place._connection.get_option("reconnection_retries"):
-                raise together.NotPlain("it is tried again where ssh fails")
+                raise reaching.NotPlain("it is tried again where ssh fails")
             self._tell("host_task", host)
             return started
 
@@ -92,19 +100,18 @@ class ActionModule(actions.ProvisionAction):
         }
 
     def _said(self, ended: together.Ended) -> dict[str, Any]:
-        """The result of a host."""
+        """The result of a host, in the words in which Ansible says what is not the module's."""
+        if ended.given_up:
+            return {"failed": True, "msg": ended.given_up}
         if ended.status == _SSH_FAILED and hosted.answer(ended.stdout) is None:
-            # As Ansible says it, which provision.run.remedies knows.
             message = f"Failed to connect to the host via ssh: {ended.stderr.strip()}"
             return {"unreachable": True, "msg": message}
-        return self.said(ended.status, ended.stdout, ended.stderr)
+        try:
+            return self.said(ended.status, ended.stdout, ended.stderr)
+        except Exception as error:  # what is no answer of ours is no reason to forget the others
+            return {"failed": True, "msg": f"Its answer is not understood: {error}"}
 
     def _tell(self, event: str, host: str, **values: Any) -> None:
-        """Tell what happens on a host; an error in it ends the telling, never the run."""
-        with contextlib.suppress(OSError):
+        """Tell what happens on a host; an error in it is none of the run's."""
+        with contextlib.suppress(Exception):
             self._events.tell(event, host=host, **telling.of_task(self._task), **values)
-
-
-def _status(result: Mapping[str, Any]) -> str:
-    """How a host's work ended, as events say it."""
-    return next((each for each in (*_FAILED, "changed") if result.get(each)), "ok")

@@ -65,7 +65,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def _result(self, result: Any, status: str) -> None:
         try:
             task, seen = telling.of_task(result.task), result.result
-            if "undone" in seen or seen.get("told"):  # the action told of each host as it was done
+            if "undone" in seen:  # the action told of each host when it was done
+                return
+            if seen.get("told"):  # how that failed: this task is over as well
+                self._tell("result", host=result.host.get_name(), status="ignored", **task)
                 return
             if "unlike" in seen:  # who is compared by himself tells of it himself
                 for host, each in {**seen["alike"], **seen["differing"]}.items():

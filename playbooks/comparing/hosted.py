@@ -93,8 +93,8 @@ def answer(stdout: str) -> dict[str, Any] | None:
     for line in reversed(stdout.splitlines()):
         if line.startswith(MARK):
             with contextlib.suppress(ValueError):  # it is cut off
-                said: dict[str, Any] = json.loads(line.removeprefix(MARK))
-                return said
+                said = json.loads(line.removeprefix(MARK))
+                return said if isinstance(said, dict) else None
     return None
 
 

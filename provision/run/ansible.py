@@ -1,7 +1,7 @@
 """The one ansible-playbook command: built here, run here, its events read here.
 
-Events are JSON lines that playbooks/callback_plugins/events.py writes; nothing is read out of the
-text that Ansible prints for people.
+Events are JSON lines (playbooks/comparing/telling.py); nothing is read out of the text that Ansible
+prints for people.
 """
 
 from __future__ import annotations

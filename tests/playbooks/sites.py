@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -24,20 +26,23 @@ for last; do host=$before; before=$last; done
 given=$(mktemp -p {directory})
 sed "s#/proc/1/comm#{directory}/init#
     s#/\\(var/lib\\|run\\)/provision#{directory}/kept/$host#g" >"$given"
-case " $* " in *" {lost} "*)
-    ! grep -q place_files "$given" || {{ echo "Connection reset" >&2; exit 255; }}
+case " $* " in *" {odd} "*)
+    if grep -q place_files "$given" && mkdir {directory}/odd; then {oddly}; fi;;
 esac
 /bin/sh -c "$last" <"$given"
 """
 
 
-def ssh(directory: Path, gone: str = "nobody", lost: str = "nobody") -> dict[str, str]:
+def ssh(
+    directory: Path, gone: str = "nobody", odd: str = "nobody", oddly: str = "exit 255"
+) -> dict[str, str]:
     """What stands in for ssh, as variables of a host; what hosts keep is in the folder kept.
 
-    gone and lost are addresses that it does not reach, or loses when files are placed.
+    gone is an address that it does not reach; where files are first placed at the address odd, it
+    does oddly in the place of that.
     """
     path = directory / "ssh"
-    path.write_text(_SSH.format(directory=directory, gone=gone, lost=lost))
+    path.write_text(_SSH.format(directory=directory, gone=gone, odd=odd, oddly=oddly))
     path.chmod(0o755)
     return {"ansible_user": "root", "ansible_ssh_executable": str(path)}
 
@@ -46,17 +51,19 @@ def ssh(directory: Path, gone: str = "nobody", lost: str = "nobody") -> dict[str
 class Site:
     """Hosts w1 to w3, each with a file of its own in the tree.
 
-    gone is whom ssh does not reach, and lost whom it loses when files are placed. init is what runs
-    them, by which they are hosts or not; told whether events are.
+    gone, odd and oddly are those of ssh(). init is what runs them, by which they are hosts or not;
+    told whether events are, which are then in events.
     """
 
     directory: Path
     variables: dict[str, dict[str, Any]] = field(default_factory=dict)
     gone: str = "nobody"
-    lost: str = "nobody"
+    odd: str = "nobody"
+    oddly: str = "exit 255"
     init: str = "systemd"
     told: bool = True
     output: str = ""
+    events: list[dict[str, Any]] = field(default_factory=list)
 
     def place(self, host: str) -> Path:
         return self.directory / "placed" / host
@@ -80,7 +87,7 @@ class Site:
         }
         for host, variables in self.variables.items():
             hosts[host].update(variables)
-        everywhere = ssh(self.directory, self.gone, self.lost)
+        everywhere = ssh(self.directory, self.gone, self.odd, self.oddly)
         inventory = {"workers": {"hosts": hosts, "vars": everywhere}}
         (self.directory / "inventory.yml").write_text(yaml.safe_dump(inventory))
         secrets = self.directory / "secrets.yml"
@@ -95,8 +102,18 @@ class Site:
         )  # fmt: skip
         self.output = done.stdout + done.stderr
         text = events.read_text() if self.told else ""
-        told = [json.loads(line) for line in text.splitlines()]
-        return [each for each in told if each["event"] == "result"]
+        self.events = [json.loads(line) for line in text.splitlines()]
+        return [each for each in self.events if each["event"] == "result"]
+
+    def given(self, module: str) -> list[dict[str, Any]]:
+        """The arguments with which a module was run, of all hosts."""
+        texts = [path.read_text() for path in sorted(self.directory.glob("tmp.*"))]
+        named = (
+            re.search(r"^basic.GIVEN = json.loads\((.*)\)$", text, re.M)
+            for text in texts
+            if f'"{module}.py"' in text
+        )
+        return [json.loads(ast.literal_eval(found[1]))["arguments"] for found in named if found]
 
     def calls(self, host: str = "") -> int:
         """How often ssh was started, for a host or at all."""

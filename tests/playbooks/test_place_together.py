@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 import sites
+import trees
 from sites import Site
+
+from provision.run.view import RunView
 
 TOGETHER = "telegraf : Place the files, start and wait"
 ALONE = "service : Place the files, start and wait"
+CHECK = {"user": "root", "copies": [], "environment": None, "command": ["true"]}
 UNTRIED = ("--diff", "-e", json.dumps({"telegraf_check": {}}))
 
 
@@ -27,7 +31,8 @@ def site(tmp_path: Path) -> Site:
 def placing(results: list[dict[str, Any]], host: str) -> list[tuple[str, str]]:
     """What was told of a host's placing: the task and how it ended."""
     told = [each for each in results if each["host"] == host and "differences" not in each]
-    return [(each["task"], each["status"]) for each in told if each["status"] != "skipped"]
+    silent = {"skipped", "ignored"}
+    return [(each["task"], each["status"]) for each in told if each["status"] not in silent]
 
 
 def test_agents_are_worked_on_in_one_task(site: Site) -> None:
@@ -55,8 +60,7 @@ def test_one_alone_is_as_well(site: Site) -> None:
 
 
 def test_one_on_which_it_fails_has_its_own_way_back(site: Site) -> None:
-    command = ["test", "-e", f"{{root}}{site.place('w3')}"]
-    check = {"user": "root", "copies": [], "environment": None, "command": command}
+    check = {**CHECK, "command": ["test", "-e", f"{{root}}{site.place('w3')}"]}
     results = site.run("--diff", "-e", json.dumps({"telegraf_check": check}))
     assert placing(results, "w3") == [(TOGETHER, "changed")], site.output
     assert placing(results, "w1")[0] == (TOGETHER, "failed")
@@ -76,13 +80,83 @@ def test_where_it_fails_everywhere_each_has_its_own_way_back(site: Site) -> None
 
 
 def test_one_that_is_lost_while_it_is_done_is_not_worked_on_again(site: Site) -> None:
-    site.lost = "127.0.0.1"
+    site.odd, site.oddly = "127.0.0.1", "echo 'Connection reset' >&2; exit 255"
     results = site.run(*UNTRIED)
     assert placing(results, "w1") == [(TOGETHER, "unreachable")], site.output
     assert placing(results, "w3") == [(TOGETHER, "changed")]
     (told,) = [each for each in results if each["status"] == "unreachable"]
     assert told["msg"] == "Failed to connect to the host via ssh: Connection reset"
     assert site.calls("w1") == 3
+    view = RunView()
+    for event in site.events:
+        if event["event"] != "stats":
+            view.take(event)
+    assert view._waiting() == [], "nobody is said to be at work"
+
+
+@pytest.mark.parametrize(
+    ("oddly", "why"),
+    [
+        ("exec sleep 60", "Timed out after 4 second(s)."),
+        ("echo '@@ provision module @@[]'; exit 0", "Module result deserialization failed"),
+        ("echo '@@ provision module @@{\"warnings\": 5}'; exit 0", "not understood"),
+        ("kill -9 $$", "Module result deserialization failed"),
+    ],
+)
+def test_one_that_answers_oddly_is_no_reason_to_forget_the_others(
+    site: Site, oddly: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSIBLE_TASK_TIMEOUT", "4")
+    site.odd, site.oddly = "127.0.0.1", oddly
+    results = site.run(*UNTRIED)
+    assert placing(results, "w3") == [(TOGETHER, "changed")], site.output
+    assert placing(results, "w1")[0] == (TOGETHER, "failed")
+    assert why in next(each["msg"] for each in results if each["status"] == "failed")
+    assert site.calls("w1") == 4, "put back, and not tried again"
+
+
+def test_one_whose_connection_was_gone_is_worked_on_by_ansible(site: Site) -> None:
+    gone = "mux_client_hello_exchange: write packet: Broken pipe"
+    site.odd, site.oddly = "127.0.0.1", f"echo '{gone}' >&2; exit 255"
+    results = site.run(*UNTRIED)
+    assert placing(results, "w1") == [(ALONE, "changed")], site.output
+    assert placing(results, "w3") == [(TOGETHER, "changed")]
+
+
+def test_with_fewer_forks_than_agents_each_is_worked_on(site: Site) -> None:
+    results = site.run(*UNTRIED, "--forks", "1")
+    assert placing(results, "w1") == placing(results, "w3") == [(TOGETHER, "changed")], site.output
+
+
+def test_beside_a_host_with_other_work_it_is_the_same(site: Site) -> None:
+    path = str(site.place("w2"))
+    manifest = {"files": [trees.file("grafana", path, secret=True)]}
+    trees.write(site.directory / "tree", "w2", manifest, {path: "it is for Grafana\n"})
+    results = site.run(*UNTRIED)
+    assert placing(results, "w1") == placing(results, "w3") == [(TOGETHER, "changed")], site.output
+    assert (ALONE, "changed") in placing(results, "w2")
+    assert site.place("w2").read_text() == "it is for Grafana\n"
+    assert [site.calls(host) for host in ("w1", "w3")] == [3, 3]
+
+
+def test_the_module_is_given_the_same_as_by_a_task_of_the_hosts_own(site: Site) -> None:
+    path = str(site.place("w1"))
+
+    def given() -> list[dict[str, Any]]:
+        for each in site.directory.glob("tmp.*"):
+            each.unlink()
+        site.place("w1").write_text("it is another\n")
+        site.run("--diff", "-e", json.dumps({"telegraf_check": CHECK}))
+        assert site.place("w1").read_text() == "it is grafana-password\n", site.output
+        found = [each for each in site.given("place_files") if each["files"][0]["path"] == path]
+        # Whose run it is, and what is false where it is not said.
+        return [{**each, "operator": None, "unproven": False} for each in found]
+
+    site.variables = {"w1": {"telegraf_start_timeout": "{{ 40 + 2 }}", "telegraf_polled": "x$"}}
+    together = given()
+    site.told = False
+    assert together == given()
+    assert [(each["timeout"], each["polled"]) for each in together] == [(42, "x$")]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -105,13 +106,32 @@ def test_how_each_ended_is_known() -> None:
     assert ended == {"a": (3, "said\n", "why\n"), "b": (-9, "", "")}
 
 
-def test_what_is_waited_for_patiently_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_may_be_waited_for_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FIRST", "LEAST"):
         monkeypatch.setattr(together, name, 0.1)
-    scripts = {"a": f"{SAYS} sleep 0.1", "b": "sleep 1; exit 1", "c": "sleep 1.5; exit 1"}
+    descriptors = open_descriptors()
+    scripts = {"a": SAYS, "b": "sleep 1; exit 1", "c": "echo begun; exec sleep 60", "d": "sleep 1"}
     questions = [(host, runs(script)) for host, script in scripts.items()]
-    ended = dict(together.ask(questions, 50, patient=True))
-    assert {host: told and told.status for host, told in ended.items()} == {"a": 0, "b": 1, "c": 1}
+    ended = dict(together.ask(questions, 3, within=3))
+    told = {host: each and (each.status, each.given_up) for host, each in ended.items()}
+    late = "Timed out after 3 second(s)."
+    assert told == {"a": (0, ""), "b": (1, ""), "c": (-9, late), "d": (0, "")}
+    assert ended["c"] and ended["c"].stdout == "begun\n"
+    assert open_descriptors() == descriptors
+
+
+def test_where_there_are_no_more_descriptors_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = os.memfd_create
+
+    def full(name: str) -> int:
+        if open_descriptors() > descriptors + 2:
+            raise OSError(24, "Too many open files")
+        return made(name)
+
+    descriptors = open_descriptors()
+    monkeypatch.setattr(together.os, "memfd_create", full)
+    assert answers(a=SAYS) == {"a": None}
+    assert open_descriptors() == descriptors
 
 
 def test_what_stays_behind_a_connection_is_not_waited_for() -> None:
