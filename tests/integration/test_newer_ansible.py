@@ -20,6 +20,7 @@ PYTHONS = ("python3.13", "python3.12")
 # What is done by what Ansible does not document, or documents as experimental.
 TESTS = (
     "tests/playbooks/test_look.py",
+    "tests/playbooks/test_place_together.py",
     "tests/playbooks/test_events.py",
     "tests/run/test_engine.py",
 )
