@@ -104,8 +104,8 @@ class ActionModule(actions.ProvisionAction):
         if ended.given_up:
             return {"failed": True, "msg": ended.given_up}
         if ended.status == _SSH_FAILED and hosted.answer(ended.stdout) is None:
-            message = f"Failed to connect to the host via ssh: {ended.stderr.strip()}"
-            return {"unreachable": True, "msg": message}
+            why = ended.stderr.strip() or "its connection was closed"
+            return {"unreachable": True, "msg": f"Failed to connect to the host via ssh: {why}"}
         try:
             return self.said(ended.status, ended.stdout, ended.stderr)
         except Exception as error:  # what is no answer of ours is no reason to forget the others

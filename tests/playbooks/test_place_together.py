@@ -79,13 +79,18 @@ def test_where_it_fails_everywhere_each_has_its_own_way_back(site: Site) -> None
     assert not site.place("w3").exists()
 
 
-def test_one_that_is_lost_while_it_is_done_is_not_worked_on_again(site: Site) -> None:
-    site.odd, site.oddly = "127.0.0.1", "echo 'Connection reset' >&2; exit 255"
+@pytest.mark.parametrize(
+    ("said", "why"), [("Connection reset", "Connection reset"), ("", "its connection was closed")]
+)
+def test_one_that_is_lost_while_it_is_done_is_not_worked_on_again(
+    site: Site, said: str, why: str
+) -> None:
+    site.odd, site.oddly = "127.0.0.1", f"echo '{said}' >&2; exit 255"
     results = site.run(*UNTRIED)
     assert placing(results, "w1") == [(TOGETHER, "unreachable")], site.output
     assert placing(results, "w3") == [(TOGETHER, "changed")]
     (told,) = [each for each in results if each["status"] == "unreachable"]
-    assert told["msg"] == "Failed to connect to the host via ssh: Connection reset"
+    assert told["msg"] == f"Failed to connect to the host via ssh: {why}"
     assert site.calls("w1") == 3
     view = RunView()
     for event in site.events:

@@ -139,5 +139,6 @@ def _run(
         raise swap.SwapError(
             "%s refuses the new configuration, and the old one stays: %s."
             % (os.path.basename(command[0]), reason(said)),
-            "mend the setting that it names and render again",
+            "mend the setting that it names and render again; a file that it names and"
+            " that is not provision's, mend or remove on the host, then run again",
         )
