@@ -130,12 +130,12 @@ class _Waiting:
         while left := len(self._ends.get_map()):
             asked = [key.data for key in self._ends.get_map().values()]
             there = self._ends.select(self.patience.left(asked) if left > most else 0)
-            if not there and left > most:
+            if not there and left <= most:
+                return
+            if not there:
                 self._given_up += 1
                 yield from self.give_up(self.patience.late(asked))
                 self.patience.begin()
-            if not there:
-                return
             for key, _ in there:
                 self._forget(key)
                 ended = key.data.ended()

@@ -120,6 +120,16 @@ def test_each_may_be_waited_for_by_itself(monkeypatch: pytest.MonkeyPatch) -> No
     assert open_descriptors() == descriptors
 
 
+def test_where_one_is_late_the_others_are_waited_for_on() -> None:
+    def later() -> tuple[list[bytes], bytes]:
+        time.sleep(1.5)
+        return runs("sleep 2; exit 1")()
+
+    ended = dict(together.ask([("late", runs("exec sleep 60")), ("b", later)], 50, within=2.5))
+    told = {host: each and (each.status, bool(each.given_up)) for host, each in ended.items()}
+    assert told == {"late": (-9, True), "b": (1, False)}
+
+
 def test_where_there_are_no_more_descriptors_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     made = os.memfd_create
 
