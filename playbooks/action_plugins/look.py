@@ -70,8 +70,9 @@ class ActionModule(actions.ProvisionAction):
     _unlike; and into those that say which plays have work.
     Result: alike and differing (by host, what the action compare tells of hosts that are as they
     should be, and of others), unlike (the hosts that are to be compared by that action: it is not
-    known, what differs concerns them, or something speaks against the work), and answers (by host,
-    what those have said that said anything). Where nothing shall change, and where Ansible's output
+    known, what differs concerns them, or something speaks against the work), agents (those of
+    differing that have Telegraf's work alone, or its package's: the host is in provision_agents if
+    there are some), and answers (by host, what those have said that said anything). Where nothing shall change, and where Ansible's output
     is all that is told, each that differs is unlike, and seen in a task of its own.
     """
 
