@@ -72,8 +72,9 @@ class ActionModule(actions.ProvisionAction):
     should be, and of others), unlike (the hosts that are to be compared by that action: it is not
     known, what differs concerns them, or something speaks against the work), agents (those of
     differing that have Telegraf's work alone, or its package's: the host is in provision_agents if
-    there are some), and answers (by host, what those have said that said anything). Where nothing shall change, and where Ansible's output
-    is all that is told, each that differs is unlike, and seen in a task of its own.
+    there are some), and answers (by host, what those have said that said anything). Where nothing
+    shall change, and where Ansible's output is all that is told, each that differs is unlike, and
+    seen in a task of its own.
     """
 
     TRANSFERS_FILES = False
