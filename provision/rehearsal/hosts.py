@@ -218,7 +218,7 @@ def up(
                 state.number = number
                 state.hosts = {host: network.address(number, i) for i, host in enumerate(names)}
                 state.write(directory)
-                network.set_up(number)
+                network.set_up(number, directory)
             _boot_all(directory, state, base)
             rehearsal = Rehearsal(directory, state)
             concurrently(*(partial(_wait_until_booted, rehearsal, host) for host in names))

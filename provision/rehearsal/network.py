@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Iterable
 from ipaddress import IPv4Network
@@ -14,6 +15,7 @@ from provision.rehearsal import kernel, processes
 
 RANGE = IPv4Network("10.213.0.0/16")
 BRIDGE_PREFIX = "provision"  # provision255: 12 of the 15 characters that an interface name may have
+_LONGEST_ALIAS = 255  # bytes (linux/if.h, IFALIASZ, with the 0 at its end)
 
 
 def bridge_name(number: int) -> str:
@@ -84,12 +86,17 @@ def rules(number: int) -> list[list[str]]:
     ]
 
 
-def set_up(number: int) -> None:
-    """Create the bridge with its address, forward and masquerade. Hold the machine's lock."""
+def set_up(number: int, owner: Path) -> None:
+    """Create the bridge with its address, forward and masquerade. Hold the machine's lock.
+
+    owner is the directory of the rehearsal, which `ip link` shows as the bridge's alias: numbers
+    are free for another once a rehearsal is taken down.
+    """
     bridge = bridge_name(number)
     processes.run(
         *("ip", "link", "add", bridge, "type", "bridge", "stp_state", "0", "forward_delay", "0")
     )
+    processes.run("ip", "link", "set", bridge, "alias", alias(owner))
     no_ipv6 = Path(f"/proc/sys/net/ipv6/conf/{bridge}/disable_ipv6")
     if no_ipv6.exists():
         no_ipv6.write_text("1")
@@ -98,6 +105,11 @@ def set_up(number: int) -> None:
     kernel.raise_all()
     for table, chain, *specification in rules(number):
         processes.run("iptables", "-w", "-t", table, "-I", chain, *specification)
+
+
+def alias(owner: Path) -> str:
+    """What the bridge of the rehearsal in a directory is called besides: the end of its path."""
+    return os.fsencode(owner)[-_LONGEST_ALIAS:].decode(errors="ignore")
 
 
 def tear_down(number: int) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from provision import paths
 from provision.errors import ProvisionError
-from provision.rehearsal import cgroups, hosts, mounts, packages
+from provision.rehearsal import cgroups, hosts, mounts, network, packages
 from provision.rehearsal.base import RESTRICTED_PASSWORD, base_image
 from provision.rehearsal.packages import telegraf
 from provision.rehearsal.progress import Quiet
@@ -170,6 +170,18 @@ def test_another_beside_it_goes_without_a_trace(
     assert hosts.down(name) == []
     assert rehearsal.execute("w1.example.com", "true").returncode == 0
     assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == "1\n"
+
+
+def test_what_another_made_with_the_same_number_since_is_no_trace(cache: Path, base: Path) -> None:
+    with hosts.up(["x1"], name="test-first", cache=cache, progress=Quiet(), base=base) as first:
+        number = number_of(first)
+    with hosts.up(["x1"], name="test-second", cache=cache, progress=Quiet(), base=base) as second:
+        # The same number, if nobody else has it by now; that would be another too.
+        bridge = network.bridge_name(int(number_of(second)))
+        said = Path("/sys/class/net", bridge, "ifalias").read_text()
+        assert said == f"{second.directory}\n"
+        assert traces("test-first", number, first.directory) == {}
+        assert traces("test-second", number_of(second), second.directory).keys() > {"links"}
 
 
 CREATOR = """

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from provision.rehearsal import cgroups, mounts, network, processes
+from provision.rehearsal import cgroups, locks, mounts, network, processes
 from tests.e2e.operating import Site
 
 # Everything an installation could change, as text: packages, files with owner, mode and content,
@@ -78,16 +78,8 @@ def command_lines() -> dict[str, bytes]:
 
 def traces(name: str, number: str, directory: Path) -> dict[str, object]:
     """All that a rehearsal could leave on this machine, empty if nothing."""
-    bridge = network.bridge_name(int(number))
-    rules = [
-        words
-        for table in ("nat", "filter")
-        for words in network.marked(
-            processes.run("iptables", "-w", "-t", table, "-S").stdout, bridge
-        )
-    ]
-    groups = list(cgroups.MOUNTED.glob(f"**/provision/{name}.{number}"))
-    links = [i for i in network.interfaces() if i == bridge or i.startswith(f"vb-p{number}-")]
+    with locks.exclusive(locks.MACHINE):
+        numbered = _numbered(name, number, directory)
     mine = str(directory).encode()
     running = [
         number
@@ -95,14 +87,35 @@ def traces(name: str, number: str, directory: Path) -> dict[str, object]:
         if mine in words and number != str(os.getpid())
     ]
     found = {
-        "rules": rules,
-        "cgroups": groups,
-        "links": links,
+        **numbered,
         "mounts": mounts.beneath(directory),
         "processes": running,
         "directory": [directory] if directory.exists() else [],
     }
     return {what: left for what, left in found.items() if left}
+
+
+def _numbered(name: str, number: str, directory: Path) -> dict[str, object]:
+    """What tells by a number alone whose it is; nothing where the number is another's by now."""
+    bridge = network.bridge_name(int(number))
+    owner = content(Path("/sys/class/net", bridge, "ifalias")).decode().strip()
+    if owner not in ("", network.alias(directory)):
+        return {}
+    return {
+        "rules": [
+            words
+            for table in ("nat", "filter")
+            for words in network.marked(
+                processes.run("iptables", "-w", "-t", table, "-S").stdout, bridge
+            )
+        ],
+        "cgroups": list(cgroups.MOUNTED.glob(f"**/provision/{name}.{number}")),
+        "links": [
+            link
+            for link in network.interfaces()
+            if link == bridge or link.startswith(f"vb-p{number}-")
+        ],
+    }
 
 
 def number_in(directory: Path) -> str | None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 from ipaddress import IPv4Network
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +42,12 @@ def test_only_the_rules_of_a_bridge_are_found_again() -> None:
     assert network.marked(listing, "provision1") == [
         ["FORWARD", "-i", "provision1", "-m", "comment", "--comment", "provision1", "-j", "ACCEPT"]
     ]
+
+
+def test_a_bridge_is_called_by_the_end_of_its_rehearsal_s_path() -> None:
+    assert network.alias(Path("/a/rehearsals/one")) == "/a/rehearsals/one"
+    assert network.alias(Path("/" + "ä" * 200 + "/one")) == "ä" * 125 + "/one"
+    assert network.alias(Path(os.fsdecode(b"/\xff/one"))) == "//one"
 
 
 def test_every_rule_carries_the_mark_by_which_it_is_deleted() -> None:
