@@ -81,12 +81,17 @@ class Rehearsal:
                 return host
         raise KeyError(name)
 
-    def ssh(self, host: str, user: str = "root") -> list[str]:
-        """The command that a remote command line is appended to."""
+    def ssh(self, host: str, user: str = "root", *, standing: bool = False) -> list[str]:
+        """The command that a remote command line is appended to.
+
+        With standing it goes over the connection that Ansible has to the host, if there is one.
+        """
+        path = ("-o", f"ControlPath={self.control_path}") if standing else ()
         return [
             "ssh",
-            *("-F", "none", "-i", str(self.ssh_key), "-l", user),
-            *("-o", f"UserKnownHostsFile={self.known_hosts}", "-o", "IdentitiesOnly=yes"),
+            *("-F", "none", "-i", str(self.ssh_key), "-l", user, *path),
+            *("-o", f"UserKnownHostsFile={as_option(self.known_hosts)}"),
+            *("-o", "IdentitiesOnly=yes"),
             *("-o", "GlobalKnownHostsFile=none", "-o", "StrictHostKeyChecking=yes"),
             *("-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR"),
             self.host(host).address,
@@ -99,8 +104,8 @@ class Rehearsal:
         "none" where the path would be too long for a socket (unix(7): 108 bytes), of which ssh
         takes up 17 while it makes one.
         """
-        longest = f"{self.directory}/root@255.255.255.255:22"
-        return "none" if len(longest) + 17 >= 108 else f"{self.directory}/%r@%h:%p"
+        longest = os.fsencode(self.directory / "root@255.255.255.255:22")
+        return "none" if len(longest) + 17 >= 108 else as_option(self.directory, "/%r@%h:%p")
 
     def execute(
         self,
@@ -110,14 +115,19 @@ class Rehearsal:
         check: bool = True,
         timeout: float = 60,
         user: str = "root",
+        standing: bool = True,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program on a host, over ssh; timeout in seconds.
+        """Run a program on a host, over ssh (standing: as in ssh()); timeout in seconds.
 
         Raises ProvisionError with what it said if check is set and it fails, or if it takes longer.
         """
         try:
             result = processes.run(
-                *self.ssh(host, user), shlex.join(argv), check=False, stdin=stdin, timeout=timeout
+                *self.ssh(host, user, standing=standing),
+                shlex.join(argv),
+                check=False,
+                stdin=stdin,
+                timeout=timeout,
             )
         except ProvisionError as error:
             raise ProvisionError(f"{host}: {shlex.join(argv)[:80]}: {error.message}") from error
@@ -179,6 +189,14 @@ class Rehearsal:
     def down(self) -> None:
         """Delete the hosts and everything that was made for them. It may be called again."""
         _take_down(self.directory)
+
+
+def as_option(path: Path, name: str = "") -> str:
+    """A path as the value of an option of ssh, which takes blanks and % for its own.
+
+    name follows it, and may have ssh's tokens (ssh_config(5), TOKENS).
+    """
+    return '"{}{}"'.format(str(path).replace("%", "%%"), name)
 
 
 def rehearsals(cache: Path | None = None) -> Path:
@@ -333,7 +351,7 @@ def _close_connections(directory: Path, pattern: str) -> None:
     """End the ssh that holds a connection for others, which would wait for its host in vain."""
     for socket in directory.glob(pattern):
         processes.run(
-            *("ssh", "-F", "none", "-o", f"ControlPath={socket}", "-O", "exit", "host"),
+            *("ssh", "-F", "none", "-o", f"ControlPath={as_option(socket)}", "-O", "exit", "host"),
             check=False,
         )
 

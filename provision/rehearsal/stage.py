@@ -16,7 +16,7 @@ from provision.errors import ProvisionError
 from provision.fleet import Fleet, read_fleet
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP
 from provision.rehearsal.base import base_image
-from provision.rehearsal.hosts import Rehearsal, up
+from provision.rehearsal.hosts import Rehearsal, as_option, up
 from provision.rehearsal.packages import (
     Package,
     Packages,
@@ -199,20 +199,21 @@ def write_overlay(
 
 def connection_variables(rehearsal: Rehearsal) -> dict[str, Any]:
     """How Ansible reaches the hosts of a rehearsal, and no others: only its key, only its hosts."""
-    known = shlex.quote(str(rehearsal.known_hosts))
     options = {
-        "UserKnownHostsFile": known,
+        "UserKnownHostsFile": as_option(rehearsal.known_hosts),
         "GlobalKnownHostsFile": "none",
         "StrictHostKeyChecking": "yes",
         "IdentitiesOnly": "yes",
-        "ControlPath": shlex.quote(rehearsal.control_path),
+        "ControlPath": rehearsal.control_path,
     }
     return {
         "ansible_user": "root",
         "ansible_port": 22,
         "ansible_connection": "ssh",
         "ansible_ssh_private_key_file": str(rehearsal.ssh_key),
-        "ansible_ssh_common_args": " ".join(f"-o {name}={v}" for name, v in options.items()),
+        "ansible_ssh_common_args": shlex.join(
+            word for name, value in options.items() for word in ("-o", f"{name}={value}")
+        ),
         "ansible_ssh_extra_args": "-F none",
     }
 

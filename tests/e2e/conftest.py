@@ -109,7 +109,7 @@ def fleet_inventory(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., P
 def own_cache(tmp_path: Path) -> Iterator[Path]:
     """A cache with all that was built before, and room for a rehearsal that nobody else has."""
     base_image(cache(), Quiet())
-    mine = tmp_path / "cache" / "provision"
+    mine = tmp_path / "a cache" / "provision"  # as in a home directory with a blank
     mine.mkdir(parents=True)
     for name in ("packages", "go", "logs"):
         (cache() / name).mkdir(parents=True, exist_ok=True)

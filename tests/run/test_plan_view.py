@@ -68,6 +68,19 @@ def test_a_host_that_failed_after_a_change_is_counted_once(
     )
 
 
+def test_what_a_host_that_failed_should_have_is_not_told_as_done(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    result = RunResult({"w1": HostResult(differences=[FILE], changed=1, failed="x")}, 2, "")
+    assert told(capsys, result)[:4] == [
+        "w1  failed",
+        "  not all of this is done:",
+        "  change file /etc/[x] (by hand)",
+        "  x",
+    ]
+    assert told(capsys, result, check=True)[1] == "  change file /etc/[x] (by hand)"
+
+
 def test_differences_of_files_are_shown_where_they_are_asked_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
