@@ -83,6 +83,8 @@ def _show_group(group: Group, *, check: bool, diff: bool) -> None:
     plan = group.plan
     verdict = _verdict(plan, check=check)
     out.print(f"[bold]{shown(_names(group.names))}[/bold]  {verdict}")
+    if plan.failed and plan.steps and not check:
+        out.print("  not all of this is done:")
     for steps in _lines(plan.steps, whole=diff):
         out.print(f"  {_line(steps)}")
         if steps[0].warning:
