@@ -6,6 +6,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -195,10 +196,13 @@ def test_readmes_table_is_what_both_deliver(
     tmp_path: Path,
     realm: Catalog,
 ) -> None:
-    with documented(telegraf_binary, open_database, tmp_path) as port:
-        theirs = outcome(port, open_database, realm)
-    with rendered_telegraf(telegraf_binary, database, tmp_path) as telegraf:
-        ours = outcome(telegraf.port, database.reader(), realm)
+    with (
+        documented(telegraf_binary, open_database, tmp_path) as port,
+        rendered_telegraf(telegraf_binary, database, tmp_path) as telegraf,
+        ThreadPoolExecutor() as pool,  # most of it is waiting
+    ):
+        sides = ((port, open_database), (telegraf.port, database.reader()))
+        theirs, ours = pool.map(lambda side: outcome(*side, realm), sides)
     questions = (
         "documented (name, type) pairs that arrive",
         "host names of several labels that can be read back",
