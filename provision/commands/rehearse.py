@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -208,5 +209,5 @@ def _show_around(stage: Stage) -> None:
     inventory = rehearsal.directory / "inventory.yml"
     out.print(f"provision them again: provision up -i {inventory}")
     for host in rehearsal.hosts:
-        out.print(f"{host.name}: {' '.join(rehearsal.ssh(host.name))}")
+        out.print(f"{host.name}: {shlex.join(rehearsal.ssh(host.name))}")
     out.print("take them down with: provision rehearse --down")
