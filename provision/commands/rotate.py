@@ -9,7 +9,7 @@ from provision.commands.provide import ask_and_do
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import Fleet, read_fleet
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP
-from provision.output import out, shown
+from provision.output import note, out, shown
 from provision.run.asking import assert_answerable, password_of_sudo
 from provision.run.plan_view import show_plan
 from provision.run.twice import Run
@@ -47,6 +47,8 @@ def rotate(
     word = "would be renewed" if check else "to be renewed"
     for each in renewals:
         out.print(shown(f"{each.what}: {each.secret} {word}"))
+    if left := left_alone(fleet, hosts):
+        note(left)
     run = Run(
         fleet,
         f"{MONITOR_GROUP}:{WORKERS_GROUP}",
@@ -62,6 +64,17 @@ def rotate(
         return EXIT_OK if ok else EXIT_ERROR
     password = password_of_sudo(options)
     return ask_and_do(replace(run, fleet=replace(fleet, become_password=password)), diff=False)
+
+
+def left_alone(fleet: Fleet, hosts: Sequence[str]) -> str:
+    """What is not renewed though everything is asked for, and how it can be; empty if nothing."""
+    site = fleet.site
+    if hosts or site.external or site.monitor.settings.grafana_enabled:
+        return ""
+    return (
+        f"{site.read_secret} stays, as no Grafana of this site reads with it: to have another, "
+        f"take it out of {fleet.secrets_file}, run `provision up`, and give it to who reads"
+    )
 
 
 def renewals_of(fleet: Fleet, hosts: Sequence[str]) -> list[Renewal]:
@@ -101,7 +114,9 @@ def renewals_of(fleet: Fleet, hosts: Sequence[str]) -> list[Renewal]:
         return found
     if not site.external:
         version_2 = settings.influxdb_engine == 2
-        found.append(Renewal(site.read_secret, f"{site.monitor.name}: Grafana reads"))
+        # A Grafana elsewhere would be shut out at once: nobody here can tell it of another.
+        if settings.grafana_enabled:
+            found.append(Renewal(site.read_secret, f"{site.monitor.name}: Grafana reads"))
         administrator = f"{site.monitor.name}: InfluxDB's administrator"
         found.append(Renewal(ADMIN, administrator, here=version_2))
         if version_2:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from provision.cli import run
-from provision.commands.rotate import renewals_of
+from provision.commands.rotate import left_alone, renewals_of
 from provision.errors import ProvisionError
 from provision.fleet import Fleet
 from provision.secrets import write_secrets
@@ -35,9 +35,16 @@ def test_everything_but_what_grafana_encrypts_with_is_renewed(
     assert names(fleet_of(INVENTORY, "-e", "influxdb_engine=1", "-e", "grafana_enabled=no")) == [
         "influxdb_write_password_w1_example_com",
         "influxdb_write_password_w2_example_com",
-        "influxdb_read_password",
         "influxdb_admin_password",
     ]
+
+
+def test_what_a_grafana_elsewhere_reads_with_stays_and_that_is_told(fleet_of: Make) -> None:
+    fleet = fleet_of(INVENTORY, "-e", "grafana_enabled=no")
+    told = left_alone(fleet, ())
+    assert told.startswith("influxdb_read_token stays") and str(fleet.secrets_file) in told
+    assert left_alone(fleet, ("w1.example.com",)) == ""
+    assert left_alone(fleet_of(), ()) == ""
 
 
 def test_what_is_renewed_of_a_host_is_with_what_it_writes(fleet_of: Make, tmp_path: Path) -> None:
