@@ -105,15 +105,18 @@ def loads(site: Site, only: Collection[str] | None = None) -> list[Load]:
 
 def _of_one_host(application: Application) -> tuple[int, int]:
     """The series that a host has of an application, and the values of an interval."""
-    rows = values = 0
+    rows: dict[object, int] = {}
+    values = 0
     catalog = application.catalog
     for metric in catalog.metrics:
         sources = [each for each in application.sources if has(metric, each)]
         number = sum(series(catalog, metric, each) for each in sources)
         kept = totals(catalog, metric)
-        rows += number + (1 if kept else 0)
+        # What one plugin of Telegraf's tells of one thing are fields of one series.
+        what = (catalog.measurement(metric), frozenset(catalog.tags(metric)))
+        rows[what] = max(rows.get(what, 0), number + (1 if kept else 0))
         values += number * len(catalog.fields(metric)) + len(kept)
-    return rows, values
+    return sum(rows.values()), values
 
 
 def _queries(catalogs: Sequence[Catalog]) -> dict[str, int]:

@@ -59,6 +59,14 @@ def test_each_process_that_is_scraped_has_series_of_its_own(
     assert found["dataclay"].series == expected
 
 
+def test_what_a_plugin_tells_of_one_thing_is_one_series(fleet_of: Callable[..., Fleet]) -> None:
+    (host,) = (load for load in loads(fleet_of(SITE).site) if load.app == "host")
+    # Of cpu, mem, swap and system one each, five file systems and devices, four interfaces.
+    assert host.series == 2 * (4 + 5 + 5 + 4)
+    # Each has several fields, which are values of their own.
+    assert host.points > 3 * host.series / 2 / 10
+
+
 def test_a_limit_leaves_the_hosts_that_it_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,8 @@ RESERVED = (
     *("bucket", FORMER_NAME, "host", "metric_type", "transport", "url"),
     *("_field", "_measurement", "time"),
 )
+# What Telegraf always gathers of itself, and what is always in it (README of inputs.internal).
+ALIVE_MEASUREMENT, ALIVE_FIELD = "internal_agent", "metrics_gathered"
 # Stands in the tag `host` of what no client said it of.
 NOBODY = ":"
 
@@ -96,9 +99,28 @@ def telegraf_values(path: str, host: Host) -> dict[str, Any]:
             "reserved": RESERVED,
             "nobody": NOBODY,
         }
+    if path.endswith("/host.conf"):
+        documented = gathered(host.catalogs_of(Input.TELEGRAF))
+        own = {name: fields for name, fields in documented.items() if name.startswith("internal_")}
+        return {
+            "gathered": documented,
+            # That Telegraf is at work is told by this one, whatever is documented.
+            "own": sorted({ALIVE_MEASUREMENT, *own}),
+            "own_fields": sorted({ALIVE_FIELD, *itertools.chain(*own.values())}),
+            "alive_measurement": ALIVE_MEASUREMENT,
+        }
     if path.endswith("-packets.conf"):
         return {"receive_buffer": RECEIVE_BUFFER}
     return {}
+
+
+def gathered(catalogs: Sequence[Catalog]) -> dict[str, list[str]]:
+    """The documented fields of each measurement of Telegraf's own plugins."""
+    found: dict[str, set[str]] = {}
+    for catalog in catalogs:
+        for metric in catalog.metrics:
+            found.setdefault(catalog.measurement(metric), set()).update(catalog.fields(metric))
+    return {measurement: sorted(fields) for measurement, fields in sorted(found.items())}
 
 
 def percentiles(catalogs: Sequence[Catalog]) -> list[float]:

@@ -19,6 +19,7 @@ from provision.render.telegraf import (
     IgnoredNames,
     documented_buckets,
     documented_names,
+    gathered,
     ignored_names,
     percentiles,
     pushgateways,
@@ -273,7 +274,15 @@ def test_where_nobody_pushes_no_pushgateway_is_fetched(fleet_of: Make) -> None:
 def test_other_files_need_nothing_more(fleet_of: Make) -> None:
     host = worker(fleet_of, "apps: [realm]")
     assert telegraf_values("/etc/telegraf/telegraf.conf", host) == {}
-    assert telegraf_values("/etc/telegraf/telegraf.d/host.conf", host) == {}
+
+
+def test_of_a_host_what_is_documented_is_gathered(catalogs: Catalogs) -> None:
+    found = gathered([catalogs["host"], catalogs["pipeline"]])
+    assert found["mem"] == ["available", "total", "used_percent"]
+    assert {"nstat", "internal_agent"} < found.keys()
+    named = {f"{name}.{field}" for name, fields in found.items() for field in fields}
+    both = (*catalogs["host"].metrics, *catalogs["pipeline"].metrics)
+    assert named == {metric.name for metric in both}
 
 
 def test_every_type_of_statsd_has_telegrafs_name() -> None:
