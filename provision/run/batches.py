@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from provision.errors import ProvisionError
 from provision.fleet import hosts_of
 from provision.output import out
 from provision.run.plan import HostPlan, Plan
@@ -31,23 +32,41 @@ class Batches:
         """As the run itself; what was not begun is told beside."""
         if check:
             return self.run(check=True)
-        started, plans, well = time.monotonic(), [], True
+        started, well = time.monotonic(), True
+        plans: list[Plan] = []
         run = self.run
         hosts = hosts_of(run.fleet, run.targets, run.hosts)
         left = list(in_batches(hosts, run.fleet.site.monitor.name, self.size))
         while left:
             batch = left.pop(0)
-            out.print(f"{', '.join(batch)} ({len(left)} batches to go)")
-            plan, ok, _ = replace(run, hosts=batch)(check=False)
+            to_go = f"{len(left)} {'batch' if len(left) == 1 else 'batches'} to go"
+            out.print(f"{', '.join(batch)} ({to_go})")
+            try:
+                plan, ok, _ = replace(run, hosts=batch)(check=False)
+            except ProvisionError as error:
+                if not plans:
+                    raise
+                # Of what is done already the operator is told as well.
+                plans.append(Plan((), (_ended(error, [batch, *left]),)))
+                well = False
+                break
             plans.append(plan)
             well = well and ok
             failed = len(together(plans).failed)
             if left and failed > self.failures:
-                rest = ", ".join(host for each in left for host in each)
-                stopped = f"stopped, as {failed} failed (--max-failures {self.failures}): {rest}"
-                plans.append(Plan((), (f"{stopped} not begun",)))
+                stopped = f"stopped, as {failed} failed (--max-failures {self.failures})"
+                plans.append(Plan((), (f"{stopped}: {_names(left)} not begun",)))
                 break
         return together(plans), well, time.monotonic() - started
+
+
+def _ended(error: ProvisionError, left: Sequence[Sequence[str]]) -> str:
+    remedy = f"; {error.remedy}" if error.remedy else ""
+    return f"stopped, with {_names(left)} left: {error.message}{remedy}"
+
+
+def _names(batches: Sequence[Sequence[str]]) -> str:
+    return ", ".join(host for batch in batches for host in batch)
 
 
 def in_batches(hosts: Iterable[str], monitor: str, size: int) -> Iterator[tuple[str, ...]]:

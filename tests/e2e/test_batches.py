@@ -51,7 +51,7 @@ def test_it_goes_on_where_few_do(site: Site) -> None:
     site.on(first, "rm /usr/local/bin/apt-get")
     mended = site.provision("worker", "--serial", "2")
     assert mended.status == 0, mended.text
-    assert f"{first}, {second} (1 batches to go)" in mended.out
+    assert f"{first}, {second} (1 batch to go)" in mended.out
     again = site.provision("up")
     assert "4 hosts, 0 changed, 0 failed" in again.out, again.text
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import click.testing
 import pytest
 
 from provision.cli import cli
-from provision.run.batches import in_batches, together
+from provision.errors import ProvisionError
+from provision.fleet import Fleet
+from provision.run.batches import Batches, in_batches, together
 from provision.run.plan import HostPlan, Plan
+from provision.run.twice import Run
 
 
 def test_the_monitoring_host_comes_first_and_by_itself() -> None:
@@ -27,6 +32,51 @@ def test_a_host_of_several_runs_counts_once() -> None:
     )
     assert found.hosts == (other, failed)
     assert found.beside == ("this machine's clock is off", "stopped")
+
+
+FLEET = """
+monitor: {hosts: {m: }}
+workers: {hosts: {w1: , w2: , w3: }, vars: {apps: [realm]}}
+"""
+
+
+def runs(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, plans: Mapping[str, HostPlan | ProvisionError]
+) -> Batches:
+    """A run by one worker at a time, of which it is known what becomes of each host."""
+
+    def one(run: Run, *, check: bool) -> tuple[Plan, bool, float]:
+        assert not check
+        found = plans[run.hosts[0]]
+        if isinstance(found, ProvisionError):
+            raise found
+        return Plan((found,)), not found.failed, 0.1
+
+    monkeypatch.setattr(Run, "__call__", one)
+    return Batches(Run(fleet, "monitor:workers", (), 0), 1, 0)
+
+
+def test_what_was_done_is_told_where_a_later_batch_cannot_be_run(
+    fleet_of: Callable[..., Fleet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = ProvisionError("another run works on this site", remedy="wait until it is done")
+    plans = {"m": HostPlan("m"), "w1": HostPlan("w1", changed=True), "w2": busy}
+    plan, ok, _ = runs(fleet_of(FLEET), monkeypatch, plans)(check=False)
+    assert [host.name for host in plan.hosts] == ["m", "w1"] and not ok
+    assert plan.beside == (
+        "stopped, with w2, w3 left: another run works on this site; wait until it is done",
+    )
+    with pytest.raises(ProvisionError, match="another run"):
+        runs(fleet_of(FLEET), monkeypatch, {"m": busy})(check=False)
+
+
+def test_too_many_failures_end_it(
+    fleet_of: Callable[..., Fleet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = {"m": HostPlan("m"), "w1": HostPlan("w1", failed="x")}
+    plan, ok, _ = runs(fleet_of(FLEET), monkeypatch, plans)(check=False)
+    assert not ok
+    assert plan.beside == ("stopped, as 1 failed (--max-failures 0): w2, w3 not begun",)
 
 
 @pytest.mark.parametrize(
