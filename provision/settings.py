@@ -86,7 +86,9 @@ class Influxdb(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _not_left_open(cls, value: object) -> object:
-        """Nobody who writes `external:` means an InfluxDB of their own."""
+        """Nobody who writes `external:`, or an address alone, means an InfluxDB of their own."""
+        if not isinstance(value, (Mapping, Influxdb)):
+            raise ValueError("says that InfluxDB is elsewhere: write {external: URL}")
         if isinstance(value, Mapping) and "external" in value and value["external"] is None:
             raise ValueError("external: say its address (url), or leave influxdb out")
         return value

@@ -53,6 +53,7 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
             hosts.append(host)
             problems += faults.same_ports(host, file)
             problems += faults.open_to_all(host, file)
+            problems += faults.own_gateway(host, urls.address_of(entry), file)
         if worker and settings and not settings.apps:
             other = sorted(entry.names & {"app", "application", "applications"})
             instead = f" (not {other[0]})" if other else ""
@@ -61,13 +62,16 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
                     file,
                     "apps",
                     "no application for this worker",
-                    f"set apps{instead} to some of {', '.join(sorted(catalogs))}",
+                    f"set apps{instead} to some of {', '.join(sorted(catalogs))}; [host] where"
+                    " nothing runs that has a catalog",
                     host=entry.name,
                 )
             )
     if len(monitors) != 1:
         problems.append(faults.not_one_monitor(file, monitors, ours))
     problems += [found for host in hosts if host.monitor for found in contradictions(host, file)]
+    if len(monitors) == 1:
+        problems += faults.external_of_workers(hosts, file)
     problems += [found for entry in monitors for found in faults.no_address(entry, file)]
     if problems:
         raise InvalidInput(problems)

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
+from urllib.parse import urlsplit
 
 from provision import listening
 from provision.catalog.load import unknown_app
@@ -68,6 +69,28 @@ def same_ports(host: Host, file: str) -> list[Problem]:
             host=host.name,
         )
         for one, other in clashes(host.listeners)
+    ]
+
+
+def own_gateway(host: Host, address: str, file: str) -> list[Problem]:
+    """A worker that is to write to itself, as one of its group's gateway would."""
+    gateway = host.settings.telegraf_gateway_url if host.worker else None
+    if gateway is None or urlsplit(gateway).hostname not in (host.name.lower(), address.lower()):
+        return []
+    what = f"this host would write to itself (found {found_text(gateway)})"
+    remedy = "set it for the hosts behind the gateway alone, not for the gateway"
+    return [Problem(file, "telegraf_gateway_url", what, remedy, host=host.name)]
+
+
+def external_of_workers(hosts: Sequence[Host], file: str) -> list[Problem]:
+    """An InfluxDB of others that workers alone are told of: it counts on the monitoring host."""
+    ours = {host.settings.external for host in hosts if host.monitor}
+    what = "it counts on the monitoring host, which has another or none"
+    remedy = f"set it for {MONITOR_GROUP}, or for all hosts"
+    return [
+        Problem(file, "influxdb.external", what, remedy, host=host.name)
+        for host in hosts
+        if host.settings.external and host.settings.external not in ours
     ]
 
 

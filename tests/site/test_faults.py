@@ -77,6 +77,43 @@ def test_who_takes_another_word_for_applications_is_told(fleet_of: Make) -> None
     assert "set apps (not app) to some of" in found
 
 
+@pytest.mark.parametrize(
+    ("gateway", "wrong"),
+    [
+        ("http://g:8086", True),
+        ("http://192.0.2.3:8086", True),
+        ("https://G", True),
+        ("http://g.example.com:8086", False),
+    ],
+)
+def test_a_gateway_that_is_to_write_to_itself_is_told(
+    fleet_of: Make, gateway: str, wrong: bool
+) -> None:
+    text = (
+        "monitor: {hosts: {m: }}\n"
+        "workers: {hosts: {g: {ansible_host: 192.0.2.3}, w: }, "
+        f"vars: {{apps: [realm], telegraf_gateway_url: '{gateway}'}}}}\n"
+    )
+    told = [each for each in problems(fleet_of, text) if "write to itself" in each] if wrong else []
+    assert [each.partition(":")[0] for each in told] == (["g"] if wrong else [])
+    if not wrong:
+        assert fleet_of(text).site.workers
+
+
+def test_an_influxdb_of_others_that_workers_alone_know_is_told(fleet_of: Make) -> None:
+    external = "influxdb: {external: 'https://i.example.com'}"
+    of_workers = f"workers: {{hosts: {{w: }}, vars: {{apps: [realm], {external}}}}}\n"
+    (told,) = problems(fleet_of, "monitor: {hosts: {m: }}\n" + of_workers)
+    assert told.startswith("w: influxdb.external: it counts on the monitoring host")
+    assert fleet_of(f"monitor: {{hosts: {{m: {{{external}}}}}}}\n" + of_workers).site.external
+
+
+def test_an_address_in_place_of_an_influxdb_of_others_is_told_how(fleet_of: Make) -> None:
+    text = "monitor: {hosts: {m: {influxdb: 'https://i.example.com'}}}\nworkers: {hosts: {}}\n"
+    (told,) = [each for each in problems(fleet_of, text) if "influxdb" in each]
+    assert "write {external: URL}" in told
+
+
 def test_the_variables_of_roles_are_known() -> None:
     options = {
         name
