@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from provision.cli import run
+from provision.secrets import write_secrets
 from tests.conftest import INVENTORY
 
 
@@ -34,6 +35,36 @@ def test_render_keeps_to_the_limit(tmp_path: Path) -> None:
     Path("inventory.yml").write_text(INVENTORY)
     assert run(["render", "-l", "w1.example.com", "--output", "tree"]) == 0
     assert [path.name for path in (tmp_path / "tree").iterdir()] == ["w1.example.com"]
+
+
+@pytest.mark.parametrize("tls", ["off", "own-ca"])
+def test_workers_alone_are_rendered_as_with_the_rest_and_without_any_secret(
+    tmp_path: Path, tls: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contacts = "grafana_contacts: {pager: {type: pagerduty}}"
+    Path("inventory.yml").write_text(f"{INVENTORY}all: {{vars: {{tls: {tls}, {contacts}}}}}\n")
+    alone = ["render", "-l", "!monitor", "--output", "alone"]
+    if tls == "own-ca":
+        assert run(alone) == 1
+        assert "tls/ca.crt: there is no such file" in capsys.readouterr().err
+    else:
+        assert run(alone) == 0
+        assert "-e @FILE, in which the workers' secrets are" in capsys.readouterr().err
+    assert not Path("secrets.yml").exists() and not Path("tls").exists()
+    write_secrets(Path("secrets.yml"), {"grafana_contact_pager": "x"})
+    assert run(["render", "--output", "whole"]) == 0
+    # As in a pipeline, which cannot decrypt it.
+    Path("secrets.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n00\n")
+    assert run(alone) == 0
+    for name in ("w1.example.com", "w2.example.com"):
+        assert described(Path("alone", name)) == described(Path("whole", name)) != {}
+    assert not Path("alone/monitor.example.com").exists()
+
+
+def described(folder: Path) -> dict[Path, bytes]:
+    return {
+        path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def test_render_tells_of_hosts_that_are_gone_and_deletes_nothing(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from provision.errors import ProvisionError
+from provision.errors import InvalidInput, Problem, ProvisionError
 from provision.secrets import KEY, keep_new, load_secrets, locked
 from provision.tls.model import (
     CA_FILE,
@@ -129,6 +129,23 @@ def ca_file(tls: Tls, secrets_file: Path) -> Path | None:
             )
         return path
     return tls.given.ca if tls.given else None
+
+
+def with_authorities(tls: Tls, secrets_file: Path, read_bytes: Callable[[Path], bytes]) -> Tls:
+    """TLS with what clients know the services by, which is public: as workers are rendered.
+
+    Raises ProvisionError where the file of it is missing, or no certificate.
+    """
+    path = ca_file(tls, secrets_file) if tls.on else None
+    if path is None:
+        return tls
+    from provision.tls.given import read_file
+
+    problems: list[Problem] = []
+    _, text = read_file(path, "tls_ca", read_bytes, problems)
+    if problems:
+        raise InvalidInput(problems)
+    return replace(tls, ca=text)
 
 
 def _read(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,9 +14,11 @@ import ansible
 import pytest
 import yaml
 
+from provision.credentials import writer
 from provision.rehearsal import processes
 from tests.e2e.conftest import StageSetter
 from tests.e2e.operating import EXAMPLES, Site, described
+from tests.e2e.rights import administers, query, write_name
 from tests.integration.programs import free_port
 
 pytestmark = pytest.mark.long
@@ -63,6 +66,8 @@ def publish(site: Site, folder: Path) -> None:
         env={**os.environ, "PATH": path},
         check=True,
     )
+    bundles = {f"{name}.tar.gz" for name in site.workers}
+    assert bundles | {f"{name}.sig" for name in bundles} == {each.name for each in folder.iterdir()}
 
 
 def install(site: Site, host: str, folder: Path, url: str) -> None:
@@ -90,15 +95,23 @@ def install(site: Site, host: str, folder: Path, url: str) -> None:
     signers = folder.with_name("signers")
     signers.write_text(f"provision {folder.with_name('key.pub').read_text()}")
     site.put(host, signers, "/etc/provision-pull/signers")
-    (name,) = [
-        site.stage.fleet.site.write_secret(each)
-        for each in site.stage.fleet.site.workers
-        if each.name == host
-    ]
-    secrets = folder.with_name("secrets.yml")
+    give_secret(site, host, folder)
+    site.on(host, "systemctl daemon-reload && systemctl enable --now provision-pull.timer")
+
+
+def give_secret(site: Site, host: str, folder: Path) -> None:
+    """Bring a host what lets it write."""
+    name, secrets = write_name(site, host), folder.with_name("secrets.yml")
     secrets.write_text(yaml.safe_dump({"provision_secrets": {name: site.secrets[name]}}))
     site.put(host, secrets, "/etc/provision-pull/secrets.yml", "0600")
-    site.on(host, "systemctl daemon-reload && systemctl enable --now provision-pull.timer")
+
+
+def users_of(site: Site, host: str) -> list[str]:
+    """InfluxDB's users that let a host write."""
+    status, said = query(site, administers(site), "SHOW USERS")
+    assert status == 200, said
+    rows = json.loads(said)["results"][0]["series"][0]["values"]
+    return [row[0] for row in rows if row[0].startswith(f"{writer(host)}-")]
 
 
 def pull(site: Site, host: str) -> None:
@@ -127,6 +140,30 @@ def test_a_host_provisions_itself_and_follows_what_is_published(site: Site, buck
         pull(site, host)
         assert 'interval = "3s"' in site.on(host, "cat /etc/telegraf/telegraf.conf")
         path.write_text(yaml.safe_dump(values))
+
+
+def test_what_lets_a_host_write_is_renewed_where_no_controller_reaches_it(
+    site: Site, bucket: Path
+) -> None:
+    host = site.workers[0]
+    name = write_name(site, host)
+    former = site.secrets[name]
+    given = yaml.safe_load(site.secrets_file.read_text())
+    del given["provision_secrets"][name]
+    site.secrets_file.write_text(yaml.safe_dump(given))
+    # On the host itself nothing is done, which writes on with what it has.
+    done = site.provision("monitor-server")
+    assert done.status == 0, done.text
+    assert site.secrets[name] != former
+    assert len(users_of(site, host)) == 2
+    assert described(site.metrics(host)) == []
+    give_secret(site, host, bucket)
+    with served(site, bucket) as url:
+        unit = "/etc/systemd/system/provision-pull.service"
+        site.on(host, f"sed -i 's,http://[^ ]*,{url},' {unit}; systemctl daemon-reload")
+        pull(site, host)
+    assert site.secrets[name] in site.on(host, "cat /etc/telegraf/credentials/influxdb")
+    assert described(site.metrics(host)) == []
 
 
 def test_what_nobody_signed_is_not_run(site: Site, bucket: Path) -> None:
