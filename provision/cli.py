@@ -292,13 +292,15 @@ def remove(words: tuple[str, ...], data: bool, yes: bool, **options: Any) -> int
 @FORMAT
 @click.option(
     "--bytes-a-point",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0.1, max=1000),
     help="What a number takes on disk [default: 8]; steady ones take about 3.",
 )
 def estimate(form: str, bytes_a_point: float | None, **options: Any) -> int:
     """What a site asks of InfluxDB: series, points, bytes, queries; nothing is contacted."""
     from provision.commands import estimate as command
 
+    if bytes_a_point != bytes_a_point:  # nan, which is in every range
+        raise click.BadParameter("nan is not a number", param_hint="--bytes-a-point")
     return command.estimate(
         options=ansible_options(options), form=form, bytes_a_point=bytes_a_point
     )

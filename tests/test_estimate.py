@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from provision.cli import run
+from provision.dashboards.fleet import all_dashboards
 from provision.estimate import SIZES, Load, loads, size_for
 from provision.fleet import Fleet
 
@@ -102,6 +103,45 @@ def test_it_is_told_to_people_and_to_programs(
         assert row["bytes_kept"] == pytest.approx(row["bytes_a_day"] * 30, abs=30)
     assert told["together"]["series"] == sum(row["series"] for row in told["site"])
     assert told["machine"]["cores"] == "2 to 4"
+
+
+@pytest.mark.parametrize("given", ["nan", "inf", "1e400", "0", "-1", "1001"])
+def test_bytes_that_no_point_takes_are_refused(
+    given: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "inventory.yml"
+    path.write_text(SITE)
+    assert run(["estimate", "-i", str(path), "--bytes-a-point", given]) == 2
+    assert "--bytes-a-point" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("limit", ["nobody", "m"])
+def test_where_no_worker_is_left_that_is_told(
+    limit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "inventory.yml"
+    path.write_text(SITE)
+    assert run(["estimate", "-i", str(path), "-l", limit]) == 1
+    assert "no worker is left to estimate" in capsys.readouterr().err
+
+
+def test_how_long_others_keep_it_is_not_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "inventory.yml"
+    path.write_text(SITE.replace("influxdb_engine: 1", "influxdb: {external: 'https://i'}"))
+    assert run(["estimate", "-i", str(path), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["together"]["bytes_kept"] is None
+
+
+def test_queries_are_those_of_a_dashboard_as_it_opens(fleet_of: Callable[..., Fleet]) -> None:
+    site = fleet_of(SITE).site
+    built = all_dashboards(site.catalogs)
+    for load in loads(site):
+        rows = built[load.app].rows
+        opened = [panel for row in rows if not row.collapsed for panel in row.panels]
+        assert load.queries == sum(len(panel.queries) for panel in opened) / 30
+        assert any(row.collapsed for row in rows)
 
 
 def test_what_is_kept_for_ever_has_no_size(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from provision.errors import EXIT_OK
+from provision.errors import EXIT_OK, ProvisionError
 from provision.estimate import BYTES_A_POINT, DAY, SIZES, Load, loads, size_for
 from provision.fleet import read_fleet
 from provision.output import err, note, out, table
@@ -23,7 +23,13 @@ def estimate(*, options: Sequence[str], form: str, bytes_a_point: float | None) 
     """
     fleet = read_fleet(options)
     found = loads(fleet.site, fleet.inventory.limited)
-    told = _Told(bytes_a_point or BYTES_A_POINT, fleet.site.retention_seconds / DAY)
+    if not found:
+        raise ProvisionError(
+            "no worker is left to estimate", remedy="see --limit and the inventory"
+        )
+    # How long others keep it is theirs to say.
+    days = 0 if fleet.site.external else fleet.site.retention_seconds / DAY
+    told = _Told(bytes_a_point or BYTES_A_POINT, days)
     if form == "json":
         print(json.dumps(told.as_data(found), indent=1))  # noqa: T201
         _say_size(found)
@@ -33,7 +39,7 @@ def estimate(*, options: Sequence[str], form: str, bytes_a_point: float | None) 
     note(
         "points and bytes are the most: of what an application does not send, none is written, and "
         "numbers that are steady compress to less; "
-        "queries are those of one person who looks at the dashboard"
+        "queries are those of one person who looks at the dashboard as it opens"
     )
     _say_size(found)
     return EXIT_OK
@@ -41,7 +47,10 @@ def estimate(*, options: Sequence[str], form: str, bytes_a_point: float | None) 
 
 @dataclass(frozen=True)
 class _Told:
-    """How loads are told: with so many bytes a point, kept for so many days (0: for ever)."""
+    """How loads are told: with so many bytes a point, kept for so many days.
+
+    0 days are for ever, or for as long as others say.
+    """
 
     bytes_a_point: float
     days: float
