@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from provision.applications import Application
-from provision.catalog.model import Catalog
-from provision.catalog.series import series, totals
+from provision.catalog.model import Catalog, Metric
+from provision.catalog.series import series, together, totals
 from provision.dashboards.fleet import all_dashboards
 from provision.site.model import Site
 from provision.traffic import has
@@ -105,18 +105,16 @@ def loads(site: Site, only: Collection[str] | None = None) -> list[Load]:
 
 def _of_one_host(application: Application) -> tuple[int, int]:
     """The series that a host has of an application, and the values of an interval."""
-    rows: dict[object, int] = {}
+    rows: list[tuple[Metric, int]] = []
     values = 0
     catalog = application.catalog
     for metric in catalog.metrics:
         sources = [each for each in application.sources if has(metric, each)]
         number = sum(series(catalog, metric, each) for each in sources)
         kept = totals(catalog, metric)
-        # What one plugin of Telegraf's tells of one thing are fields of one series.
-        what = (catalog.measurement(metric), frozenset(catalog.tags(metric)))
-        rows[what] = max(rows.get(what, 0), number + (1 if kept else 0))
+        rows.append((metric, number + (1 if kept else 0)))
         values += number * len(catalog.fields(metric)) + len(kept)
-    return sum(rows.values()), values
+    return together(catalog, rows), values
 
 
 def _queries(catalogs: Sequence[Catalog]) -> dict[str, int]:

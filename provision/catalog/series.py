@@ -39,6 +39,18 @@ def series(catalog: Catalog, metric: Metric, given: Collection[str] = ()) -> int
     return _product(catalog, metric, [tag for tag in catalog.placeholders if tag not in given])
 
 
+def together(catalog: Catalog, numbers: Iterable[tuple[Metric, int]]) -> int:
+    """How many series metrics have that have so many each.
+
+    What one plugin of Telegraf's tells of one thing are fields of one series.
+    """
+    found: dict[tuple[str, frozenset[str]], int] = {}
+    for metric, number in numbers:
+        what = (catalog.measurement(metric), frozenset(catalog.tags(metric)))
+        found[what] = max(found.get(what, 0), number)
+    return sum(found.values())
+
+
 def _product(catalog: Catalog, metric: Metric, placeholders: Iterable[str]) -> int:
     """How many combinations of values a metric's tags have that are such placeholders."""
     numbers = [

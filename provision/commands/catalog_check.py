@@ -12,7 +12,7 @@ from provision.catalog.document import written
 from provision.catalog.lint import Finding, findings_together, reason
 from provision.catalog.load import Examined, catalog_files, examine, load_catalogs, own_files
 from provision.catalog.model import Catalog
-from provision.catalog.series import series
+from provision.catalog.series import series, together
 from provision.errors import EXIT_ERROR, EXIT_OK
 from provision.output import out, show_table, shown, table
 from provision.paths import CATALOGS, CATALOGS_DIRECTORY
@@ -127,7 +127,7 @@ def _show(checked: Checked) -> None:
 
 
 def _series(catalog: Catalog) -> int:
-    return sum(series(catalog, metric) for metric in catalog.metrics)
+    return together(catalog, ((metric, series(catalog, metric)) for metric in catalog.metrics))
 
 
 def _expanded(path: Path) -> list[Path]:

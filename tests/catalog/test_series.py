@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from provision.catalog.series import LINES, MANY, TOTALS, series, totals
+from provision.catalog.load import load_catalogs
+from provision.catalog.series import LINES, MANY, TOTALS, series, together, totals
 from provision.catalog.vocabulary import NAME
 from provision.dashboards.variables import GROUPED, UNDIVIDED
 from tests.catalog.builders import CLOSED, METRIC, PLACE, SETTING, catalog, scraped
@@ -74,3 +75,13 @@ def test_no_measurement_of_a_catalog_is_called_as_totals_are() -> None:
 
 def test_totals_are_for_lines_of_all_and_of_each_host() -> None:
     assert ",".join([UNDIVIDED.strip("()"), *GROUPED]) == LINES
+
+
+def test_fields_of_what_one_plugin_tells_of_one_thing_are_one_series() -> None:
+    host = load_catalogs()["host"]
+    each = [(metric, series(host, metric)) for metric in host.metrics]
+    # cpu, mem, swap and system; five file systems and block devices; four interfaces.
+    assert together(host, each) == 4 + 5 + 5 + 4
+    realm = load_catalogs()["realm"]
+    each = [(metric, series(realm, metric)) for metric in realm.metrics]
+    assert together(realm, each) == sum(number for _, number in each)
