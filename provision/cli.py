@@ -53,6 +53,16 @@ def _begin(options: dict[str, Any], words: Sequence[str] = (), *, reads: bool = 
         engine.prepare(given if reads and names_inventory(given) else None)
 
 
+def _ansible_words(words: Sequence[str], *, form: str = "", verbose: int = 0) -> tuple[str, ...]:
+    """What follows `--`, less what would print in place of a command that tells for itself."""
+    rest = split_words(words)[1]
+    if lists := sorted(LISTS & set(rest)):
+        raise click.UsageError(f"{lists[0]} goes with `provision up`")
+    if form == "json" and verbose:
+        raise click.UsageError("--verbose prints what Ansible says, which is no JSON")
+    return rest
+
+
 def _provide(targets: str, words: Sequence[str], options: dict[str, Any], **named: Any) -> int:
     """Dispatch to provide(); words are host names, then what followed `--`."""
     serial, most = options.get("serial"), options.get("max_failures")
@@ -116,12 +126,12 @@ def render(output: Path, **options: Any) -> int:
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[HOST...] [-- OPTION...]")
 def plan(words: tuple[str, ...], form: str, detailed: bool, **options: Any) -> int:
     """Show what would change on the whole fleet, and why; nothing is changed."""
+    rest = _ansible_words(words, form=form, verbose=options["verbose"])
     _begin(options, words)
     from provision.commands import plan as command
 
-    hosts, rest = split_words(words)
     return command.plan(
-        hosts=hosts,
+        hosts=split_words(words)[0],
         options=[*ansible_options(options), *rest],
         diff=options["diff"] or bool({"-D", "--diff"} & set(rest)),
         verbosity=options["verbose"],
@@ -186,12 +196,12 @@ def worker(
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[HOST...] [-- OPTION...]")
 def rotate(words: tuple[str, ...], yes: bool, **options: Any) -> int:
     """Renew tokens and passwords without a gap: those of some workers, or all."""
+    rest = _ansible_words(words)
     _begin(options, words)
     from provision.commands import rotate as command
 
-    hosts, rest = split_words(words)
     return command.rotate(
-        hosts=hosts,
+        hosts=split_words(words)[0],
         options=[*ansible_options(options), *rest],
         check=options["check"] or bool({"-C", "--check"} & set(rest)),
         yes=yes,
@@ -250,12 +260,12 @@ def status(words: tuple[str, ...], form: str, **options: Any) -> int:
 
     Ends with 1 where something does not run, differs, or cannot be reached.
     """
+    rest = _ansible_words(words, form=form, verbose=options["verbose"])
     _begin(options, words)
     from provision.commands import status as command
 
-    hosts, rest = split_words(words)
     return command.status(
-        hosts=hosts,
+        hosts=split_words(words)[0],
         options=[*ansible_options(options), *rest],
         form=form,
         verbosity=options["verbose"],
@@ -273,12 +283,12 @@ def remove(words: tuple[str, ...], data: bool, yes: bool, **options: Any) -> int
 
     Data stays where it is, unless --data says otherwise.
     """
+    rest = _ansible_words(words)
     _begin(options, words)
     from provision.commands import remove as command
 
-    hosts, rest = split_words(words)
     return command.remove(
-        hosts=hosts,
+        hosts=split_words(words)[0],
         options=[*ansible_options(options), *rest],
         data=data,
         yes=yes,

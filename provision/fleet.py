@@ -12,14 +12,14 @@ from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
 from provision.errors import InvalidInput, ProvisionError
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
-from provision.options import first_inventory, with_inventory
+from provision.options import LISTS, first_inventory, with_inventory
 from provision.output import note
 from provision.paths import CATALOGS_DIRECTORY
 from provision.paths import INVENTORY_FILE as INVENTORY_FILE
 from provision.render.tree import write_tree
 from provision.run import clocks
 from provision.run.alone import alone
-from provision.run.ansible import RunResult, not_ended, run_playbook
+from provision.run.ansible import RunResult, not_ended, not_looked_at, run_playbook
 from provision.run.view import RunView
 from provision.scratch import scratch
 from provision.secrets import (
@@ -181,6 +181,8 @@ def apply(
     if result.status != 0 and not any(host.failed for host in result.hosts.values()):
         said = result.output.strip()
         raise ProvisionError(f"ansible-playbook ended with {result.status}:\n{said}")
+    if not LISTS & set(fleet.options):
+        not_looked_at(result, selected)
     _warn_of_clocks(result, fleet.site.monitor.name)
     return result
 

@@ -30,7 +30,10 @@ RUN_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("-k", "--ask-pass"), {"is_flag": True, "help": "Ask for the connection's password."}),
     (("-b", "--become"), {"is_flag": True, "help": "Become root (the playbooks do so anyway)."}),
     (("-K", "--ask-become-pass"), {"is_flag": True, "help": "Ask for sudo's password."}),
-    (("-f", "--forks"), {"type": int, "metavar": "N", "help": "Hosts at a time."}),
+    (
+        ("-f", "--forks"),
+        {"type": click.IntRange(1), "metavar": "N", "help": "Hosts at a time."},
+    ),
     (("-C", "--check"), {"is_flag": True, "help": "Change nothing; say what would change."}),
     (("-D", "--diff"), {"is_flag": True, "help": "Show the differences of files."}),
     (("-v", "--verbose"), {"count": True, "help": "Show Ansible's own output; -vvv for more."}),

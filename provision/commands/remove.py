@@ -11,7 +11,7 @@ from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_in
 from provision.options import with_inventory
 from provision.output import note, out
 from provision.run.alone import alone
-from provision.run.ansible import RunResult, not_ended, run_playbook
+from provision.run.ansible import RunResult, not_ended, not_looked_at, run_playbook
 from provision.run.asking import agreed, assert_answerable, password_of_sudo
 from provision.run.removing import show_removal
 from provision.run.view import RunView
@@ -68,7 +68,7 @@ def _do(inventory: Inventory, hosts: Sequence[str], run: Callable[[], RunResult]
     started = time.monotonic()
     done = run()
     show_removal(done, check=False, seconds=time.monotonic() - started)
-    _say_what_is_left(inventory, hosts)
+    _say_what_is_left(inventory, [name for name in hosts if not done.hosts[name].failed])
     return EXIT_OK if done.ok else EXIT_ERROR
 
 
@@ -79,8 +79,8 @@ def chosen_hosts(inventory: Inventory, hosts: Sequence[str]) -> list[str]:
         if name not in known:
             raise ProvisionError(
                 f"{name}: not in {', '.join(inventory.sources) or 'any inventory'}",
-                remedy=f"a host that has left the inventory is named twice:"
-                f" provision remove -i {name}, {name}",
+                remedy="--limit takes groups; a host that has left the inventory is named twice, "
+                f"with how it is reached: provision remove -i {name}, {name} -e ansible_host=…",
             )
     ours = {name for name, groups in known.items() if groups & {MONITOR_GROUP, WORKERS_GROUP}}
     chosen = (set(hosts) or ours) & inventory.limited
@@ -144,4 +144,5 @@ def _run(
         raise ProvisionError(
             f"ansible-playbook ended with {result.status}:\n{result.output.strip()}"
         )
+    not_looked_at(result, hosts)
     return result

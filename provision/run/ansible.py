@@ -281,6 +281,17 @@ def not_ended(result: RunResult, hosts: Iterable[str]) -> None:
             host.remedy = "run again: what is done stays, what is half done is taken up"
 
 
+def not_looked_at(result: RunResult, hosts: Iterable[str]) -> None:
+    """Note of each host that the run should have been about, and was not."""
+    for name in hosts:
+        if name not in result.hosts:
+            result.hosts[name] = HostResult(
+                failed="Ansible has done nothing with this host.",
+                remedy="leave out what chooses among tasks (--tags, --skip-tags, --start-at-task)"
+                " or see what ended the run for the other hosts, then run again",
+            )
+
+
 def _diff(entry: Mapping[str, Any]) -> Diff:
     header = entry.get("after_header") or entry.get("before_header") or ""
     before, after = entry.get("before") or "", entry.get("after") or ""

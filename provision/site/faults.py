@@ -94,6 +94,19 @@ def external_of_workers(hosts: Sequence[Host], file: str) -> list[Problem]:
     ]
 
 
+def named_as_groups(hosts: Sequence[InventoryHost], file: str) -> list[Problem]:
+    """Hosts that are called as a group is, which Ansible then takes for the whole group."""
+    what = "it is called as the group is, and Ansible takes it for the group"
+    remedy = "give it another name, and say where it is in ansible_host"
+    return [
+        Problem(file, repr(host.name), what, remedy)
+        for host in hosts
+        if host.name == WORKERS_GROUP
+        # Of the monitoring host itself it is no matter.
+        or (host.name == MONITOR_GROUP and MONITOR_GROUP not in host.groups)
+    ]
+
+
 def near_groups(others: Sequence[InventoryHost], file: str) -> list[Problem]:
     """Groups that are none of ours, but so near to one that they were meant to be."""
     groups = sorted({group for host in others for group in host.groups})

@@ -42,6 +42,46 @@ def test_a_host_that_has_left_is_named_twice(tmp_path: Path) -> None:
         chosen_hosts(alone, [])
 
 
+UNREACHED = """
+monitor: {hosts: {m1: {ansible_connection: local}}}
+workers: {hosts: {w1: {ansible_host: 127.0.0.1, ansible_port: 1}}}
+"""
+
+
+def test_the_monitoring_host_is_looked_at_though_no_worker_is_reached(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "inventory.yml").write_text(UNREACHED)
+    assert run(["remove", "--check", "-i", str(tmp_path / "inventory.yml")]) == 1
+    told = capsys.readouterr().out
+    assert "\nw1  cannot be reached\n" in f"\n{told}" and "2 hosts, " in told
+    assert "\nm1  " in f"\n{told}" and "m1  failed" not in told
+
+
+def test_hosts_that_nothing_was_done_with_have_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "inventory.yml").write_text(UNREACHED)
+    words = ["remove", "--yes", "-i", str(tmp_path / "inventory.yml")]
+    assert run([*words, "--", "--tags", "nothing"]) == 1
+    told = capsys.readouterr()
+    assert "Ansible has done nothing with this host." in told.out and "--tags" in told.out
+    # What runs there still writes: nobody is told to forget it.
+    assert run([*words, "w1"]) == 1
+    assert "take w1 out" not in capsys.readouterr().err
+
+
+def test_what_prints_in_its_place_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, said in (
+        (["plan", "--", "--list-hosts"], "--list-hosts goes with `provision up`"),
+        (["remove", "--", "--list-tasks"], "--list-tasks goes with `provision up`"),
+        (["status", "--format", "json", "-v"], "which is no JSON"),
+        (["plan", "--forks", "0"], "0 is not in the range"),
+    ):
+        assert run(words) == 2
+        assert said in capsys.readouterr().err
+
+
 def test_nobody_can_be_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "inventory.yml").write_text(INVENTORY)
     assert run(["remove", "-i", str(tmp_path / "inventory.yml")]) == 2

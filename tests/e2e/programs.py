@@ -61,6 +61,7 @@ class Run:
 
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
+    reader: threading.Thread | None = None
 
     def until(self, words: str, *, timeout: float = 120) -> None:
         """Wait until it has said these words."""
@@ -71,7 +72,11 @@ class Run:
             time.sleep(0.02)
 
     def wait(self, timeout: float = 120) -> int:
-        return self.process.wait(timeout)
+        """Its exit status, once it has ended and what it said last is read."""
+        status = self.process.wait(timeout)
+        if self.reader is not None:
+            self.reader.join(10)  # what it has left behind may hold the pipe
+        return status
 
     @property
     def text(self) -> str:
@@ -100,7 +105,7 @@ def running(
             for line in process.stdout:
                 run.lines.append(line)
 
-        thread = threading.Thread(target=read, daemon=True)
+        run.reader = thread = threading.Thread(target=read, daemon=True)
         thread.start()
         try:
             yield run

@@ -114,6 +114,24 @@ def test_an_address_in_place_of_an_influxdb_of_others_is_told_how(fleet_of: Make
     assert "write {external: URL}" in told
 
 
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        "monitor: {hosts: {m: }}\nworkers: {hosts: {workers: , w: }, vars: {apps: [realm]}}\n",
+        "monitor: {hosts: {m: }}\nworkers: {hosts: {monitor: , w: }, vars: {apps: [realm]}}\n",
+        "monitor: {hosts: {m: }}\nworkers: {hosts: {w: {apps: [realm]}}}\nx: {hosts: {workers: }}\n",
+    ],
+)
+def test_a_host_that_ansible_would_take_for_a_group_is_told(fleet_of: Make, hosts: str) -> None:
+    (told,) = problems(fleet_of, hosts)
+    assert "Ansible takes it for the group" in told and told.startswith(("'workers'", "'monitor'"))
+
+
+def test_a_monitoring_host_may_be_called_monitor(fleet_of: Make) -> None:
+    text = "monitor: {hosts: {monitor: }}\nworkers: {hosts: {w: {apps: [realm]}}}\n"
+    assert fleet_of(text).site.monitor.name == "monitor"
+
+
 def test_the_variables_of_roles_are_known() -> None:
     options = {
         name
