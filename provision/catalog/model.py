@@ -42,6 +42,10 @@ RESERVED_TAGS = frozenset(
         *("instance", "job", FORMER_NAME),
     }
 )
+# What every alert is labelled with (templates/grafana/, alerting): of a series with such a tag
+# Grafana takes the alert's, and series that differ in nothing else are one alert (Grafana
+# documentation, Alert rules, Labels).
+ALERT_LABELS = frozenset({"alertname", "grafana_folder", "provision", "severity"})
 # Variables that dashboards have beside those of tags: the datasource, the tags by which the lines
 # of graphs are divided (or none), and whether hosts' totals are asked (provision.catalog.series).
 GROUP_BY, NONE = "group_by", "none"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from provision.applications import variables
 from provision.catalog.buckets import DOTTED_VALUE, FIXED_SEGMENT
 from provision.catalog.model import (
+    ALERT_LABELS,
     PROMETHEUS_NAME,
     RESERVED_TAGS,
     RESERVED_VARIABLES,
@@ -126,12 +127,18 @@ def _placeholder_used(subject: Subject) -> Found:
 
 
 def _placeholder_reserved(subject: Subject) -> Found:
-    """Some names are others': Telegraf's own tags, words of every dashboard, a field's name."""
+    """Some names are others': Telegraf's own tags, words of dashboards, alerts' labels, fields."""
     catalog = subject.catalog
     fields = {
         name: metric.name
         for _, metric in subject.metrics
         for name in {*catalog.fields(metric)} & used(catalog, metric)
+    }
+    judged = {
+        name: metric.name
+        for _, metric in subject.metrics
+        if metric.condition
+        for name in ALERT_LABELS & used(catalog, metric)
     }
     for name in catalog.placeholders:
         if name in RESERVED_TAGS:
@@ -142,6 +149,12 @@ def _placeholder_reserved(subject: Subject) -> Found:
             yield ("placeholders", name), what
         elif name in fields:
             yield ("placeholders", name), f"{name!r} is a field of {fields[name]} as well"
+        elif name in judged:
+            what = f"{name!r} is a label of every alert, and {judged[name]} has a condition: "
+            remedy = "leave one of the two out"
+            if catalog.input is Input.STATSD:
+                remedy = "choose another name"
+            yield ("placeholders", name), what + remedy
 
 
 def _placeholder_samples(subject: Subject) -> Found:
@@ -267,6 +280,19 @@ def _type_input(subject: Subject) -> Found:
             yield ("metrics", index, "type"), what
 
 
+def _histogram_parts(subject: Subject) -> Found:
+    """Telegraf makes fields of a histogram's buckets and a summary's quantiles."""
+    if subject.catalog.input is not Input.PROMETHEUS:
+        return
+    for index, metric in subject.metrics:
+        parts = sorted({"le", "quantile"} & metric.labels.keys())
+        whole = metric.name.removesuffix("_bucket")
+        if parts or whole != metric.name:
+            place = ("metrics", index, "labels", parts[0]) if parts else ("metrics", index, "name")
+            what = f"buckets and quantiles are not kept: document {whole}_sum and {whole}_count"
+            yield place, f"{what} as counters"
+
+
 def _type_unit(subject: Subject) -> Found:
     """A rate of percent, or a time in bytes, is a mistake in one of the two."""
     countable = {Unit.COUNT, Unit.BYTES, Unit.BITS}
@@ -383,6 +409,7 @@ RULES: Mapping[str, Rule] = {
     "measurement-once": _measurement_once,
     "measurement-reserved": _measurement_reserved,
     "type-input": _type_input,
+    "histogram-parts": _histogram_parts,
     "type-unit": _type_unit,
     "condition-reachable": _condition_reachable,
     "family-alike": _family_alike,

@@ -175,8 +175,9 @@ def function(metric: Metric) -> str:
     """How the series of a metric become one number."""
     if metric.condition and metric.condition.bound is not None:
         return "max" if metric.condition.above is not None else "min"
-    # Shares and times of several series have no sum.
-    return "max" if metric.unit in _MOST or metric.type is MetricType.TIMER else "sum"
+    # Shares and times of several series have no sum; what a counter counted has one.
+    level = metric.type is not MetricType.COUNTER
+    return "max" if metric.unit in _MOST or (level and metric.unit in TIMES) else "sum"
 
 
 def _over(metric: Metric) -> str:

@@ -128,6 +128,18 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
         catalog(TIMER, prefix="shop.<value>", placeholders={"value": PLACE}),
     ),
     (
+        "placeholder-reserved",
+        catalog(above(5), prefix="shop.<severity>", placeholders={"severity": PLACE}),
+        "'severity' is a label of every alert, and orders has a condition: choose another name",
+        catalog(METRIC, prefix="shop.<severity>", placeholders={"severity": PLACE}),
+    ),
+    (
+        "placeholder-reserved",
+        scraped(above(5) | {"labels": {"alertname": None}}, placeholders={"alertname": PLACE}),
+        "leave one of the two out",
+        scraped(METRIC | {"labels": {"alertname": None}}, placeholders={"alertname": PLACE}),
+    ),
+    (
         "placeholder-samples",
         with_place("shop.<city>", {"description": "a place", "expected": 1}),
         "needs at least one of examples",
@@ -244,6 +256,18 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
         scraped(METRIC | {"type": "set"}),
         "there is no set with prometheus",
         catalog(METRIC | {"type": "set"}),
+    ),
+    (
+        "histogram-parts",
+        scraped(METRIC | {"name": "took_seconds_bucket"}),
+        "document took_seconds_sum and took_seconds_count as counters",
+        scraped(METRIC | {"name": "took_seconds_count"}),
+    ),
+    (
+        "histogram-parts",
+        scraped(METRIC | {"labels": {"quantile": None}}, placeholders={"quantile": PLACE}),
+        "buckets and quantiles are not kept",
+        scraped(METRIC | {"labels": {"part": None}}, placeholders={"part": PLACE}),
     ),
     (
         "type-unit",

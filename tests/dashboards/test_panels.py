@@ -8,8 +8,17 @@ import pytest
 from provision.catalog.model import Catalog, Condition, Former, Metric, Severity, TimerField
 from provision.dashboards.build import build_dashboard
 from provision.dashboards.model import NEUTRAL, Kind, Panel, Step
-from provision.dashboards.panels import describe, graph, number, override, reference, steps
+from provision.dashboards.panels import (
+    describe,
+    function,
+    graph,
+    number,
+    override,
+    reference,
+    steps,
+)
 from provision.dashboards.variables import group_tags
+from tests.catalog.builders import METRIC, scraped
 from tests.hostile import HOSTILE
 
 Catalogs = Mapping[str, Catalog]
@@ -340,3 +349,23 @@ def test_queries_beyond_the_alphabet_have_names_too() -> None:
     names = [reference(index) for index in range(60)]
     assert names[:2] == ["A", "B"] and names[26] == "A1" and names[52] == "A2"
     assert len(set(names)) == 60
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"type": "gauge", "unit": "count"}, "sum"),
+        ({"type": "gauge", "unit": "percent"}, "max"),
+        # Two hundred queues that lag by a second do not lag by two hundred.
+        ({"type": "gauge", "unit": "seconds"}, "max"),
+        ({"type": "timer", "unit": "milliseconds"}, "max"),
+        ({"type": "counter", "unit": "count"}, "sum"),
+    ],
+)
+def test_times_of_several_series_are_not_added_up(changes: dict[str, str], expected: str) -> None:
+    assert function(Metric.model_validate(METRIC | changes)) == expected
+
+
+def test_times_that_a_counter_counted_are() -> None:
+    made = scraped(METRIC | {"unit": "seconds"})
+    assert function(made.metrics[0]) == "sum"

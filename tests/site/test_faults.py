@@ -119,7 +119,8 @@ def test_an_address_in_place_of_an_influxdb_of_others_is_told_how(fleet_of: Make
     [
         "monitor: {hosts: {m: }}\nworkers: {hosts: {workers: , w: }, vars: {apps: [realm]}}\n",
         "monitor: {hosts: {m: }}\nworkers: {hosts: {monitor: , w: }, vars: {apps: [realm]}}\n",
-        "monitor: {hosts: {m: }}\nworkers: {hosts: {w: {apps: [realm]}}}\nx: {hosts: {workers: }}\n",
+        "monitor: {hosts: {m: }}\nworkers: {hosts: {w: {apps: [realm]}}, vars: {}}\n"
+        "x: {hosts: {workers: }}\n",
     ],
 )
 def test_a_host_that_ansible_would_take_for_a_group_is_told(fleet_of: Make, hosts: str) -> None:
