@@ -6,8 +6,10 @@ import pytest
 import yaml
 
 from provision.adhoc import adhoc_inventory, adhoc_path, remember_settings
+from provision.cli import run
 from provision.errors import ProvisionError
 from provision.fleet import read_fleet
+from tests.conftest import INVENTORY
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +62,28 @@ def test_a_persons_comments_stay_where_nothing_is_new() -> None:
 def test_a_name_that_is_no_hosts_is_refused(name: str) -> None:
     with pytest.raises(ProvisionError, match="not the name of a host"):
         adhoc_inventory(name, [], [])
+
+
+def test_a_named_monitoring_host_beside_an_inventory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["worker", "w1", "--monitor", "m1", "--app", "realm", "--check"]
+    Path("inventory.yml").write_text(INVENTORY)
+    assert run(words) == 1
+    told = capsys.readouterr().err
+    assert "there is inventory.yml here" in told and "leave out --monitor" in told
+    assert not (tmp_path / "provision").exists()
+
+
+def test_a_monitoring_host_may_be_its_own_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["-e", "ansible_host=127.0.0.1", "-e", "ansible_port=1"]
+    options += ["-e", "influxdb_url=http://192.0.2.1:8086"]
+    assert run(["worker", "m1", "--monitor", "m1", "--app", "realm", "--check", *options]) == 1
+    # It was asked, and was not there.
+    assert "m1  cannot be reached" in capsys.readouterr().out
+    site = read_fleet(["-i", str(adhoc_path("m1"))]).site
+    assert [(host.name, host.monitor, host.worker) for host in site.hosts] == [("m1", True, True)]

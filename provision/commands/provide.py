@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from provision.adhoc import adhoc_inventory, adhoc_path, remember_settings, unless_wrong
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import Fleet, assert_ready, read_fleet
+from provision.inventory import WORKERS_GROUP
 from provision.options import names_inventory
 from provision.output import out
+from provision.paths import INVENTORY_FILE
 from provision.run.asking import agreed, assert_answerable, password_of_sudo
 from provision.run.batches import Batches
 from provision.run.plan import surprises
@@ -42,7 +45,7 @@ def provide(
     """
     if not check:
         assert_answerable(yes=yes)
-    fleet = _fleet(hosts, monitor, apps, options)
+    fleet = _fleet(hosts if targets == WORKERS_GROUP else (), monitor, apps, options)
     asks = not (check or yes)
     if asks:
         assert_ready(fleet, targets, hosts)
@@ -72,16 +75,21 @@ def ask_and_do(run: Run | Batches, *, diff: bool) -> int:
 
 
 def _fleet(
-    hosts: Sequence[str], monitor: str | None, apps: Sequence[str], options: Sequence[str]
+    workers: Sequence[str], monitor: str | None, apps: Sequence[str], options: Sequence[str]
 ) -> Fleet:
     if monitor is None:
         return read_fleet(options)
+    if Path(INVENTORY_FILE).is_file() and not names_inventory(options):
+        raise ProvisionError(
+            f"a monitoring host is named, and there is {INVENTORY_FILE} here",
+            remedy="leave out --monitor and --app, and put the workers into that inventory; or run"
+            " it in another directory",
+        )
     if names_inventory(options):
         raise ProvisionError(
             "a monitoring host is named, and an inventory as well",
             remedy="leave out -i, or put the host into the inventory's group `monitor`",
         )
-    workers = [host for host in hosts if host != monitor]
     with unless_wrong(adhoc_path(monitor)):
         path = adhoc_inventory(monitor, workers, apps)
         fleet = read_fleet(["-i", str(path), *options])
