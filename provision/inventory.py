@@ -18,7 +18,8 @@ MONITOR_GROUP = "monitor"
 WORKERS_GROUP = "workers"
 
 # How what ansible-vault encrypted begins.
-_VAULTED = b"$ANSIBLE_VAULT"
+VAULTED = b"$ANSIBLE_VAULT"
+VAULT_REMEDY = "give the vault's password (--ask-vault-pass, --vault-password-file)"
 
 #: Gives the names of the variables to evaluate, for the directory that an inventory is in.
 Wanted = Callable[[Path], frozenset[str]]
@@ -64,7 +65,7 @@ class Inventory:
         # Ansible, which takes long to load, has something to say of one that is not plain.
         try:
             content = path.read_bytes()
-            if _VAULTED not in content:
+            if VAULTED not in content:
                 return yaml.load(content, yaml.CSafeLoader)
         except (OSError, yaml.YAMLError):
             pass
@@ -86,7 +87,7 @@ class Inventory:
             content = path.read_bytes()
         except OSError as error:
             raise ProvisionError(f"{path}: {error.strerror}") from error
-        if not content.startswith(_VAULTED):
+        if not content.startswith(VAULTED):
             return content
         from ansible.errors import AnsibleError
 
@@ -145,7 +146,7 @@ def _vault_id(content: bytes) -> str | None:
 def is_encrypted_file(path: Path) -> bool:
     """Whether anything in a file is of ansible-vault: all of it, or some value."""
     try:
-        return _VAULTED in path.read_bytes()
+        return VAULTED in path.read_bytes()
     except OSError:
         return False
 
@@ -155,7 +156,7 @@ def remedy(path: Path) -> str:
     if path.exists() and not os.access(path, os.R_OK):
         return f"run as a user who may read it, or let yours (chown, chmod u+r {path})"
     if is_encrypted_file(path):
-        return "give the vault's password (--ask-vault-pass, --vault-password-file)"
+        return VAULT_REMEDY
     return "put the file right, or back from where you keep a copy"
 
 

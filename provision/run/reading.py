@@ -16,6 +16,8 @@ from typing import Any
 from provision.errors import ProvisionError
 from provision.inventory import (
     MONITOR_GROUP,
+    VAULT_REMEDY,
+    VAULTED,
     WORKERS_GROUP,
     Inventory,
     InventoryHost,
@@ -103,8 +105,10 @@ def _host(host: Any, names: frozenset[str], loader: Any, variables: Any) -> Inve
         try:
             values[variable] = templar.template(raw[variable])
         except AnsibleError as error:
+            what = str(error).splitlines()[0]
             raise ProvisionError(
-                f"{name}: variable {variable}: {str(error).splitlines()[0]}"
+                f"{name}: variable {variable}: {what}",
+                remedy=VAULT_REMEDY if "undecryptable" in what else None,
             ) from error
     return InventoryHost(name, groups, _plain(values), frozenset(map(str, raw)))
 
@@ -227,6 +231,10 @@ def _unread(sources: Sequence[str], error: Exception) -> ProvisionError:
     except AnsibleError as cause:
         said = " ".join(str(cause).split("\n\n")[0].split())
         return ProvisionError(f"-e: {said}", remedy="mend what follows it (--extra-vars)")
+    if "vault secrets" in str(error):  # which is all that is left of an AnsibleVaultError by then
+        # Which file it was is not said.
+        files = ", ".join(map(str, _vaulted(sources))) or ", ".join(sources)
+        return ProvisionError(f"{files}: {error}", remedy=VAULT_REMEDY)
     for path in _paths(sources):
         if path.suffix not in {".yml", ".yaml", ".json"} or not path.is_file():
             continue
@@ -251,6 +259,14 @@ def _unread(sources: Sequence[str], error: Exception) -> ProvisionError:
         ": ".join([str(error), *causes]),
         remedy=f"see what ansible-inventory {more} --list -vvv says" if causes else None,
     )
+
+
+def _vaulted(sources: Sequence[str]) -> list[Path]:
+    """The inventory's own files, and those of variables beside them, that are vaulted as wholes."""
+    directory = _directory(sources)
+    beside = [*directory.glob("group_vars/**/*"), *directory.glob("host_vars/**/*")]
+    found = [path for path in (*_paths(sources), *sorted(beside)) if path.is_file()]
+    return [path for path in found if path.read_bytes().startswith(VAULTED)]
 
 
 def start_over() -> None:

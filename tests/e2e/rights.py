@@ -30,12 +30,11 @@ def writes(site: Site, worker: str, secret: str | None = None) -> dict[str, str]
     return basic(f"{writer(worker)}-{fingerprint(secret)}", f"{secret}:")
 
 
-def reads(site: Site) -> dict[str, str]:
-    """The header of Grafana's datasource."""
-    secrets = site.secrets
+def reads(site: Site, secret: str | None = None) -> dict[str, str]:
+    """The header of Grafana's datasource, by its secret or another."""
+    secret = secret or site.secrets[site.stage.fleet.site.read_secret]
     if engine(site) == 2:
-        return {"Authorization": f"Token {secrets['influxdb_read_token']}"}
-    secret = secrets["influxdb_read_password"]
+        return {"Authorization": f"Token {secret}"}
     return basic(f"{READER}-{fingerprint(secret)}", secret)
 
 

@@ -21,6 +21,7 @@ from provision.services import ADMIN, viewer
 from provision.verify.panels import check_panels_in_grafana
 from tests.e2e.conftest import ENGINES, GRAFANA_PACKAGES, StageSetter, needs_grafana
 from tests.e2e.operating import Site, ask, basic, described
+from tests.e2e.rights import query, reads
 
 
 def installed(module: str) -> bool:
@@ -166,6 +167,21 @@ def test_a_dashboard_that_is_not_ours_beside_ours_goes_and_ours_comes_back(site:
     assert site.on(site.monitor, f"ls {folder}") == (
         "host.json\noverview.json\npipeline.json\nrealm.json\n"
     )
+
+
+def test_what_grafana_reads_with_is_renewed_with_the_rest(site: Site) -> None:
+    before = site.secrets
+    done = site.provision("rotate")
+    assert done.status == 0, done.text
+    after = site.secrets
+    kept = {"grafana_secret_key", *site.stage.fleet.site.given_secrets}
+    assert {name for name in before if before[name] == after[name]} <= kept
+    test_the_datasource_answers_and_can_only_read(site)
+    name = site.stage.fleet.site.read_secret
+    assert before[name] != after[name]
+    assert query(site, reads(site), "SHOW MEASUREMENTS")[0] == 200
+    assert query(site, reads(site, before[name]), "SHOW MEASUREMENTS")[0] in (401, 403)
+    assert "3 hosts, 0 changed" in site.provision("up").out
 
 
 def test_a_password_changed_in_grafana_is_put_back(site: Site) -> None:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultLib, VaultSecret
 
 from provision.errors import ProvisionError
 from provision.run.reading import hand_on, read
@@ -57,3 +58,25 @@ def test_why_hosts_from_elsewhere_cannot_be_had_is_told(
     assert str(path) in failed.value.message
     assert why in failed.value.message
     assert failed.value.remedy and f"ansible-inventory -i {tmp_path}" in failed.value.remedy
+
+
+def test_vaulted_variables_without_their_password_are_named(tmp_path: Path) -> None:
+    vault = VaultLib([("default", VaultSecret(b"right"))])
+    (tmp_path / "inventory.yml").write_text("monitor: {hosts: {m: }}\n")
+    (tmp_path / "group_vars").mkdir()
+    path = tmp_path / "group_vars" / "monitor.yml"
+    whole = vault.encrypt(b"influxdb_port: 8087\n")
+    path.write_bytes(whole)
+    (tmp_path / "wrong").write_text("wrong\n")
+    options = ["-i", str(tmp_path / "inventory.yml")]
+    wrong = ["--vault-password-file", str(tmp_path / "wrong")]
+    for more in ([], wrong):
+        with pytest.raises(ProvisionError) as failed:
+            read([*options, *more], lambda directory: frozenset({"influxdb_port"}))
+        assert failed.value.message.startswith(f"{path}: ")
+        assert "--vault-password-file" in str(failed.value.remedy)
+    single = vault.encrypt(b"8087").decode().replace("\n", "\n  ").rstrip()
+    path.write_text(f"influxdb_port: !vault |\n  {single}\n")
+    with pytest.raises(ProvisionError, match="m: variable influxdb_port: ") as failed:
+        read(options, lambda directory: frozenset({"influxdb_port"}))
+    assert "--vault-password-file" in str(failed.value.remedy)
