@@ -38,7 +38,7 @@ test: lint
 # came before them. Tests on hosts often wait for something.
 test-all: $(VENV)/ready
 	@grep -qs '"files": "'"$(FILES)"'"' $(VENV)/passed.json || $(MAKE) --no-print-directory lint
-	$(ONCE) PROVISION_TEST_ALL=1 $(PYTHON) -m pytest -p tests.passed -n 4 $(OPTIONS)
+	$(ONCE) PROVISION_TEST_ALL=1 $(PYTHON) -m pytest -p tests.passed -n 5 $(OPTIONS)
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check .

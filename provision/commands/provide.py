@@ -15,7 +15,7 @@ from provision.output import out
 from provision.paths import INVENTORY_FILE
 from provision.run.asking import agreed, assert_answerable, password_of_sudo
 from provision.run.batches import Batches
-from provision.run.plan import surprises
+from provision.run.plan import Plan, surprises
 from provision.run.plan_view import show_outcome, show_plan
 from provision.run.twice import Run
 
@@ -59,9 +59,14 @@ def provide(
     return EXIT_OK if ok else EXIT_ERROR
 
 
-def ask_and_do(run: Run | Batches, *, diff: bool) -> int:
-    """Show what a run would do, ask, do it and show what came of it; gives the exit status."""
-    shown, ok, seconds = run.look()
+def ask_and_do(
+    run: Run | Batches, *, diff: bool, looked: tuple[Plan, bool, float] | None = None
+) -> int:
+    """Show what a run would do, ask, do it and show what came of it; gives the exit status.
+
+    looked is what run.look() gave, where that was done already.
+    """
+    shown, ok, seconds = looked or run.look()
     show_plan(shown, check=True, diff=diff, seconds=seconds)
     if not shown.differing:
         out.print("nothing would change: there is nothing to apply")

@@ -11,6 +11,7 @@ from provision.fleet import Fleet, read_fleet
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP
 from provision.output import note, out, shown
 from provision.run.asking import assert_answerable, password_of_sudo
+from provision.run.plan import Plan
 from provision.run.plan_view import show_plan
 from provision.run.twice import Run
 from provision.secrets import load_secrets
@@ -58,12 +59,29 @@ def rotate(
         variables={"provision_renew": ",".join(r.secret for r in renewals if not r.here)},
         regenerate=[each.secret for each in renewals if each.here],
     )
+    if not (check or yes):
+        password = password_of_sudo(options)
+        run = replace(run, fleet=replace(fleet, become_password=password))
+    # Of what is made here, nobody would know the old one where the host cannot be told the new one.
+    looked = _looked(run) if run.regenerate and not check else None
     if check or yes:
         plan, ok, seconds = run(check=check)
         show_plan(plan, check=check, diff=False, seconds=seconds)
         return EXIT_OK if ok else EXIT_ERROR
-    password = password_of_sudo(options)
-    return ask_and_do(replace(run, fleet=replace(fleet, become_password=password)), diff=False)
+    return ask_and_do(run, diff=False, looked=looked)
+
+
+def _looked(run: Run) -> tuple[Plan, bool, float]:
+    """What would be done. Raises ProvisionError where the monitoring host cannot be looked at."""
+    plan, ok, seconds = run.look()
+    monitor = run.fleet.site.monitor.name
+    if any(host.name == monitor for host in plan.failed):
+        show_plan(plan, check=True, diff=False, seconds=seconds)
+        raise ProvisionError(
+            f"{monitor}: it must be told of what is new, so nothing was renewed",
+            remedy="mend what is told of it above, then run again",
+        )
+    return plan, ok, seconds
 
 
 def left_alone(fleet: Fleet, hosts: Sequence[str]) -> str:

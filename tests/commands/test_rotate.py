@@ -76,3 +76,21 @@ def test_nothing_is_renewed_where_nobody_says_yes(
     assert run(["rotate", "w1.example.com"]) == 2
     assert "--yes" in capsys.readouterr().err
     assert (tmp_path / "secrets.yml").read_bytes() == before
+
+
+@pytest.mark.parametrize("engine", ["1", "2"])
+def test_nothing_is_renewed_where_the_monitoring_host_cannot_be_told(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("inventory.yml").write_text(INVENTORY.replace("192.0.2.1", "127.0.0.1"))
+    known = dict.fromkeys((*SECRETS, "grafana_admin_password", "grafana_secret_key"), "x")
+    write_secrets(tmp_path / "secrets.yml", known)
+    before = (tmp_path / "secrets.yml").read_bytes()
+    words = ["rotate", "--yes", "-l", "monitor", "-e", f"influxdb_engine={engine}"]
+    reached = ["-e", "ansible_port=1", "-e", "influxdb_url=http://192.0.2.1:8086"]
+    assert run([*words, *reached]) == 1
+    told = capsys.readouterr()
+    assert "monitor.example.com  cannot be reached" in told.out
+    assert "so nothing was renewed" in told.err
+    assert (tmp_path / "secrets.yml").read_bytes() == before
