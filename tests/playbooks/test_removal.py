@@ -155,6 +155,26 @@ def test_data_stays_until_it_is_told_to_go(tmp_path: Path, monkeypatch: pytest.M
     assert sorted(path.name for path in tmp_path.iterdir()) == ["theirs"]
 
 
+def test_data_that_was_moved_to_where_there_is_room_goes_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, volume = tmp_path / "data", tmp_path / "volume"
+    monkeypatch.setitem(record.DATA, "influxdb", (str(data),))
+    with record.writing(str(tmp_path / "provision")) as kept:
+        kept.note_data(["influxdb"])
+    (volume / "wal").mkdir(parents=True)
+    (volume / "wal" / "db").write_text("x" * 5000)
+    (tmp_path / "theirs").write_text("x")
+    (volume / "link").symlink_to(tmp_path / "theirs")
+    data.symlink_to(volume)
+    again = going(tmp_path, data=True)
+    assert told(again.steps) == [("delete", "data")]
+    again.carry_out(5)
+    # The volume itself is theirs, and what a link in it leads to.
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["theirs", "volume"]
+    assert list(volume.iterdir()) == []
+
+
 def test_services_are_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, running = {"UnitFileState": "enabled", "ActiveState": "active"}, []
     idle = {"UnitFileState": "disabled", "ActiveState": "inactive"}

@@ -66,6 +66,9 @@ class Removal:
         self.files.restore()
         if self.data:
             for path in self._own_data():
+                if os.path.isdir(path):  # somebody may have moved it, and left a link
+                    for name in os.listdir(path):
+                        _delete(os.path.join(path, name))
                 _delete(path)
         if not self.packages.needed:
             self.files.remove_traces()
