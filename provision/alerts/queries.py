@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from provision.catalog.model import Catalog, Input, Metric, MetricType
 from provision.dashboards.influxql import identifier
-from provision.dashboards.queries import REMEMBERED, WINDOW, asked_of, judged, or_zero
+from provision.dashboards.queries import REMEMBERED, WINDOW, asked_of, or_zero, worst
 
 # How long a series is remembered of which nothing comes, until its alert is seen to be over; where
 # silence is the fault it is remembered for longer.
@@ -40,4 +40,4 @@ def chain(catalog: Catalog, metric: Metric, silent: int | None, interval: int) -
         remembered = REMEMBERED if below else max(UNTIL_OVER, 2 * window)
         asked = or_zero(f"sum({field})", field, about.source, about.by, window, seen)
         return asked, remembered
-    return judged(catalog, metric, seen), window
+    return worst(catalog, metric, seen), window

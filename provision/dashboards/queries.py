@@ -164,6 +164,24 @@ def judged(catalog: Catalog, metric: Metric, times: str, chosen: Sequence[str] =
     return f'SELECT {what} AS "value" FROM {asked.source} WHERE {condition} GROUP BY {by}'
 
 
+def worst(catalog: Catalog, metric: Metric, times: str) -> str:
+    """What is judged, of each series by itself, whatever tags tell it from the next.
+
+    Of several that differ in what no catalog knows it is the one that is nearest to the bound or
+    furthest over it: one of them is not to hide another. Numbers and graphs take the last of them,
+    as it may be one that goes on under another tag, as a program that was upgraded does.
+    """
+    asked = asked_of(catalog, metric)
+    if _of_all(catalog, metric) or (metric.type is MetricType.COUNTER and catalog.cumulative):
+        return judged(catalog, metric, times)
+    below = metric.condition is not None and metric.condition.below is not None
+    return (
+        f'SELECT {"min" if below else "max"}("value") AS "value" FROM (SELECT '
+        f'last({identifier(catalog.field(metric))}) AS "value" FROM {asked.source} '
+        f"WHERE {times} GROUP BY *) WHERE {times} GROUP BY {', '.join(map(identifier, asked.by))}"
+    )
+
+
 def _of_all(catalog: Catalog, metric: Metric) -> str | None:
     """What can be asked of several series as of one, if anything can."""
     if metric.type is MetricType.COUNTER and not catalog.cumulative:

@@ -202,8 +202,9 @@ class Reckoner:
             return max
         if condition and condition.below is not None:
             return min
-        shares = {Unit.PERCENT, Unit.RATIO}
-        return max if self.metric.type is MetricType.TIMER or self.metric.unit in shares else sum
+        shares, times = {Unit.PERCENT, Unit.RATIO}, {Unit.SECONDS, Unit.MILLISECONDS}
+        level = self.metric.type is not MetricType.COUNTER
+        return max if self.metric.unit in shares or (level and self.metric.unit in times) else sum
 
     def number(self, asking: Asking) -> float | None:
         """The one number of a panel."""

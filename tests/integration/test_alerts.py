@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -112,6 +112,21 @@ def test_what_comes_under_a_former_name_counts(database: Database) -> None:
     database.write(*lines(made, metric, "w1", Fed(FIRING, [(10, 1)], former)))
     (answer,) = database.reader().ask([asked(rule)])
     assert states(rule, answer) == {(("host", "w1"),): FIRING}
+
+
+@pytest.mark.parametrize(("condition", "bad"), [(above, 9), (below, 1)])
+def test_of_series_that_differ_in_what_nobody_documented_the_worst_counts(
+    database: Database, condition: Callable[..., dict[str, Any]], bad: int
+) -> None:
+    made = scraped(condition(5, type="gauge", name=f"coloured_{bad}"), app="coloured")
+    ((metric, rule),) = rules_of(made)
+    fine = 10 - bad
+    # The other is fine, and came later.
+    others = {(("colour", "red"),): [(20, bad)]}
+    database.write(*lines(made, metric, "w1", Fed(FIRING, [(10, fine)], others)))
+    database.write(*lines(made, metric, "w2", Fed(FINE, [(10, fine)])))
+    (answer,) = database.reader().ask([asked(rule)])
+    assert by_host(states(rule, answer), {"w1": 0, "w2": 0}) == {"w1": FIRING, "w2": FINE}
 
 
 def test_a_worker_that_writes_seldom_is_not_silent(database: Database) -> None:
