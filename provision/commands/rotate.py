@@ -62,8 +62,12 @@ def rotate(
     if not (check or yes):
         password = password_of_sudo(options)
         run = replace(run, fleet=replace(fleet, become_password=password))
-    # Of what is made here, nobody would know the old one where the host cannot be told the new one.
-    looked = _looked(run) if run.regenerate and not check else None
+    looked = None
+    if run.regenerate and not check:
+        # Of what is made here, nobody would know the old one where the host cannot be told the new
+        # one. Where nobody is to see it, Grafana is not asked about a password that it cannot know:
+        # after five it lets nobody in for a while.
+        looked = _looked(replace(run, regenerate=()) if yes else run)
     if check or yes:
         plan, ok, seconds = run(check=check)
         show_plan(plan, check=check, diff=False, seconds=seconds)
