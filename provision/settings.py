@@ -152,6 +152,8 @@ class Settings(BaseModel):
     telegraf_gateway_url: _OverHttp | None = None
     # Where metrics wait while InfluxDB takes none, and how many may before the oldest are dropped.
     telegraf_buffer: Literal["disk", "memory"] = "disk"
+    # What is kept of the fields of Telegraf's own plugins: those that catalogs document, or all.
+    telegraf_host_fields: Literal["documented", "all"] = "documented"
     # Whether it takes up what it can while it runs, and is not restarted for it.
     telegraf_reload: bool = True
     telegraf_buffer_megabytes: Annotated[int, Field(ge=64, le=100_000)] = 2000

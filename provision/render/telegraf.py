@@ -101,9 +101,11 @@ def telegraf_values(path: str, host: Host) -> dict[str, Any]:
         }
     if path.endswith("/host.conf"):
         documented = gathered(host.catalogs_of(Input.TELEGRAF))
+        all_fields = host.settings.telegraf_host_fields == "all"
         own = {name: fields for name, fields in documented.items() if name.startswith("internal_")}
         return {
             "gathered": documented,
+            "all_fields": all_fields,
             # That Telegraf is at work is told by this one, whatever is documented.
             "own": sorted({ALIVE_MEASUREMENT, *own}),
             "own_fields": sorted({ALIVE_FIELD, *itertools.chain(*own.values())}),

@@ -82,3 +82,14 @@ def test_a_site_that_documents_other_things_has_those(
     # By the second it is seen that Telegraf is at work.
     assert found.keys() == {"mem", "internal_agent"}
     assert set().union(*found["mem"].values()) == {"buffered"}
+
+
+def test_a_site_may_have_all_that_its_own_dashboards_show(
+    fleet_of: Callable[..., Fleet], telegraf_binary: Path, tmp_path: Path
+) -> None:
+    fleet = fleet_of(SITE.replace("apps: [realm]", "apps: [realm], telegraf_host_fields: all"))
+    found = told(telegraf_binary, configuration_of(fleet, tmp_path / "tree"))
+    for measurement, field in (("cpu", "usage_idle"), ("mem", "used"), ("net", "packets_sent")):
+        assert field in set().union(*found[measurement].values())
+    # Of these there are some hundred, which the kernel counts since its start.
+    assert set().union(*found["nstat"].values()) <= {"UdpRcvbufErrors", "Udp6RcvbufErrors"}
