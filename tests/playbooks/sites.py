@@ -66,7 +66,8 @@ class Site:
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def place(self, host: str) -> Path:
-        return self.directory / "placed" / host
+        # In a folder of its own: what others have half written in one is swept away.
+        return self.directory / "placed" / host / "file"
 
     def kept(self, host: str, name: str) -> Path:
         """A file that the host keeps for itself."""
@@ -129,9 +130,9 @@ class Site:
 def site(directory: Path, role: str) -> Site:
     """Three hosts that are as they should be, each with a secret file of a role."""
     made = Site(directory)
-    (directory / "placed").mkdir()
     for host in ("w1", "w2", "w3"):
         path = str(made.place(host))
+        made.place(host).parent.mkdir(parents=True)
         manifest = {"files": [trees.file(role, path, secret=True)]}
         text = "it is {{ provision_secrets.grafana_admin_password }}\n"
         trees.write(directory / "tree", host, manifest, {path: text})
