@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.errors import InvalidInput, Problem, ProvisionError
+from provision.errors import Problem, ProvisionError
 from provision.influx import InfluxDB
 from provision.tls.model import Authorities
 
@@ -53,14 +53,10 @@ def authorities_of(monitor: Host, inventory: Inventory) -> Authorities | None:
     external = monitor.settings.external
     if external is None or external.ca is None:
         return None
-    from provision.tls.given import read_file
+    from provision.tls.given import read_authorities
 
     path = inventory.directory / Path(external.ca).expanduser()
-    problems: list[Problem] = []
-    _, text = read_file(path, _CA, inventory.read_bytes, problems)
-    if problems:
-        raise InvalidInput(problems)
-    return Authorities(path, text)
+    return Authorities(path, read_authorities(path, _CA, inventory.read_bytes))
 
 
 def assert_usable(site: Site, secrets: Mapping[str, str]) -> None:

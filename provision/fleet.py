@@ -19,7 +19,7 @@ from provision.paths import INVENTORY_FILE as INVENTORY_FILE
 from provision.render.tree import write_tree
 from provision.run import clocks
 from provision.run.alone import alone
-from provision.run.ansible import RunResult, not_ended, not_looked_at, run_playbook
+from provision.run.ansible import RunResult, account_for, run_playbook
 from provision.run.view import RunView
 from provision.scratch import scratch
 from provision.secrets import (
@@ -176,13 +176,7 @@ def apply(
             )
         finally:
             view.end()
-    if not result.ended and (result.hosts or result.status < 0):
-        not_ended(result, selected)
-    if result.status != 0 and not any(host.failed for host in result.hosts.values()):
-        said = result.output.strip()
-        raise ProvisionError(f"ansible-playbook ended with {result.status}:\n{said}")
-    if not LISTS & set(fleet.options):
-        not_looked_at(result, selected)
+    account_for(result, selected, listed=bool(LISTS & set(fleet.options)))
     _warn_of_clocks(result, fleet.site.monitor.name)
     return result
 

@@ -11,7 +11,7 @@ from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_in
 from provision.options import with_inventory
 from provision.output import note, out
 from provision.run.alone import alone
-from provision.run.ansible import RunResult, not_ended, not_looked_at, run_playbook
+from provision.run.ansible import RunResult, account_for, run_playbook
 from provision.run.asking import agreed, assert_answerable, password_of_sudo
 from provision.run.removing import show_removal
 from provision.run.view import RunView
@@ -138,11 +138,5 @@ def _run(
             )
         finally:
             view.end()
-    if not result.ended and (result.hosts or result.status < 0):
-        not_ended(result, hosts)
-    if result.status != 0 and not any(host.failed for host in result.hosts.values()):
-        raise ProvisionError(
-            f"ansible-playbook ended with {result.status}:\n{result.output.strip()}"
-        )
-    not_looked_at(result, hosts)
+    account_for(result, hosts)
     return result

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from provision.errors import ProvisionError
 from provision.paths import PLAYBOOKS
 from provision.run import engine as engines
 from provision.run.remedies import of_failure, plain, remedy
@@ -279,6 +280,21 @@ def not_ended(result: RunResult, hosts: Iterable[str]) -> None:
         if not host.failed:
             host.failed = f"ansible-playbook {how} before this host was seen to be finished."
             host.remedy = "run again: what is done stays, what is half done is taken up"
+
+
+def account_for(result: RunResult, hosts: Iterable[str], *, listed: bool = False) -> None:
+    """Note of each host what Ansible did not tell itself: that it did not get so far.
+
+    With listed, nothing was to be done with them. Raises ProvisionError with what Ansible printed
+    where it failed as a whole.
+    """
+    if not result.ended and (result.hosts or result.status < 0):
+        not_ended(result, hosts)
+    if result.status != 0 and not any(host.failed for host in result.hosts.values()):
+        said = result.output.strip()
+        raise ProvisionError(f"ansible-playbook ended with {result.status}:\n{said}")
+    if not listed:
+        not_looked_at(result, hosts)
 
 
 def not_looked_at(result: RunResult, hosts: Iterable[str]) -> None:

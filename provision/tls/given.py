@@ -62,6 +62,15 @@ def read_given(
     return certificate, ca
 
 
+def read_authorities(path: Path, setting: str, read_bytes: Callable[[Path], bytes]) -> str:
+    """The certificates of a file as PEM; setting is what names it. Raises InvalidInput."""
+    problems: list[Problem] = []
+    _, text = read_file(path, setting, read_bytes, problems)
+    if problems:
+        raise InvalidInput(problems)
+    return text
+
+
 def read_file(
     path: Path, setting: str, read_bytes: Callable[[Path], bytes], problems: list[Problem]
 ) -> tuple[list[Certificate], str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from provision.errors import InvalidInput, Problem, ProvisionError
+from provision.errors import ProvisionError
 from provision.secrets import KEY, keep_new, load_secrets, locked
 from provision.tls.model import (
     CA_FILE,
@@ -139,13 +139,9 @@ def with_authorities(tls: Tls, secrets_file: Path, read_bytes: Callable[[Path], 
     path = ca_file(tls, secrets_file) if tls.on else None
     if path is None:
         return tls
-    from provision.tls.given import read_file
+    from provision.tls.given import read_authorities
 
-    problems: list[Problem] = []
-    _, text = read_file(path, "tls_ca", read_bytes, problems)
-    if problems:
-        raise InvalidInput(problems)
-    return replace(tls, ca=text)
+    return replace(tls, ca=read_authorities(path, "tls_ca", read_bytes))
 
 
 def _read(path: Path) -> str:
