@@ -100,15 +100,19 @@ def telegraf_values(path: str, host: Host) -> dict[str, Any]:
             "nobody": NOBODY,
         }
     if path.endswith("/host.conf"):
-        documented = gathered(host.catalogs_of(Input.TELEGRAF))
-        all_fields = host.settings.telegraf_host_fields == "all"
-        own = {name: fields for name, fields in documented.items() if name.startswith("internal_")}
+        kept = gathered(host.catalogs_of(Input.TELEGRAF))
+        own = {name: fields for name, fields in kept.items() if name.startswith("internal_")}
+        # That Telegraf is at work is told by this one, whatever is documented.
+        names = sorted({ALIVE_MEASUREMENT, *own})
+        fields = sorted({ALIVE_FIELD, *itertools.chain(*own.values())})
+        if host.settings.telegraf_host_fields == "all":
+            # Of nstat there are some hundred, which the kernel counts since its start.
+            kept = {name: f if name == "nstat" else ["*"] for name, f in kept.items()}
+            names = fields = ["*"]
         return {
-            "gathered": documented,
-            "all_fields": all_fields,
-            # That Telegraf is at work is told by this one, whatever is documented.
-            "own": sorted({ALIVE_MEASUREMENT, *own}),
-            "own_fields": sorted({ALIVE_FIELD, *itertools.chain(*own.values())}),
+            "kept": kept,
+            "own": names,
+            "own_fields": fields,
             "alive_measurement": ALIVE_MEASUREMENT,
         }
     if path.endswith("-packets.conf"):
