@@ -25,6 +25,7 @@ from provision.verify.panels import (
 )
 from provision.verify.probe import probe_variables, probes, probes_seen
 from provision.verify.seen import HOUR, losses, metrics_seen, strangers_seen, values_seen
+from provision.verify.tags import tags_seen
 from provision.verify.totals import totals_seen
 from provision.verify.waiting import until
 
@@ -135,7 +136,8 @@ def stored(
     found = _until(metrics, deadline, silent)
     since = int((time.time() - window) * 1000)
     found += [*values_seen(database, site, since), *strangers_seen(database, since)]
-    found += [*totals_seen(database, site, since, interval), *losses(database, site, since)]
+    found += [*tags_seen(database, site, since), *totals_seen(database, site, since, interval)]
+    found += losses(database, site, since)
     end = int(time.time() * 1000)
     panels = check_panels(database, site.catalogs, end - HOUR, end, few_hosts(site))
     return [*found, *(_panel(outcome, "InfluxDB") for outcome in panels)]

@@ -40,6 +40,11 @@ class Stranger:
     host: str
 
 
+def name_of(catalog: Catalog, metric: Metric) -> str:
+    """What a finding calls a metric."""
+    return f"{catalog.bucket(metric)} ({metric.type})"
+
+
 def metrics_seen(
     database: InfluxDB, site: Site, fresh: int, ago: Callable[[int], str]
 ) -> list[Finding]:
@@ -49,7 +54,7 @@ def metrics_seen(
     """
     found: list[Finding] = []
     for asked in _last_seen(database, site, fresh):
-        name = _name(asked.catalog, asked.metric)
+        name = name_of(asked.catalog, asked.metric)
         if asked.error:
             found.append(Finding(Status.FAILED, Area.METRIC, "", name, asked.error))
             continue
@@ -152,7 +157,7 @@ def values_seen(database: InfluxDB, site: Site, start: int) -> list[Finding]:
     found: list[Finding] = []
     answers = database.ask(statements)
     for (catalog, metric, tag), answer in zip(asked, answers, strict=True):
-        name = _name(catalog, metric)
+        name = name_of(catalog, metric)
         if answer.error:
             found.append(Finding(Status.FAILED, Area.VALUE, "", name, answer.error))
             continue
@@ -231,10 +236,6 @@ def losses(database: InfluxDB, site: Site, start: int) -> list[Finding]:
 
 def _documented(catalogs: Sequence[Catalog]) -> Iterator[tuple[Catalog, Metric]]:
     return ((catalog, metric) for catalog in catalogs for metric in catalog.metrics)
-
-
-def _name(catalog: Catalog, metric: Metric) -> str:
-    return f"{catalog.bucket(metric)} ({metric.type})"
 
 
 def _hosts_with(site: Site, catalog: Catalog, metric: Metric) -> list[Host]:

@@ -13,8 +13,10 @@ import pytest
 from provision.catalog.model import Transport
 from provision.traffic import Traffic, documented_traffic
 from provision.verify.arrival import Sent
+from provision.verify.findings import Area, Finding, Status
 from provision.verify.panels import check_panels
 from provision.verify.seen import undocumented
+from provision.verify.tags import REMEDY, tags_seen
 from tests.integration.programs import (
     HOST,
     Database,
@@ -87,6 +89,7 @@ def test_all_documented_metrics_arrive_exactly_and_every_panel_answers(
         counts = {app: sum(o.catalog.app == app for o in outcomes) for app in DOCUMENTED}
         assert counts == DOCUMENTED
         assert undocumented(reader, start) == []
+        assert tags_seen(reader, telegraf.site, start) == []
         catalogs = telegraf.site.catalogs
         wait_for(
             lambda: all(
@@ -94,3 +97,16 @@ def test_all_documented_metrics_arrive_exactly_and_every_panel_answers(
             ),
             "data in every panel",
         )
+
+
+def test_series_that_differ_in_an_undocumented_tag_are_told(
+    database: Database, telegraf: Telegraf
+) -> None:
+    start, reader = int(time.time() * 1000) - 1000, database.reader()
+    send(telegraf.port, ["realm.eu-1.connection.online,zone=a:3|g"])
+    send(telegraf.port, ["realm.eu-1.connection.online,zone=b:4|g"])
+    send(telegraf.port, ["realm.eu-1.connection.failed,zone=a:1|c"])
+    name = "realm.<hostname>.connection.online (gauge)"
+    detail = f"tag 'zone' is in no catalog (a, b); {REMEDY}"
+    expected = [Finding(Status.WARNING, Area.UNDOCUMENTED, HOST, name, detail)]
+    wait_for(lambda: tags_seen(reader, telegraf.site, start) == expected, "what is told of the tag")
