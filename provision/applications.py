@@ -23,6 +23,7 @@ from pydantic import (
 
 from provision.catalog.buckets import DOTTED_VALUE
 from provision.catalog.model import Catalog, Input
+from provision.validation import in_words
 from provision.values import check_url, found_text, listed
 
 _BOOLEAN = TypeAdapter(bool)
@@ -160,7 +161,7 @@ def _read_targets(
             target = _Target.model_validate(entry)
         except ValidationError as error:
             first = error.errors()[0]
-            what = str(first["msg"]).removeprefix("Value error, ")
+            what = in_words(first) or str(first["msg"])
             if first["type"] in {"missing", "model_type"}:
                 what = "host:port, a URL, or a mapping with url is wanted"
             problems.append((where, f"{what} (found {found_text(entry)})"))

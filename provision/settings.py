@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from provision.alerts.contacts import Contacts, Email, EmailAddress
+from provision.validation import matching
 from provision.values import (
     at_least,
     check_address,
@@ -32,7 +33,13 @@ from provision.values import (
     whole_number,
 )
 
-_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+_Name = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}",
+        "a name has up to 63 letters of the English alphabet, digits, '_', '.' and '-'",
+    ),
+]
 _Duration = Annotated[str, BeforeValidator(at_least("0s"))]
 # How often something is done: never is no interval.
 _Interval = Annotated[str, BeforeValidator(at_least("1s"))]
@@ -41,17 +48,33 @@ _Retention = Annotated[str, BeforeValidator(at_least("1h", or_none=True))]
 _Url = Annotated[str, BeforeValidator(check_url)]
 _OverHttp = Annotated[str, BeforeValidator(check_http_url)]
 _Fingerprint = Annotated[str, BeforeValidator(check_fingerprint)]
-_Version = Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.+:~-]*$")]
-_Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]*$")]
+_Version = Annotated[
+    str,
+    matching(r"[0-9][A-Za-z0-9.+:~-]*", "a package's version is needed, such as '1.39.3-1'"),
+]
+_Word = Annotated[
+    str,
+    matching(r"[A-Za-z0-9][A-Za-z0-9./_-]*", "a word as apt's sources have it, such as stable"),
+]
 _Address = Annotated[str, BeforeValidator(check_address)]
 _Networks = Annotated[
     tuple[Annotated[str, BeforeValidator(check_network)], ...], BeforeValidator(listed)
 ]
 _SmtpHost = Annotated[
-    str, StringConstraints(pattern=r"^([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}$")
+    str,
+    matching(
+        r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}",
+        "a host and a port are needed, such as smtp.example.com:587",
+    ),
 ]
-_User = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+=/-]*$")]
-_Label = Annotated[str, StringConstraints(pattern=r"^([A-Za-z_][A-Za-z0-9_]*|\.\.\.)$")]
+_User = Annotated[
+    str,
+    matching(r"[A-Za-z0-9][A-Za-z0-9._@+=/-]*", "a user has no blanks, quotes or colons"),
+]
+_Label = Annotated[
+    str,
+    matching(r"[A-Za-z_][A-Za-z0-9_]*|\.\.\.", "a label is needed, such as alertname, or '...'"),
+]
 _Runbooks = Annotated[str, BeforeValidator(check_page_url)]
 _Port = Annotated[int, Field(ge=1, le=65535)]
 _File = Annotated[str, StringConstraints(min_length=1)]

@@ -19,16 +19,28 @@ from pydantic import (
 )
 
 from provision.catalog.vocabulary import AppName, Severity
+from provision.validation import matching
 from provision.values import check_url, listed
 
 # A name is part of a uid (40 characters), of a variable and of a secret's name.
 ContactName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
 EmailAddress = Annotated[
-    str, StringConstraints(pattern=r"^[^\s@,;:<>()\[\]\"\\$]+@[^\s@,;:<>()\[\]\"\\$]+$")
+    str,
+    matching(
+        r"[^\s@,;:<>()\[\]\"\\$]+@[^\s@,;:<>()\[\]\"\\$]+",
+        "an address alone is needed, such as operators@example.com",
+    ),
 ]
-_Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")]
-# Not {1,80} of all letters: the compiled pattern takes each command a twentieth of a second.
-_Channel = Annotated[str, StringConstraints(pattern=r"^[#@]?[\w.-]+$", max_length=81)]
+_Word = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}", "a word of letters, digits and . _ @ + - is needed"
+    ),
+]
+_Channel = Annotated[
+    str,
+    matching(r"[#@]?[\w.-]{1,80}", "a channel's name is needed, such as '#alerts'"),
+]
 SECRETS = "grafana_contact_"
 
 

@@ -16,6 +16,7 @@ from provision.catalog.parts import Part
 from provision.catalog.subject import KeyPath
 from provision.catalog.units import Unit
 from provision.catalog.vocabulary import IN_WORDS
+from provision.validation import in_words
 
 # What people write for a type or unit that is in no vocabulary by that name.
 _MEANT: Mapping[str, Mapping[str, str]] = {
@@ -71,38 +72,17 @@ def explain(details: Mapping[str, Any], path: KeyPath) -> tuple[str, str | None]
     if kind == "string_pattern_mismatch":
         words = IN_WORDS.get(str(context["pattern"]), f"it must match {context['pattern']}")
         return f"{shown(value)} is not right here: {words}", None
-    if kind == "value_error":
-        return str(details["msg"]).removeprefix("Value error, "), None
-    wanted = _WANTED.get(kind)
+    wanted = in_words(details)
     if wanted is None:
         return f"{details['msg']} (found {shown(value)})", None
-    text = f"{wanted.format(**context)}, not {shown(value)}"
+    if kind == "value_error":
+        return wanted, None
+    text = f"{wanted}, not {shown(value)}"
     if kind == "string_type" and value is not None and not isinstance(value, list | dict):
         return text, "quote it"
     if kind == "tuple_type" and isinstance(value, str):
         return text, f"a list of one is [{value[:40]}]" if value.isalnum() else None
     return text, None
-
-
-_WANTED = {
-    "string_type": "a text is needed",
-    "string_unicode": "a text in Unicode is needed",
-    "string_too_short": "a text of at least {min_length} character is needed",
-    "string_too_long": "a text of at most {max_length} characters is needed",
-    "bool_type": "true or false is needed",
-    "int_type": "a whole number is needed",
-    "float_type": "a number is needed",
-    "finite_number": "a finite number is needed",
-    "greater_than": "a number above {gt:g} is needed",
-    "greater_than_equal": "a number of at least {ge} is needed",
-    "less_than": "a number below {lt:g} is needed",
-    "less_than_equal": "a number of at most {le} is needed",
-    "tuple_type": "a list is needed",
-    "too_short": "at least {min_length} is needed",
-    "too_long": "at most {max_length} are allowed",
-    "dict_type": "keys with values (key: value) are needed",
-    "model_type": "keys with values (key: value) are needed",
-}
 
 
 def shown(value: object) -> str:

@@ -7,6 +7,7 @@ vault, an extra variable or an ansible.cfg means here what it means to ansible-p
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
@@ -191,12 +192,28 @@ def _cause(failure: BaseException) -> str:
     """Why a script or a plugin has no hosts to tell of; empty for what is no such thing."""
     from ansible.errors import AnsibleError
 
-    if not isinstance(failure, AnsibleError):
+    # Of a file without that key, another plugin knows what is wrong with it.
+    if not isinstance(failure, AnsibleError) or "no root 'plugin' key found" in str(failure):
         return ""
-    said = [" ".join(str(failure).split()).rstrip(".")]
+    said = [_KIND.sub(_kind, " ".join(str(failure).split()).rstrip("."))]
     # What a script wrote to its standard error, of which the end tells most.
     said += str(getattr(failure, "_help_text", None) or "").strip().splitlines()[1:][-1:]
     return ": ".join(said)
+
+
+# What stands for a value's kind in what Ansible says, in quotes or without.
+_KIND = re.compile(r"""["']?<class '[\w.]*?(?:_AnsibleTagged)?(\w+)'>["']?""")
+_KINDS = {
+    "List": "a list",
+    "list": "a list",
+    "Str": "a text",
+    "str": "a text",
+    "NoneType": "nothing",
+}
+
+
+def _kind(match: re.Match[str]) -> str:
+    return _KINDS.get(match[1], match[1])
 
 
 @contextmanager
@@ -254,6 +271,13 @@ def _unread(sources: Sequence[str], error: Exception) -> ProvisionError:
             what = str(error).removeprefix("YAML parsing failed: ")
             return ProvisionError(f"{file}: line {at}: {what}", remedy="mend the file")
     causes = getattr(error, "__notes__", ())
+    for each in causes:
+        if "requires a dictionary" in each or "should be a dictionary" in each:
+            source = str(error).removeprefix("Completely failed to parse inventory source ")
+            return ProvisionError(
+                f"{source}: {each}",
+                remedy="groups, hosts and variables are keys, each with a colon behind it",
+            )
     more = " ".join(f"-i {source}" for source in sources)
     return ProvisionError(
         ": ".join([str(error), *causes]),

@@ -17,6 +17,7 @@ from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, Invento
 from provision.settings import VARIABLES, Settings
 from provision.site import faults, urls
 from provision.site.model import HOST_NAME, NAMED_SO, NO_HOST_NAME, Host, Site
+from provision.validation import in_words
 from provision.values import found_text
 from provision.watched_influxdb import with_influxdb, without_influxdb
 
@@ -139,8 +140,7 @@ def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settin
     except ValidationError as error:
         for details in error.errors():
             where = ".".join(str(part) for part in details["loc"])
-            message = str(details["msg"]).removeprefix("Value error, ")
-            what = f"{message} (found {found_text(details['input'])})"
+            what = f"{in_words(details) or details['msg']} (found {found_text(details['input'])})"
             if details["type"] == "extra_forbidden":  # it may be a secret that was put there
                 what = "no such key; secrets go into the secrets file"
             problems.append(Problem(file, where, what, host=host.name))

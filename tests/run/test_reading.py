@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -80,3 +81,22 @@ def test_vaulted_variables_without_their_password_are_named(tmp_path: Path) -> N
     with pytest.raises(ProvisionError, match="m: variable influxdb_port: ") as failed:
         read(options, lambda directory: frozenset({"influxdb_port"}))
     assert "--vault-password-file" in str(failed.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("monitor: {hosts: [m]}", 'Invalid "hosts" entry for "monitor" group, .* found a list'),
+        ("monitor: {vars: [a]}", 'Invalid "vars" entry for "monitor" group, .* found a list'),
+        ("- a\n- b\n", "YAML inventory has invalid structure, .* got: a list"),
+    ],
+)
+def test_what_is_no_dictionary_is_told_without_what_other_plugins_say(
+    tmp_path: Path, text: str, what: str
+) -> None:
+    path = tmp_path / "inventory.yml"
+    path.write_text(text)
+    with pytest.raises(ProvisionError) as caught:
+        read(["-i", str(path)], lambda _: frozenset())
+    assert re.fullmatch(f"{re.escape(str(path))}: {what}.*", caught.value.message)
+    assert "colon" in str(caught.value.remedy)

@@ -48,9 +48,9 @@ def test_every_error_is_told_at_once_with_file_host_and_key(fleet_of: Make) -> N
         ("grafana_alert_group_interval=0s", "at least 1s"),
         ("grafana_alert_repeat_interval=0s", "at least 1s"),
         ("telegraf_statsd_gauge_ttl=99999w", "at most 100 years"),
-        ("influxdb_port=0", "greater than or equal to 1"),
-        ("grafana_port=65536", "less than or equal to 65535"),
-        ("telegraf_statsd_tcp_connections=0", "greater than or equal to 1"),
+        ("influxdb_port=0", "a number of at least 1 is needed"),
+        ("grafana_port=65536", "a number of at most 65535 is needed"),
+        ("telegraf_statsd_tcp_connections=0", "a number of at least 1 is needed"),
     ],
 )
 def test_a_bound_is_told_with_variable_and_host(fleet_of: Make, option: str, said: str) -> None:

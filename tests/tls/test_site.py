@@ -46,7 +46,7 @@ def test_off_is_off_however_yaml_reads_it(fleet_of: Make, value: str) -> None:
 
 def test_other_words_are_told(fleet_of: Make) -> None:
     for value in ("on", "yes", "own_ca", "letsencrypt"):
-        assert "tls: Input should be 'off', 'own-ca' or 'files'" in problems(
+        assert "tls: 'off', 'own-ca' or 'files' is needed" in problems(
             fleet_of, INVENTORY + f"all: {{vars: {{tls: {value}}}}}\n"
         )
 
