@@ -32,6 +32,10 @@ options:
       - Instead of converging, revoke what is stale and used by nobody. By host, since when it has
         what the secrets file has (seconds since 1970, by its own clock).
     type: dict
+  keep:
+    description: Instead of converging, keep what people made of what is about to be replaced.
+    type: bool
+    default: false
   author:
     description: Who changes this host, and with which version, for its record.
     type: dict
@@ -55,6 +59,7 @@ def main() -> None:
             "patience": {"type": "float", "default": 60},
             "renew": {"type": "list", "elements": "str", "default": []},
             "settled": {"type": "dict"},
+            "keep": {"type": "bool", "default": False},
             "author": {"type": "dict"},
             "operator": {"type": "dict"},
         },
@@ -67,6 +72,9 @@ def main() -> None:
         if settled is not None:
             since = {host: float(then) for host, then in settled.items()}
             result = state.revoke(entry, secrets, since, patience=patience)
+            module.exit_json(changed=bool(result["differences"]), **result)
+        if module.params["keep"]:
+            result = state.keep(entry, secrets, patience=patience)
             module.exit_json(changed=bool(result["differences"]), **result)
         result = state.converge(
             entry,

@@ -9,7 +9,7 @@ from provision.alerts.contacts import contact_points
 from provision.alerts.rules import EVERY, AlertRule, build_rules, rule_uid
 from provision.dashboards.fleet import watched
 from provision.dashboards.model import Dashboard
-from provision.render.targets import ALERTS_LEFT_PATH
+from provision.render.targets import ALERTS_LEFT_PATH, CONTACTS_PATH, POLICIES_KEPT
 from provision.site.model import Site
 from provision.values import seconds
 
@@ -35,10 +35,12 @@ def alert_values(site: Site, dashboards: Mapping[str, Dashboard]) -> dict[str, A
 
 
 def alert_state(site: Site) -> dict[str, Any]:
-    """What Grafana may have of ours, by uid, and the file in which it is told of the rest."""
+    """What Grafana may have of ours, by uid, and the files that are about it."""
     contacts = site.monitor.settings.grafana_contacts
     return {
         "rules": [rule_uid(catalog, metric) for catalog, metric in watched(site.catalogs)],
         "contacts": [point.uid for point in contact_points(contacts)],
+        "file": CONTACTS_PATH,
         "left": ALERTS_LEFT_PATH,
+        "kept": POLICIES_KEPT,
     }

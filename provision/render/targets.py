@@ -18,6 +18,9 @@ from provision.tls.model import Tls
 
 DASHBOARDS_PATH = "/etc/grafana/dashboards/provision"
 ALERT_RULES_PATH = "/etc/grafana/provisioning/alerting/provision.yaml"
+CONTACTS_PATH = "/etc/grafana/provisioning/alerting/provision-contacts.yaml"
+# What people made of the notification policies that contacts have replaced, a time behind it.
+POLICIES_KEPT = "/var/lib/grafana/provision-policies"
 # What Grafana is told to forget; there only while it is told (module_utils/provision/alerting.py).
 ALERTS_LEFT_PATH = "/etc/grafana/provisioning/alerting/provision-left.yaml"
 INFLUXDB_CERTIFICATE_PATH = "/etc/influxdb/provision-tls.crt"
@@ -225,7 +228,7 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target(
         "grafana",
-        "/etc/grafana/provisioning/alerting/provision-contacts.yaml",
+        CONTACTS_PATH,
         "root",
         "grafana",
         "0640",

@@ -53,7 +53,11 @@ _SECRETS = ("token ", "password ")
 #: What a database has many of begin with.
 _IN_DATABASE = (*_SECRETS, "user ", "bucket ", "database ")
 #: Alerts as Grafana's state has them, each beside the kind of the same in a file.
-_IN_GRAFANA = {"alert rules": "alert rule", "contact points": "contact point"}
+_IN_GRAFANA = {
+    "alert rules": "alert rule",
+    "contact points": "contact point",
+    "notification policies": "policy",
+}
 
 
 @dataclass(frozen=True)

@@ -202,3 +202,17 @@ def test_contacts_that_leave_the_inventory_leave_grafana(told: Told) -> None:
     assert "provision-hook" not in [point["name"] for point in points]
     assert "provision" not in told.grafana("/api/v1/provisioning/policies")["receiver"]
     assert "3 hosts, 0 changed, 0 failed" in told.site.provision("up").out
+
+
+def test_policies_that_people_made_are_kept_when_contacts_come_back(told: Told) -> None:
+    route = {"receiver": "grafana-default-email", "object_matchers": [["team", "=", "shop"]]}
+    theirs = {"receiver": "grafana-default-email", "group_by": ["host"], "routes": [route]}
+    told.grafana("/api/v1/provisioning/policies", theirs, "PUT")
+    plan = " ".join(told.up("--check").split())
+    assert "change notification policies" in plan
+    assert "that people made in Grafana are replaced; they are kept on the host" in plan
+    told.up()
+    assert told.grafana("/api/v1/provisioning/policies")["receiver"] == "provision-hook"
+    kept = told.site.on(told.site.monitor, "cat /var/lib/grafana/provision-policies-*.json")
+    assert json.loads(kept) == theirs
+    assert "3 hosts, 0 changed, 0 failed" in told.up()

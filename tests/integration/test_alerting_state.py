@@ -67,7 +67,12 @@ def place(server: GrafanaServer, rules: list[AlertRule], contacts: dict[str, Any
 
 
 def converge(
-    server: GrafanaServer, rules: list[AlertRule], contacts: dict[str, Any], *, check: bool = False
+    server: GrafanaServer,
+    rules: list[AlertRule],
+    contacts: dict[str, Any],
+    *,
+    check: bool = False,
+    keep: bool = False,
 ) -> list[dict[str, str]]:
     """What the playbook does, or would do."""
     from ansible.module_utils.provision import grafana as module
@@ -80,10 +85,15 @@ def converge(
         "alerting": {
             "rules": [rule.uid for rule in rules],
             "contacts": [f"provision-{name}" for name in contacts],
+            "file": str(server.provisioning / "alerting/provision-contacts.yaml"),
             "left": str(server.provisioning / "alerting/provision-left.yaml"),
+            "kept": str(server.provisioning / "policies"),
         },
     }
-    done = module.converge(entry, {"password": PASSWORD}, check=check, patience=10)
+    secrets = {"password": PASSWORD}
+    if keep:
+        return list(module.keep(entry, secrets, patience=10)["differences"])
+    done = module.converge(entry, secrets, check=check, patience=10)
     assert not (server.provisioning / "alerting/provision-left.yaml").exists()
     return list(done["differences"])
 
@@ -167,6 +177,45 @@ def test_policies_that_people_made_stay_where_no_contact_is_set(grafana: Grafana
     converge(grafana, RULES, {})
     policies = grafana.ask("GET", "/api/v1/provisioning/policies")
     assert (policies["receiver"], policies["group_by"]) == ("theirs", ["host"])
+
+
+def test_policies_that_people_made_are_kept_before_contacts_replace_them(
+    grafana: GrafanaServer,
+) -> None:
+    def policies(method: str = "GET", body: Any = None) -> Any:
+        return grafana.ask(method, "/api/v1/provisioning/policies", body)
+
+    def kept() -> list[Path]:
+        return sorted(grafana.provisioning.glob("policies-*.json"))
+
+    mail = {"mail": CONTACTS["mail"]}
+    place(grafana, RULES, {})
+    assert converge(grafana, RULES, mail, check=True) == []
+    assert converge(grafana, RULES, mail, keep=True) == [] == kept()
+    a_persons = {"name": "theirs", "type": "webhook", "settings": {"url": "http://127.0.0.1:9"}}
+    grafana.ask("POST", "/api/v1/provisioning/contact-points", a_persons)
+    route = {"receiver": "theirs", "object_matchers": [["team", "=", "shop"]]}
+    theirs = {"receiver": "grafana-default-email", "group_by": ["host"], "routes": [route]}
+    policies("PUT", theirs)
+
+    (told,) = converge(grafana, RULES, mail, check=True)
+    assert told["name"] == "notification policies"
+    assert "kept on the host" in told["warning"] and kept() == []
+    assert converge(grafana, RULES, {}, check=True) == []
+    assert converge(grafana, RULES, mail, keep=True) == [told]
+    place(grafana, RULES, mail)
+    assert converge(grafana, RULES, mail) == []
+    assert policies()["receiver"] == "provision-mail"
+    assert converge(grafana, RULES, mail, keep=True) == []
+    (path,) = kept()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+    # As docs/alerts.md has it: with the last contact gone they may be given back.
+    place(grafana, RULES, {})
+    converge(grafana, RULES, {})
+    policies("PUT", json.loads(path.read_text()))
+    given = policies()
+    assert (given["group_by"], given["routes"][0]["receiver"]) == (["host"], "theirs")
 
 
 def test_rules_that_grafana_lost_come_again(grafana: GrafanaServer) -> None:

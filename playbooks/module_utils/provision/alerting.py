@@ -3,6 +3,9 @@
 What was provisioned by a file stays when it leaves the file, and Grafana's API does not delete it
 (9.4: "cannot delete with provided provenance 'api', needs 'file'"). So it is told by a file again,
 which is there only while it is read. Nothing that people made is named in it.
+
+The notification policies are one tree, and the first file with some takes the place of what people
+made of it: that is kept before.
 """
 
 from __future__ import annotations
@@ -12,7 +15,8 @@ import json
 import os
 import re
 import shutil
-from typing import Any, Dict, Iterator, List
+import time
+from typing import Any, Dict, Iterator, List, Optional
 
 from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
 
@@ -20,6 +24,10 @@ _RULE = re.compile(r"provision-.+-[0-9a-f]{12}")
 _CONTACT = re.compile(r"provision-[a-z][a-z0-9_]*")
 #: How many names a line tells.
 _TOLD = 3
+#: What the difference is called that policies of people are replaced.
+POLICIES = "notification policies"
+#: Grafana's policies as long as nobody has made any (9 to 13).
+_UNTOUCHED = {"receiver": "grafana-default-email", "group_by": ["grafana_folder", "alertname"]}
 
 
 class Refused(ServiceError):
@@ -44,11 +52,50 @@ class Alerting:
             ("alert rules", "remove", look["rules"], "no catalog has them any more"),
             ("contact points", "remove", look["contacts"], "the inventory has them no more"),
         ]
-        return [
+        found = [
             {"name": name, "action": action, "why": "%s: %s" % (why, _few(uids))}
             for name, action, uids, why in lines
             if uids
         ]
+        return found + ([self._replacement()] if self._peoples_policies() else [])
+
+    def keep(self) -> List[Dict[str, str]]:
+        """Write the policies of people that are about to be replaced to a file; what was kept."""
+        policies = self._peoples_policies()
+        if not policies:
+            return []
+        path = "%s-%s.json" % (self._wanted["kept"], time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+        try:
+            # Exclusive: whatever is there is left alone.
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(policies, file, indent=2)
+        except OSError as error:
+            raise ServiceError(
+                "The notification policies that people made cannot be kept: %s: %s."
+                % (path, error.strerror),
+                "make room there, or leave grafana_contacts out of the inventory",
+            ) from None
+        return [self._replacement()]
+
+    def _replacement(self) -> Dict[str, str]:
+        return {
+            "name": POLICIES,
+            "action": "change",
+            "why": "the inventory has contacts (grafana_contacts), and they are its from then on",
+            "warning": "the notification policies that people made in Grafana are replaced;"
+            " they are kept on the host, as %s-….json" % self._wanted["kept"],
+        }
+
+    def _peoples_policies(self) -> Optional[Dict[str, Any]]:
+        """What people made of the policies that a file is about to replace; None if nothing."""
+        if not self._wanted["contacts"] or os.path.exists(self._wanted["file"]):
+            return None
+        policies = dict(self._ask("policies"))
+        if policies.pop("provenance", "") == "file":
+            return None
+        made = {name: value for name, value in policies.items() if value not in (None, [], "")}
+        return None if made == _UNTOUCHED else made
 
     def converge(self) -> None:
         """Do it. Raises ServiceError where Grafana has not done it."""

@@ -109,6 +109,14 @@ def converge(
     return {"differences": [difference], "secrets": {}}
 
 
+def keep(entry: Dict[str, Any], secrets: Dict[str, str], *, patience: float) -> Dict[str, Any]:
+    """Keep what people made of what the files are about to replace; in the form of converge."""
+    password = secrets[entry["secret"]]
+    if not login_works(entry, password, patience):
+        _reset(password)
+    return {"differences": Alerting(entry, password, patience).keep(), "secrets": {}}
+
+
 def _alerts(entry: Dict[str, Any], password: str, patience: float) -> List[Dict[str, str]]:
     """Converge the alerts; what differed."""
     alerting = Alerting(entry, password, patience)

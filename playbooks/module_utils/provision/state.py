@@ -32,6 +32,14 @@ def converge(
     return engine.converge(entry, secrets, check=check, patience=patience, renew=renew)  # type: ignore[no-any-return]
 
 
+def keep(entry: Dict[str, Any], secrets: Dict[str, str], *, patience: float) -> Dict[str, Any]:
+    """Keep what Grafana has of people's that is about to be replaced; in the form of converge."""
+    from ansible.module_utils.provision import grafana
+
+    know(entry["url"], entry.get("tls"))
+    return grafana.keep(entry, secrets, patience=patience)
+
+
 def revoke(
     entry: Dict[str, Any],
     secrets: Dict[str, str],
