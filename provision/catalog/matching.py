@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from provision.applications import variables
-from provision.catalog.buckets import Kind, Pattern, overlap
+from provision.catalog.buckets import Kind, Pattern, Segment, overlap
 from provision.catalog.model import Catalog, Input, Metric
 from provision.catalog.series import series
 from provision.catalog.subject import Found, Rule, Subject, names, whole
@@ -65,9 +65,10 @@ def _bucket_apart(subject: Subject) -> Found:
     told = set()
     for one, other in _pairs(_rows(subject)):
         early, late = sorted((one, other), key=lambda row: row.index)
-        if (early.index, late.index) in told or _nested(one.pattern, other.pattern):
+        if (early.index, late.index) in told:
             continue
-        if bucket := overlap(one.pattern, other.pattern):
+        bucket = overlap(one.pattern, other.pattern)
+        if bucket and not _nested(one.pattern, other.pattern):
             told.add((early.index, late.index))
             name = "by another of its names" if early is late else early.metric.name
             yield ("metrics", late.index, "name"), f"{bucket} could be {name} as well"
@@ -81,16 +82,42 @@ def _rows(subject: Subject) -> Iterator[_Row]:
 
 
 def _pairs(rows: Iterable[_Row]) -> Iterator[tuple[_Row, _Row]]:
-    """The pairs of one type whose buckets could be the same: most differ in the last segment."""
-    earlier: dict[str, dict[str | None, list[_Row]]] = defaultdict(lambda: defaultdict(list))
+    """The pairs of one type whose buckets could be the same, the earlier one first."""
+    earlier: dict[str, tuple[_Ends, _Ends]] = defaultdict(lambda: (_Ends(), _Ends()))
     for row in rows:
-        last = row.pattern.segments[-1]
-        text = last.text if last.kind is Kind.FIXED else None
-        known = earlier[row.metric.type]
-        groups = list(known.values()) if text is None else [known[text], known[None]]
-        for other in itertools.chain(*groups):
+        segments = row.pattern.segments
+        ends = [
+            (known, _fixed(way))
+            for known, way in zip(earlier[row.metric.type], (segments, segments[::-1]), strict=True)
+        ]
+        # Most differ at one of their ends, some at both.
+        for other in min((known.alike(end) for known, end in ends), key=len):
             yield other, row
-        known[text].append(row)
+        for known, end in ends:
+            known.add(end, row)
+
+
+def _fixed(segments: Iterable[Segment]) -> tuple[str, ...]:
+    """The texts before the first placeholder."""
+    return tuple(s.text for s in itertools.takewhile(lambda s: s.kind is Kind.FIXED, segments))
+
+
+class _Ends:
+    """Rows by one end of their patterns: those of which none goes on otherwise."""
+
+    def __init__(self) -> None:
+        self._ending: dict[tuple[str, ...], list[_Row]] = defaultdict(list)
+        self._going_on: dict[tuple[str, ...], list[_Row]] = defaultdict(list)
+
+    def add(self, end: tuple[str, ...], row: _Row) -> None:
+        self._ending[end].append(row)
+        for length in range(len(end)):
+            self._going_on[end[:length]].append(row)
+
+    def alike(self, end: tuple[str, ...]) -> list[_Row]:
+        """Those whose end is the beginning of this one, or begins with it."""
+        shorter = (self._ending.get(end[:length], ()) for length in range(len(end) + 1))
+        return [*itertools.chain(*shorter), *self._going_on.get(end, ())]
 
 
 def _nested(one: Pattern, other: Pattern) -> bool:

@@ -87,6 +87,10 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
     return Site(tuple(hosts), influxdb_url, grafana_url, tls, authorities)
 
 
+# What to do about applications that do not go together.
+APART = "run them on different hosts, or change one's catalog (or the prefix that the site sets)"
+
+
 @dataclass(frozen=True)
 class _Reading:
     """What a host's variables say, and what is wrong with them; hosts that are alike share one."""
@@ -129,7 +133,7 @@ def _read_host(
     same = tuple((each.app, each.setting_values) for each in documented)
     if same not in together:  # as hosts have that differ in other settings
         together[same] = lint_together(documented)
-    problems += [Problem(file, "apps", text, host=entry.name) for text in together[same]]
+    problems += [Problem(file, "apps", text, APART, host=entry.name) for text in together[same]]
     return _Reading(settings, tuple(applications), tuple(problems))
 
 

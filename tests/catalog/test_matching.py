@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,18 +112,25 @@ NAMES = st.lists(
 )
 
 
+PLACES = {"c": CLOSED | {"values": ["a", "x"]}, "d": DOTTED | {"examples": ["a.b", "b"]}}
+PLACES["e"] = PLACE | {"examples": ["y"]}
+
+
+def named(names: Mapping[int, list[str]]) -> Catalog:
+    """Metrics whose names have these parts, each with a measurement of its own."""
+    metrics = [
+        METRIC | {"name": ".".join(parts), "measurement": f"m{index}"}
+        for index, parts in names.items()
+    ]
+    used = {part.strip("<>") for parts in names.values() for part in parts if part[0] == "<"}
+    return catalog(*metrics, placeholders={name: PLACES[name] for name in sorted(used)})
+
+
 @given(NAMES)
 def test_where_nothing_is_found_every_sample_is_taken_for_its_own_metric(
     names: list[list[str]],
 ) -> None:
-    metrics = [
-        METRIC | {"name": ".".join(parts), "measurement": f"m{index}"}
-        for index, parts in enumerate(names)
-    ]
-    used = {part.strip("<>") for parts in names for part in parts if part.startswith("<")}
-    places = {"c": CLOSED | {"values": ["a", "x"]}, "d": DOTTED | {"examples": ["a.b", "b"]}}
-    places["e"] = PLACE | {"examples": ["y"]}
-    made = catalog(*metrics, placeholders={name: places[name] for name in sorted(used)})
+    made = named(dict(enumerate(names)))
     if lint(made):
         return
     rows = [(pattern, m) for m in made.metrics for pattern in made.patterns(m)]
@@ -132,9 +142,27 @@ def test_where_nothing_is_found_every_sample_is_taken_for_its_own_metric(
         assert taken[0] is metric
 
 
-def test_thousands_of_metrics_are_linted_in_no_time() -> None:
+@given(NAMES)
+def test_of_many_metrics_the_same_is_found_as_of_each_two(names: list[list[str]]) -> None:
+    different = dict(enumerate(list(part) for part in dict.fromkeys(map(tuple, names))))
+
+    def found(some: Mapping[int, list[str]]) -> set[tuple[str, str, str]]:
+        made = named(some)
+        return {
+            (each.rule, made.metrics[int(each.path[1])].name, each.message)
+            for each in lint(made)
+            if each.rule in {"bucket-other", "bucket-apart"}
+        }
+
+    pairs = itertools.combinations(different.items(), 2)
+    assert found(different) == set().union(*(found(dict(pair)) for pair in pairs))
+
+
+@pytest.mark.parametrize("name", ["a{}.<city>.b{}", "a{}.<city>.total", "<city>.all.b{}.total"])
+def test_thousands_of_metrics_are_linted_in_no_time(name: str) -> None:
+    """Held against one another, each with each, these would take a minute."""
     many = catalog(
-        *(METRIC | {"name": f"a{n}.<city>.b{n}"} for n in range(3000)), placeholders={"city": PLACE}
+        *(METRIC | {"name": name.format(n, n)} for n in range(3000)), placeholders={"city": PLACE}
     )
     assert lint(many) == []
 

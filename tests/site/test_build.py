@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from provision.settings import Settings, repositories
+from provision.site.build import APART
 from tests.conftest import INVENTORY
 from tests.site.conftest import Make, problems
 
@@ -86,6 +87,7 @@ def test_values_of_settings_that_make_buckets_alike_are_told_with_the_host(
     found = problems(fleet_of, text)
     assert found
     assert all(problem.startswith("w1: apps: ") for problem in found)
+    assert all(problem.endswith(f"({APART})") for problem in found)
     assert any("of django-clickhouse" in problem and "of realm" in problem for problem in found)
 
 
