@@ -28,23 +28,24 @@ def grouped(catalog: Catalog) -> bool:
 
     A host has few disks and networks, which say nothing when they are added up.
     """
-    return any(_told_apart(catalog))
+    return catalog.input is not Input.TELEGRAF
 
 
 def group_tags(catalog: Catalog) -> tuple[str, ...]:
     """The tags that an application's graphs may be divided by, the host first; none, if fixed."""
+    if not grouped(catalog):
+        return ()
     found = dict.fromkeys(_told_apart(catalog))
     variables = [tag for tag in variable_tags(catalog) if tag in found]
-    return ("host", *dict.fromkeys((*variables, *found))) if found else ()
+    return ("host", *dict.fromkeys((*variables, *found)))
 
 
 def _told_apart(catalog: Catalog) -> Iterator[str]:
     """The tags of an application's metrics that have several values."""
-    if catalog.input is not Input.TELEGRAF:
-        for metric in catalog.metrics:
-            for tag in catalog.tags(metric):
-                if len(metric.labels.get(tag) or ()) != 1:
-                    yield tag
+    for metric in catalog.metrics:
+        for tag in catalog.tags(metric):
+            if len(metric.labels.get(tag) or ()) != 1:
+                yield tag
 
 
 def variable_tags(catalog: Catalog) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from provision.dashboards.panels import (
     steps,
 )
 from provision.dashboards.variables import group_tags
-from tests.catalog.builders import METRIC, scraped
+from tests.catalog.builders import METRIC, catalog, scraped
 from tests.hostile import HOSTILE
 
 Catalogs = Mapping[str, Catalog]
@@ -293,6 +293,14 @@ def test_a_graph_is_grouped_by_what_is_chosen(catalogs: Catalogs) -> None:
         if panel.kind is Kind.GRAPH:
             assert all("/^${group_by:regex}$/" in query.text for query in panel.queries)
     assert not [p for p in build_dashboard(host).panels if "group_by" in str(p.queries)]
+
+
+def test_what_has_no_tag_of_its_own_is_grouped_by_the_host_or_not_at_all() -> None:
+    """A hundred hosts would be a hundred lines, whatever somebody chooses."""
+    made = catalog()
+    assert group_tags(made) == ("host",)
+    (query,) = graph(made, made.metrics).queries
+    assert "/^${group_by:regex}$/" in query.text
 
 
 def test_of_a_timer_without_sum_and_count_the_last_value_is_shown(catalogs: Catalogs) -> None:
