@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comparing import actions, converging, secrets_file, wanted
+from comparing import actions, converging, wanted
 
 from ansible.module_utils.provision import entries, rights  # isort: skip
 
@@ -41,7 +40,7 @@ class ActionModule(converging.ConvergingAction):
             if entries.NEXT in entries.optional_secret_names(entry) and entries.ADMIN in renew:
                 # Kept before it is set: nobody but the one who has it could set another.
                 following = {entries.NEXT: known.get(entries.NEXT) or rights.new_secret()}
-                self._remember(following, task_vars)
+                self.remember(following, task_vars)
                 known = {**known, **following}
             said = self.converge(
                 entry,
@@ -61,23 +60,11 @@ class ActionModule(converging.ConvergingAction):
                 # A module's answer hides what it was given as a secret.
                 made[entries.ADMIN] = known[entries.NEXT]
             if made:
-                self._remember(made, task_vars, forget=done)
+                self.remember(made, task_vars, forget=done)
                 result["made"] += sorted(made)
         if result["made"]:
             result["concerned"] = self._concerned(result["made"], task_vars)
         return result
-
-    def _remember(
-        self, made: dict[str, str], task_vars: dict[str, Any], *, forget: Sequence[str] = ()
-    ) -> None:
-        path = self.secrets_path(task_vars)
-        try:
-            secrets_file.remember(path, made, self._loader, forget=forget)
-        except OSError as error:
-            raise actions.Refusal(
-                f"InfluxDB made tokens, but {path} can't be written: {error.strerror}.",
-                "make the file writable and run again; the tokens are then made anew",
-            ) from None
 
     def _concerned(self, made: list[str], task_vars: dict[str, Any]) -> list[str]:
         """The hosts whose files hold one of the made secrets and were compared with an old one."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from comparing import actions
+from comparing import actions, secrets_file
 
 from ansible.module_utils.provision import entries  # isort: skip
 
@@ -50,3 +50,16 @@ class ConvergingAction(actions.ProvisionAction):
         said = {name: done.pop(name) for name in _SAID if name in done}
         result.update(done)
         return said
+
+    def remember(
+        self, made: dict[str, str], task_vars: dict[str, Any], *, forget: Sequence[str] = ()
+    ) -> None:
+        """Have new secrets in the secrets file, and others no more."""
+        path = self.secrets_path(task_vars)
+        try:
+            secrets_file.remember(path, made, self._loader, forget=forget)
+        except OSError as error:
+            raise actions.Refusal(
+                f"There are new secrets, but {path} can't be written: {error.strerror}.",
+                "make the file writable and run again; they are then made anew",
+            ) from None

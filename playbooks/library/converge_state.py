@@ -33,7 +33,7 @@ options:
         what the secrets file has (seconds since 1970, by its own clock).
     type: dict
   keep:
-    description: Instead of converging, keep what people made of what is about to be replaced.
+    description: Instead of converging, keep of people's in Grafana what is about to be replaced.
     type: bool
     default: false
   author:
@@ -75,7 +75,11 @@ def main() -> None:
             module.exit_json(changed=bool(result["differences"]), **result)
         if module.params["keep"]:
             result = state.keep(entry, secrets, patience=patience)
-            module.exit_json(changed=bool(result["differences"]), **result)
+            module.exit_json(
+                changed=bool(result["differences"]),
+                differences=result["differences"],
+                new_secrets=result["secrets"],
+            )
         result = state.converge(
             entry,
             secrets,

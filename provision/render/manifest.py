@@ -17,6 +17,8 @@ from provision.render.targets import (
     ALERTS_LEFT_PATH,
     ALIVE_PATH,
     DIRECTORIES,
+    GRAFANA_CONFIGURATION,
+    GRAFANA_ENVIRONMENT,
     TARGETS,
     RenderedFile,
 )
@@ -241,6 +243,12 @@ def _state(host: Host, site: Site) -> list[dict[str, Any]]:
                 "url": local_url(settings.grafana_address, settings.grafana_port, begin),
                 "username": "admin",
                 "secret": "grafana_admin_password",
+                "key": {
+                    "secret": "grafana_secret_key",
+                    "variable": "GF_SECURITY_SECRET_KEY",
+                    "environment": GRAFANA_ENVIRONMENT,
+                    "configuration": GRAFANA_CONFIGURATION,
+                },
                 "given": list(site.given_secrets),
                 "alerting": alert_state(site),
                 **({"tls": tls.trust(tls.grafana)} if tls.on else {}),

@@ -17,6 +17,8 @@ from provision.site.model import Host
 from provision.tls.model import Tls
 
 DASHBOARDS_PATH = "/etc/grafana/dashboards/provision"
+GRAFANA_ENVIRONMENT = "/etc/default/grafana-server"
+GRAFANA_CONFIGURATION = "/etc/grafana/grafana.ini"
 ALERT_RULES_PATH = "/etc/grafana/provisioning/alerting/provision.yaml"
 CONTACTS_PATH = "/etc/grafana/provisioning/alerting/provision-contacts.yaml"
 # What people made of the notification policies that contacts have replaced, a time behind it.
@@ -207,8 +209,8 @@ TARGETS: tuple[Target, ...] = (
         "0644",
         when_tls=_certificate,
     ),
-    Target("grafana", "/etc/default/grafana-server", "root", "root", "0600", secret=True),
-    Target("grafana", "/etc/grafana/grafana.ini", "root", "grafana", "0640"),
+    Target("grafana", GRAFANA_ENVIRONMENT, "root", "root", "0600", secret=True),
+    Target("grafana", GRAFANA_CONFIGURATION, "root", "grafana", "0640"),
     Target(
         "grafana",
         "/etc/grafana/provisioning/datasources/provision.yaml",

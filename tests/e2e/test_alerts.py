@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import shutil
@@ -55,7 +56,7 @@ def hook_at(address: str) -> Iterator[Hook]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             said = {**json.loads(body), "authorization": self.headers["Authorization"]}
-            hook.messages.append(said)
+            hook.messages.append({"alerts": [], **said})
             self.send_response(200)
             self.end_headers()
 
@@ -215,4 +216,30 @@ def test_policies_that_people_made_are_kept_when_contacts_come_back(told: Told) 
     assert told.grafana("/api/v1/provisioning/policies")["receiver"] == "provision-hook"
     kept = told.site.on(told.site.monitor, "cat /var/lib/grafana/provision-policies-*.json")
     assert json.loads(kept) == theirs
+    assert "3 hosts, 0 changed, 0 failed" in told.up()
+
+
+def test_the_key_of_what_people_keep_in_grafana_is_taken_over(told: Told) -> None:
+    """Where the secrets file has another: it was lost, or that Grafana was there before."""
+    server = told.hook.url.removesuffix("/alerts")
+    theirs = {"name": "theirs", "uid": "theirs", "type": "prometheus", "access": "proxy"}
+    theirs |= {"url": server, "basicAuth": True, "basicAuthUser": "me"}
+    secret = {"secureJsonData": {"basicAuthPassword": "of a person"}}
+    told.grafana("/api/datasources", {**theirs, **secret})
+
+    def asked() -> Any:
+        body = {"query": "1"}
+        with contextlib.suppress(AssertionError, json.JSONDecodeError):  # it answers nothing
+            told.grafana("/api/datasources/proxy/uid/theirs/api/v1/query", body)
+        return told.hook.messages[-1]["authorization"]
+
+    assert asked() == basic("me", "of a person")["Authorization"]
+    key = told.site.secrets["grafana_secret_key"]
+    known = {**told.site.secrets, "grafana_secret_key": "another-key-of-grafanas"}
+    write_secrets(told.site.secrets_file, known)
+    plan = " ".join(told.up("--check").split())
+    assert "keep secret key" in plan and "it goes into the secrets file" in plan
+    told.up()
+    assert told.site.secrets["grafana_secret_key"] == key
+    assert asked() == basic("me", "of a person")["Authorization"]
     assert "3 hosts, 0 changed, 0 failed" in told.up()

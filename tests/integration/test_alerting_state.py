@@ -82,6 +82,12 @@ def converge(
         "url": server.url,
         "username": "admin",
         "secret": "password",
+        "key": {
+            "secret": "grafana_secret_key",
+            "variable": "GF_SECURITY_SECRET_KEY",
+            "environment": str(server.provisioning / "none"),
+            "configuration": str(server.provisioning / "none.ini"),
+        },
         "alerting": {
             "rules": [rule.uid for rule in rules],
             "contacts": [f"provision-{name}" for name in contacts],

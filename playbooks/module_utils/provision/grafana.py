@@ -11,6 +11,7 @@ import pwd
 import subprocess
 from typing import Any, Dict, List, Optional
 
+from ansible.module_utils.provision import secret_key
 from ansible.module_utils.provision.alerting import Alerting, Refused
 from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
 
@@ -92,7 +93,7 @@ def converge(
             found = Alerting(entry, password, patience).differences()
         except Refused:
             found = [difference]
-        return {"differences": found, "secrets": {}}
+        return {"differences": found + secret_key.difference(entry, secrets), "secrets": {}}
     if login_works(entry, password, patience):
         reload_datasources(entry, password, patience)
         return {"differences": _alerts(entry, password, patience), "secrets": {}}
@@ -110,11 +111,19 @@ def converge(
 
 
 def keep(entry: Dict[str, Any], secrets: Dict[str, str], *, patience: float) -> Dict[str, Any]:
-    """Keep what people made of what the files are about to replace; in the form of converge."""
+    """Keep of people's what the files are about to replace, in the form of converge.
+
+    The secret key goes into the secrets file, their notification policies into one of the host.
+    """
     password = secrets[entry["secret"]]
-    if not login_works(entry, password, patience):
+    alerting = Alerting(entry, password, patience)
+    try:
+        found = alerting.keep()
+    except Refused:
         _reset(password)
-    return {"differences": Alerting(entry, password, patience).keep(), "secrets": {}}
+        found = alerting.keep()
+    found += secret_key.difference(entry, secrets)
+    return {"differences": found, "secrets": secret_key.taken(entry, secrets)}
 
 
 def _alerts(entry: Dict[str, Any], password: str, patience: float) -> List[Dict[str, str]]:

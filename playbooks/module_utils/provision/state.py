@@ -33,7 +33,7 @@ def converge(
 
 
 def keep(entry: Dict[str, Any], secrets: Dict[str, str], *, patience: float) -> Dict[str, Any]:
-    """Keep what Grafana has of people's that is about to be replaced; in the form of converge."""
+    """Keep of people's in Grafana what is about to be replaced; in the form of converge."""
     from ansible.module_utils.provision import grafana
 
     know(entry["url"], entry.get("tls"))

@@ -1,0 +1,43 @@
+"""Keep what people have in Grafana, where what is placed is about to replace it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from comparing import converging
+
+from ansible.module_utils.provision import alerting, secret_key  # isort: skip
+
+_KEPT = {alerting.POLICIES, secret_key.NAME}
+
+
+class ActionModule(converging.ConvergingAction):
+    """Has the module converge_state do so, where the comparison saw that there is something.
+
+    Result: changed, converged, made (the names of secrets that were taken over).
+    """
+
+    _VALID_ARGS = frozenset()
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        result.update(changed=False, converged=[], made=[])
+        compared = self.comparison(task_vars).get("differences", ())
+        told = {each["name"] for each in compared if each["kind"] == "state"}
+        if self._task.check_mode or not told & _KEPT:
+            return result
+        known = self.secrets(task_vars)
+        for entry in self.manifest(task_vars).state:
+            if entry["role"] == "grafana":
+                said = self.converge(entry, known, task_vars, result, keep=True)
+                made: dict[str, str] = said.get("new_secrets", {})
+                if made:
+                    self.remember(made, task_vars)
+                    result["made"] += sorted(made)
+        return result

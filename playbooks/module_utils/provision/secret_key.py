@@ -1,0 +1,85 @@
+"""The key with which a Grafana that is there has encrypted what people keep in it.
+
+With another it could not read their data sources' passwords and contact points any more. So the
+key of a Grafana that runs is taken into the secrets file, whoever configured it.
+
+Source: Grafana documentation, Configure database encryption; its conf/defaults.ini.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List, Mapping, Optional
+
+from ansible.module_utils.provision.http import ServiceError
+
+#: What the difference is called that the secrets file has another key.
+NAME = "secret key"
+_DEFAULTS = "/usr/share/grafana/conf/defaults.ini"
+#: What the secrets file can have, and stands for nothing else in Grafana's configuration.
+_PLAIN = re.compile(r"[A-Za-z0-9._~+/=:@-]+")
+
+
+def difference(entry: Mapping[str, Any], secrets: Mapping[str, str]) -> List[Dict[str, str]]:
+    """That a Grafana which runs has another key than the secrets file, in the form of converge."""
+    key = _in_use(entry["key"])
+    if key in (None, secrets.get(entry["key"]["secret"])):
+        return []
+    found = {
+        "name": NAME,
+        "action": "keep",
+        "why": "what people have in Grafana is encrypted with it: it goes into the secrets file",
+    }
+    if key == _setting(_DEFAULTS):
+        found["warning"] = (
+            "Grafana's secret key is the one that every Grafana has by default: whoever reads its"
+            " database reads the passwords in it"
+        )
+    return [found]
+
+
+def taken(entry: Mapping[str, Any], secrets: Mapping[str, str]) -> Dict[str, str]:
+    """The key that is in use, by the name of its secret, where the secrets file has another.
+
+    Raises ServiceError for one that the secrets file cannot have.
+    """
+    key, name = _in_use(entry["key"]), entry["key"]["secret"]
+    if key in (None, secrets.get(name)):
+        return {}
+    if not _PLAIN.fullmatch(key or ""):
+        raise ServiceError(
+            "Grafana's secret key (secret_key) has characters that the secrets file cannot hold.",
+            "let Grafana have another one as its documentation has it (Configure database"
+            " encryption), or remove %s from the host to give up what is encrypted with it"
+            % entry["key"]["configuration"],
+        )
+    return {name: key or ""}
+
+
+def _in_use(of: Mapping[str, str]) -> Optional[str]:
+    """The key of the service's environment, its configuration or its defaults; None if of none."""
+    for line in _lines(of["environment"]):
+        match = re.fullmatch(r'%s=(["\']?)(.*)\1' % re.escape(of["variable"]), line.strip())
+        if match:
+            return match[2]
+    return _setting(of["configuration"]) or _setting(_DEFAULTS)
+
+
+def _setting(path: str) -> Optional[str]:
+    import configparser  # a run that changes nothing does without
+
+    reader = configparser.RawConfigParser(strict=False, comment_prefixes=("#", ";"))
+    try:
+        # What comes before the first section is of none.
+        reader.read_string("[top]\n" + "\n".join(_lines(path)))
+    except configparser.Error:
+        return None
+    return reader.get("security", "secret_key", fallback="").strip("\"'`") or None
+
+
+def _lines(path: str) -> List[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+    except OSError:
+        return []

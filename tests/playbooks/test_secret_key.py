@@ -1,0 +1,62 @@
+"""The key of a Grafana that is there, whoever configured it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.provision import secret_key
+from ansible.module_utils.provision.http import ServiceError
+
+PACKAGE = "[security]\nsecret_key = known-to-all\n[log]\nmode = console\n"
+
+
+@pytest.fixture
+def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Any]:
+    monkeypatch.setattr(secret_key, "_DEFAULTS", str(tmp_path / "defaults.ini"))
+    (tmp_path / "defaults.ini").write_text("app_mode = production\n" + PACKAGE)
+    paths = {name: str(tmp_path / name) for name in ("environment", "configuration")}
+    return {"key": {"secret": "key", "variable": "GF_SECURITY_SECRET_KEY", **paths}}
+
+
+@pytest.mark.parametrize(
+    ("environment", "configuration", "key"),
+    [
+        ('GF_SECURITY_SECRET_KEY="ours"\n', PACKAGE, "ours"),
+        ("A=1\n  GF_SECURITY_SECRET_KEY=bare  \n", None, "bare"),
+        ("GF_SECURITY_SECRET_KEY='single'\n#GF_SECURITY_SECRET_KEY=no\n", None, "single"),
+        (None, "[security]\nsecret_key = of-the-file\n", "of-the-file"),
+        ("A=1\n", '[security]\nsecret_key = """quoted"""\n', "quoted"),
+        (None, "[security]\n;secret_key = commented\nadmin_user = x\n", "known-to-all"),
+        (None, "[server]\n%(nonsense\n", "known-to-all"),
+        (None, None, "known-to-all"),
+    ],
+)
+def test_the_key_in_use_is_found(
+    entry: Mapping[str, Any], environment: str | None, configuration: str | None, key: str
+) -> None:
+    for name, text in (("environment", environment), ("configuration", configuration)):
+        if text is not None:
+            Path(entry["key"][name]).write_text(text)
+    assert secret_key.taken(entry, {"key": "another"}) == {"key": key}
+    (told,) = secret_key.difference(entry, {"key": "another"})
+    assert (told["name"], told["action"]) == (secret_key.NAME, "keep")
+    assert ("by default" in told.get("warning", "")) == (key == "known-to-all")
+    assert key not in str(told)
+    assert secret_key.taken(entry, {"key": key}) == {}
+    assert secret_key.difference(entry, {"key": key}) == []
+
+
+def test_where_there_is_no_grafana_there_is_no_key(entry: Mapping[str, Any]) -> None:
+    (Path(entry["key"]["environment"]).parent / "defaults.ini").unlink()
+    assert secret_key.taken(entry, {}) == {}
+    assert secret_key.difference(entry, {}) == []
+
+
+def test_one_that_the_secrets_file_cannot_have_is_refused(entry: Mapping[str, Any]) -> None:
+    Path(entry["key"]["environment"]).write_text('GF_SECURITY_SECRET_KEY="a b$"\n')
+    with pytest.raises(ServiceError, match="cannot hold") as caught:
+        secret_key.taken(entry, {"key": "x"})
+    assert "a b$" not in f"{caught.value}{caught.value.remedy}"
