@@ -65,7 +65,8 @@ class Secrets(Mapping[str, str]):
         """Given are values that may be templates or encrypted; made take their place."""
         self._given = given if isinstance(given, Mapping) else evaluate(given) or {}
         self._evaluate = evaluate
-        self._known = {str(name): str(value) for name, value in (made or {}).items()}
+        self._made = {str(name): str(value) for name, value in (made or {}).items()}
+        self._known = dict(self._made)
 
     def __getitem__(self, name: str) -> str:
         if name not in self._known:
@@ -77,6 +78,12 @@ class Secrets(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(set(self._given) | set(self._known))
+
+    def made_anew(self, name: str) -> bool:
+        """Whether this run has another one than it was given."""
+        if name not in self._made:
+            return False
+        return name not in self._given or self._made[name] != str(self._evaluate(self._given[name]))
 
 
 class ProvisionAction(ActionBase):  # type: ignore[misc]
@@ -199,9 +206,13 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
         return Secrets(task_vars.get("provision_secrets") or {}, self._templar.template, made)
 
     def renewed(self, task_vars: Mapping[str, Any]) -> list[str]:
-        """The names of the secrets that this run shall make anew (provision_renew, by commas)."""
+        """The names of secrets that this run is yet to make anew (provision_renew, by commas)."""
         given = str(self._templar.template(task_vars.get("provision_renew") or ""))
-        return [name for name in given.split(",") if name]
+        names = [name for name in given.split(",") if name]
+        if not names:
+            return []
+        secrets = self.secrets(task_vars)
+        return [name for name in names if not secrets.made_anew(name)]
 
     def secrets_path(self, task_vars: Mapping[str, Any]) -> Path:
         """The file that keeps the secrets."""

@@ -13,11 +13,11 @@ from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import apply
 from provision.influx import InfluxDB
 from provision.output import err, out, show_table, shown, table
-from provision.paths import cache
+from provision.paths import INVENTORY_FILE, cache
 from provision.rehearsal.hosts import DEFAULT_NAME, down
 from provision.rehearsal.progress import Progress, progress
 from provision.rehearsal.send import send_traffic
-from provision.rehearsal.stage import Engine, Stage, required, set_stage
+from provision.rehearsal.stage import Engine, Stage, required, set_stage, write_site
 from provision.run.plan import plan_of
 from provision.run.plan_view import show_plan
 from provision.run.view import RunView
@@ -71,6 +71,7 @@ def rehearse(
         ok = all(metric.ok for metric in metrics) and all(panel.ok for panel in panels)
         _show_summary(stage, metrics, panels, strangers, time.monotonic() - started)
         if keep:
+            write_site(rehearsal, stage.fleet.inventory)
             rehearsal.keep()
             _show_around(stage)
         else:
@@ -206,8 +207,8 @@ def _show_around(stage: Stage) -> None:
         out.print(f"Grafana: {site.grafana_url} (admin, password in the secrets file)")
     out.print(f"InfluxDB: {site.influxdb_url}")
     out.print(f"secrets: {stage.fleet.secrets_file}")
-    inventory = rehearsal.directory / "inventory.yml"
-    out.print(f"provision them again: provision up -i {inventory}")
+    inventory = rehearsal.directory / INVENTORY_FILE
+    out.print(f"provision them again: provision up -i {shlex.quote(str(inventory))}")
     for host in rehearsal.hosts:
         out.print(f"{host.name}: {shlex.join(rehearsal.ssh(host.name))}")
     out.print("take them down with: provision rehearse --down")

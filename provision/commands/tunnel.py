@@ -73,7 +73,7 @@ def tunnel(
     if shutil.which(command[0]) is None:
         raise ProvisionError("ssh is not installed", remedy="apt-get install openssh-client")
     note(f"127.0.0.1:{port} is {host}'s statsd over TCP now; Ctrl-C ends it")
-    note(f"try it with: echo 'test.bucket:1|c' | nc -q 1 127.0.0.1 {port}")
+    note(f"try it in bash with: echo 'test.bucket:1|c' > /dev/tcp/127.0.0.1/{port}")
     os.execvp(command[0], command)  # noqa: S606
 
 
@@ -85,7 +85,8 @@ def ssh_command(host: Host, variables: Mapping[str, Any], port: int) -> list[str
     settings = host.settings
     reached = bracketed(local_address(settings.telegraf_statsd_tcp_address))
     key = variables.get("ansible_ssh_private_key_file") or variables.get("ansible_private_key_file")
-    command = ["ssh", "-N", "-o", "ExitOnForwardFailure=yes"]
+    # A connection that stands (ControlPath) would take the port over, and keep it.
+    command = ["ssh", "-N", "-S", "none", "-o", "ExitOnForwardFailure=yes"]
     command += ["-L", f"127.0.0.1:{port}:{reached}:{settings.telegraf_statsd_tcp_port}"]
     for name in ("ansible_ssh_common_args", "ansible_ssh_extra_args"):
         command += shlex.split(str(variables.get(name) or ""))

@@ -279,7 +279,8 @@ def _claim(directory: Path, name: str) -> State:
         earlier = states.read(directory)
         if earlier and (earlier.kept or earlier.creator.alive):
             raise ProvisionError(
-                f"the rehearsal {name!r} stands already",
+                f"the rehearsal {name!r} stands already, in {directory}"
+                f" ({', '.join(earlier.hosts) or 'it is being set up'})",
                 remedy="take it down first: provision rehearse --down",
             )
     if directory.exists():

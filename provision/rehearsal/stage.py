@@ -14,7 +14,8 @@ import yaml
 
 from provision.errors import ProvisionError
 from provision.fleet import Fleet, read_fleet
-from provision.inventory import MONITOR_GROUP, WORKERS_GROUP
+from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory
+from provision.paths import CATALOGS_DIRECTORY, INVENTORY_FILE
 from provision.rehearsal.base import base_image
 from provision.rehearsal.hosts import Rehearsal, as_option, up
 from provision.rehearsal.packages import (
@@ -50,6 +51,14 @@ WORKERS: dict[str, dict[str, Any]] = {
         "dataclay_pushgateway": True,
     },
     "worker-2.rehearsal": {"apps": ["realm"]},
+}
+
+# What a site is rehearsed without: nobody is told of alerts, nothing is sent to others' machines.
+_BY_ITSELF: dict[str, Any] = {
+    "grafana_contacts": {},
+    "grafana_smtp_user": None,
+    "influxdb": {},
+    "telegraf_gateway_url": None,
 }
 
 Engine = Literal[1, 2]
@@ -175,9 +184,7 @@ def write_overlay(
     common = connection_variables(rehearsal) | variables
     (directory / "host_vars").mkdir(exist_ok=True)
     for host in rehearsal.hosts:
-        # Nobody is told of what happens in a rehearsal of a site.
-        quiet: dict[str, Any] = {"grafana_contacts": {}, "grafana_smtp_user": None}
-        values = {**({} if workers else quiet), **common, "ansible_host": host.address}
+        values = {**({} if workers else _BY_ITSELF), **common, "ansible_host": host.address}
         if host.name == monitor:
             values["influxdb_engine"] = source.engine
             # The site's own addresses are those of other machines.
@@ -192,9 +199,28 @@ def write_overlay(
     if workers:
         content[MONITOR_GROUP] = {"hosts": {monitor: None}}
         content[WORKERS_GROUP] = {"hosts": dict(workers)}
-    path = directory / "inventory.yml"
+    path = directory / INVENTORY_FILE
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return path
+
+
+def write_site(rehearsal: Rehearsal, inventory: Inventory) -> None:
+    """Make the folder of a rehearsal a site by itself, with all that is known of its hosts.
+
+    inventory is that of the rehearsal's fleet, which a site's own is a part of.
+    """
+    directory, groups = rehearsal.directory, dict[str, Any]()
+    for host in inventory.hosts:
+        for group in sorted(host.groups & {MONITOR_GROUP, WORKERS_GROUP}):
+            groups.setdefault(group, {"hosts": {}})["hosts"][host.name] = None
+            path = directory / "host_vars" / f"{host.name}.yml"
+            values = {**host.variables, **yaml.safe_load(path.read_text("utf-8"))}
+            path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    text = yaml.safe_dump(groups, sort_keys=False)
+    (directory / INVENTORY_FILE).write_text(text, encoding="utf-8")
+    catalogs = inventory.directory / CATALOGS_DIRECTORY
+    if catalogs.is_dir() and inventory.directory != directory:
+        shutil.copytree(catalogs, directory / CATALOGS_DIRECTORY)
 
 
 def connection_variables(rehearsal: Rehearsal) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
 from provision.credentials import READER, fingerprint, write_secret, writer
@@ -100,3 +101,11 @@ def forbidden(site: Site, header: Mapping[str, str]) -> list[str]:
         if status < 400:
             found.append(f"POST {path}")
     return found
+
+
+def assert_removes_no_one_new(site: Site, told: str) -> None:
+    """What is told to be removed is what was before."""
+    marks = {fingerprint(secret) for secret in site.secrets.values()}
+    removed = [line for line in told.splitlines() if re.search(r"remove \d* ?(token|user)", line)]
+    assert removed
+    assert not [line for line in removed if any(mark in line for mark in marks)]

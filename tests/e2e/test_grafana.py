@@ -21,7 +21,7 @@ from provision.services import ADMIN, viewer
 from provision.verify.panels import check_panels_in_grafana
 from tests.e2e.conftest import ENGINES, GRAFANA_PACKAGES, StageSetter, needs_grafana
 from tests.e2e.operating import Site, ask, basic, described
-from tests.e2e.rights import query, reads
+from tests.e2e.rights import assert_removes_no_one_new, query, reads
 
 
 def installed(module: str) -> bool:
@@ -182,6 +182,7 @@ def test_what_grafana_reads_with_is_renewed_with_the_rest(site: Site) -> None:
     before = site.secrets
     done = site.provision("rotate")
     assert done.status == 0, done.text
+    assert_removes_no_one_new(site, done.out)
     after = site.secrets
     kept = {"grafana_secret_key", *site.stage.fleet.site.given_secrets}
     assert {name for name in before if before[name] == after[name]} <= kept

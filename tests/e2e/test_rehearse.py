@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import time
 from collections.abc import Callable
@@ -106,18 +107,28 @@ def test_a_required_grafana_that_is_nowhere_is_an_error(own_cache: Path) -> None
 
 
 @pytest.mark.long
-def test_kept_hosts_stand_until_they_are_taken_down(own_cache: Path) -> None:
+def test_kept_hosts_stand_until_they_are_taken_down(
+    own_cache: Path, fleet_inventory: Callable[..., Path]
+) -> None:
     directory = own_cache / "rehearsals" / "rehearsal"
     changes = {"XDG_CACHE_HOME": str(own_cache.parent)}
-    done = execute(*PROVISION, "rehearse", "--engine", "1", "--keep", changes=changes, timeout=600)
+    inventory = fleet_inventory("monitor.example.com", "w1.example.com", influxdb_engine=1)
+    words = ("rehearse", "-i", str(inventory), "--keep")
+    done = execute(*PROVISION, *words, changes=changes, timeout=600)
     assert done.status == 0, done.text
     number = number_in(directory)
     assert number is not None
-    (line,) = [line for line in done.out.splitlines() if line.startswith("worker-1.rehearsal: ssh")]
+    (line,) = [line for line in done.out.splitlines() if line.startswith("w1.example.com: ssh")]
     into = line.partition(": ")[2]
     assert execute("sh", "-c", f"{into} systemctl is-active telegraf").out == "active\n"
     assert str(directory / "secrets.yml") in done.out
 
+    # What it says of how to go on works, without the site that it was of.
+    inventory.unlink()
+    (line,) = [line for line in done.out.splitlines() if line.startswith("provision them again: ")]
+    (*_, kept) = shlex.split(line)
+    plan = execute(*PROVISION, "plan", "-i", kept, changes=changes)
+    assert "2 hosts, 0 would change" in plan.out, plan.text
     second = execute(*PROVISION, "rehearse", "--engine", "1", changes=changes)
     assert second.status == 1
     assert "stands already" in second.err and "--down" in second.err

@@ -21,6 +21,7 @@ from tests.e2e.operating import PROVISION, Site, ask, basic, described, execute,
 from tests.e2e.programs import running
 from tests.e2e.rights import (
     administers,
+    assert_removes_no_one_new,
     engine,
     forbidden,
     query,
@@ -111,6 +112,7 @@ def test_a_rotation_of_everything_loses_nothing(site: Site) -> None:
     while (arrived := counts(site, series)) != wanted:
         assert time.monotonic() < deadline, f"sent {wanted}, arrived {arrived}"
         time.sleep(0.5)
+    assert_removes_no_one_new(site, done.out)
     # There is no Grafana of this site (tests/e2e/test_grafana.py has one).
     model = site.stage.fleet.site
     kept = {"grafana_secret_key", model.read_secret, *model.given_secrets}

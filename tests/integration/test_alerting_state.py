@@ -73,6 +73,7 @@ def converge(
     *,
     check: bool = False,
     keep: bool = False,
+    password: str = PASSWORD,
 ) -> list[dict[str, str]]:
     """What the playbook does, or would do."""
     from ansible.module_utils.provision import grafana as module
@@ -82,12 +83,9 @@ def converge(
         "url": server.url,
         "username": "admin",
         "secret": "password",
-        "key": {
-            "secret": "grafana_secret_key",
-            "variable": "GF_SECURITY_SECRET_KEY",
-            "environment": str(server.provisioning / "none"),
-            "configuration": str(server.provisioning / "none.ini"),
-        },
+        "key": "grafana_secret_key",
+        "environment": str(server.provisioning / "environment"),
+        "configuration": str(server.provisioning / "none.ini"),
         "alerting": {
             "rules": [rule.uid for rule in rules],
             "contacts": [f"provision-{name}" for name in contacts],
@@ -96,7 +94,7 @@ def converge(
             "kept": str(server.provisioning / "policies"),
         },
     }
-    secrets = {"password": PASSWORD}
+    secrets = {"password": password}
     if keep:
         return list(module.keep(entry, secrets, patience=10)["differences"])
     done = module.converge(entry, secrets, check=check, patience=10)
@@ -231,6 +229,21 @@ def test_rules_that_grafana_lost_come_again(grafana: GrafanaServer) -> None:
     assert (told["action"], told["name"]) == ("create", "alert rules")
     converge(grafana, RULES, {})
     assert uids(grafana) == {rule.uid for rule in RULES}
+
+
+def test_a_password_that_grafana_was_never_given_is_not_tried(grafana: GrafanaServer) -> None:
+    """After five it would let nobody in."""
+    place(grafana, RULES, {})
+    given = f'GF_SECURITY_ADMIN_PASSWORD="{PASSWORD}"\n'
+    (grafana.provisioning / "environment").write_text(given)
+    for _ in range(6):
+        (told,) = converge(grafana, RULES, {}, check=True, password="another")
+        assert (told["name"], told["action"]) == ("user admin", "change")
+    assert converge(grafana, RULES, {}, check=True) == []
+    # One that somebody has changed in Grafana is.
+    (grafana.provisioning / "environment").write_text(given.replace(PASSWORD, "another"))
+    (told,) = converge(grafana, RULES, {}, check=True, password="another")
+    assert told["name"] == "user admin"
 
 
 def test_titles_may_change_places(grafana: GrafanaServer) -> None:

@@ -18,7 +18,7 @@ def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Any]:
     monkeypatch.setattr(secret_key, "_DEFAULTS", str(tmp_path / "defaults.ini"))
     (tmp_path / "defaults.ini").write_text("app_mode = production\n" + PACKAGE)
     paths = {name: str(tmp_path / name) for name in ("environment", "configuration")}
-    return {"key": {"secret": "key", "variable": "GF_SECURITY_SECRET_KEY", **paths}}
+    return {"key": "key", **paths}
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_the_key_in_use_is_found(
 ) -> None:
     for name, text in (("environment", environment), ("configuration", configuration)):
         if text is not None:
-            Path(entry["key"][name]).write_text(text)
+            Path(entry[name]).write_text(text)
     assert secret_key.taken(entry, {"key": "another"}) == {"key": key}
     (told,) = secret_key.difference(entry, {"key": "another"})
     assert (told["name"], told["action"]) == (secret_key.NAME, "keep")
@@ -50,13 +50,13 @@ def test_the_key_in_use_is_found(
 
 
 def test_where_there_is_no_grafana_there_is_no_key(entry: Mapping[str, Any]) -> None:
-    (Path(entry["key"]["environment"]).parent / "defaults.ini").unlink()
+    (Path(entry["environment"]).parent / "defaults.ini").unlink()
     assert secret_key.taken(entry, {}) == {}
     assert secret_key.difference(entry, {}) == []
 
 
 def test_one_that_the_secrets_file_cannot_have_is_refused(entry: Mapping[str, Any]) -> None:
-    Path(entry["key"]["environment"]).write_text('GF_SECURITY_SECRET_KEY="a b$"\n')
+    Path(entry["environment"]).write_text('GF_SECURITY_SECRET_KEY="a b$"\n')
     with pytest.raises(ServiceError, match="cannot hold") as caught:
         secret_key.taken(entry, {"key": "x"})
     assert "a b$" not in f"{caught.value}{caught.value.remedy}"

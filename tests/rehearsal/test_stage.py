@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from provision.fleet import Fleet
+from provision.fleet import Fleet, read_fleet
 from provision.rehearsal import stage
 from provision.rehearsal.progress import Quiet
 
@@ -77,25 +77,73 @@ def test_nothing_is_fetched_where_no_host_installs_anything_from_debian(
     assert asked == []
 
 
-def test_a_rehearsal_of_a_site_tells_nobody_of_alerts(
-    fleet_of: Callable[..., Fleet], tmp_path: Path
-) -> None:
-    settings = "grafana_smtp_user: me, grafana_contacts: {chat: {type: slack}}"
-    text = (
-        f"monitor: {{hosts: {{m: }}, vars: {{{settings}}}}}\n"
-        "workers: {hosts: {w: }, vars: {apps: [realm]}}\n"
-    )
-    assert len(fleet_of(text).site.given_secrets) == 2
+@pytest.fixture
+def rehearsal(tmp_path: Path) -> Any:
+    """One of two hosts that are not there."""
     addresses = {"m": "192.0.2.9", "w": "192.0.2.10"}
-    rehearsal: Any = SimpleNamespace(
+    (tmp_path / "rehearsal").mkdir()
+    return SimpleNamespace(
         hosts=[SimpleNamespace(name=name, address=each) for name, each in addresses.items()],
         directory=tmp_path / "rehearsal",
         ssh_key=tmp_path / "key",
         known_hosts=tmp_path / "known",
         control_path="none",
     )
-    rehearsal.directory.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("monitor", "workers"),
+    [
+        ("grafana_smtp_user: me, grafana_contacts: {chat: {type: slack}}", ""),
+        ("influxdb: {external: 'http://influxdb.example.org'}", ""),
+        ("", ", telegraf_gateway_url: 'http://gateway.example.org:8086'"),
+    ],
+)
+def test_a_rehearsal_of_a_site_tells_nobody_and_sends_nothing_to_others(
+    monitor: str, workers: str, fleet_of: Callable[..., Fleet], rehearsal: Any
+) -> None:
+    text = (
+        f"monitor: {{hosts: {{m: }}, vars: {{{monitor}}}}}\n"
+        f"workers: {{hosts: {{w: }}, vars: {{apps: [realm]{workers}}}}}\n"
+    )
+    site = fleet_of(text).site
+    asked = [*site.given_secrets, site.external, site.workers[0].settings.telegraf_gateway_url]
+    assert any(asked)
     overlay = stage.write_overlay(rehearsal, stage.Source(2, True, {}), "m", {}, {})
     site = fleet_of(text, "-i", str(overlay)).site
     assert site.monitor.settings.grafana_contacts == {}
-    assert site.given_secrets == ()
+    assert (site.given_secrets, site.external) == ((), None)
+    assert site.workers[0].settings.telegraf_gateway_url is None
+
+
+SHOP = """\
+app: shop
+title: Shop
+description: Sells things.
+source: the shop's handbook
+prefix: <shop_prefix>
+placeholders: {shop_prefix: {description: Whose., values: [shop], setting: true}}
+metrics: [{name: orders, type: counter, unit: count, title: Orders, description: Orders.}]
+"""
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_what_is_kept_of_a_rehearsal_is_a_site_by_itself(
+    own: bool, fleet_of: Callable[..., Fleet], rehearsal: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "catalogs").mkdir()
+    (tmp_path / "catalogs" / "shop.yaml").write_text(SHOP)
+    text = (
+        "monitor: {hosts: {m: {grafana_most_lines: 5}}, vars: {influxdb_retention: 2d}}\n"
+        "workers: {hosts: {w: }, vars: {apps: [realm, shop], shop_prefix: [a, b.c]}}\n"
+        "others: {hosts: {db: }}\n"
+    )
+    demo = {} if own else {"w": {"apps": ["realm"], "telegraf_interval": "5s"}}
+    overlay = stage.write_overlay(rehearsal, stage.Source(2, True, {}), "m", demo, {})
+    words = ["-i", str(overlay)]
+    fleet = fleet_of(text, *words) if own else read_fleet(words)
+    stage.write_site(rehearsal, fleet.inventory)
+    kept = read_fleet(["-i", str(overlay)])
+    assert kept.site == fleet.site
+    assert {host.name for host in kept.inventory.hosts} == {"m", "w"}
+    assert kept.secrets_file.parent == rehearsal.directory

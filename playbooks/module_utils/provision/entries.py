@@ -18,7 +18,7 @@ OPERATOR = "influxdb_operator_token"
 def secret_names(entry: Dict[str, Any]) -> List[str]:
     """The secrets that must be known to converge entry (those of made_names need not be)."""
     if entry["role"] == "grafana":
-        return [entry["secret"], entry["key"]["secret"]]
+        return [entry["secret"], entry["key"]]
     return [ADMIN, OPERATOR] if entry["engine"] == 2 else [ADMIN]
 
 

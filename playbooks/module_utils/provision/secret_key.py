@@ -22,8 +22,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9._~+/=:@-]+")
 
 def difference(entry: Mapping[str, Any], secrets: Mapping[str, str]) -> List[Dict[str, str]]:
     """That a Grafana which runs has another key than the secrets file, in the form of converge."""
-    key = _in_use(entry["key"])
-    if key in (None, secrets.get(entry["key"]["secret"])):
+    key = _in_use(entry)
+    if key in (None, secrets.get(entry["key"])):
         return []
     found = {
         "name": NAME,
@@ -43,7 +43,7 @@ def taken(entry: Mapping[str, Any], secrets: Mapping[str, str]) -> Dict[str, str
 
     Raises ServiceError for one that the secrets file cannot have.
     """
-    key, name = _in_use(entry["key"]), entry["key"]["secret"]
+    key, name = _in_use(entry), entry["key"]
     if key in (None, secrets.get(name)):
         return {}
     if not _PLAIN.fullmatch(key or ""):
@@ -51,18 +51,27 @@ def taken(entry: Mapping[str, Any], secrets: Mapping[str, str]) -> Dict[str, str
             "Grafana's secret key (secret_key) has characters that the secrets file cannot hold.",
             "let Grafana have another one as its documentation has it (Configure database"
             " encryption), or remove %s from the host to give up what is encrypted with it"
-            % entry["key"]["configuration"],
+            % entry["configuration"],
         )
     return {name: key or ""}
 
 
-def _in_use(of: Mapping[str, str]) -> Optional[str]:
-    """The key of the service's environment, its configuration or its defaults; None if of none."""
-    for line in _lines(of["environment"]):
-        match = re.fullmatch(r'%s=(["\']?)(.*)\1' % re.escape(of["variable"]), line.strip())
+def in_environment(entry: Mapping[str, Any], variable: str) -> Optional[str]:
+    """The value of a variable in the service's environment file; None where that has none."""
+    for line in _lines(entry["environment"]):
+        match = re.fullmatch(r'%s=(["\']?)(.*)\1' % re.escape(variable), line.strip())
         if match:
             return match[2]
-    return _setting(of["configuration"]) or _setting(_DEFAULTS)
+    return None
+
+
+def _in_use(entry: Mapping[str, Any]) -> Optional[str]:
+    """The key of the service's environment, its configuration or its defaults; None if of none."""
+    return (
+        in_environment(entry, "GF_SECURITY_SECRET_KEY")
+        or _setting(entry["configuration"])
+        or _setting(_DEFAULTS)
+    )
 
 
 def _setting(path: str) -> Optional[str]:
