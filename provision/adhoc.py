@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,33 @@ def unless_wrong(path: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if before is not None:
-            path.write_bytes(before)
-        else:
-            path.unlink(missing_ok=True)
+        _put_back(path, before)
         raise
+
+
+@contextmanager
+def for_a_look(path: Path) -> Iterator[None]:
+    """A site that is only looked at: its inventory is as it was, and one that was not kept is not.
+
+    So are the secrets beside it, which no host has.
+    """
+    before = path.read_bytes() if path.is_file() else None
+    there = path.parent.exists()
+    try:
+        yield
+    finally:
+        _put_back(path, before)
+        if not there:
+            shutil.rmtree(path.parent, ignore_errors=True)
+            with suppress(OSError):  # others are kept there
+                path.parent.parent.rmdir()
+
+
+def _put_back(path: Path, before: bytes | None) -> None:
+    if before is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.write_bytes(before)
 
 
 def remember_settings(path: Path, fleet: Fleet) -> None:

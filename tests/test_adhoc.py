@@ -76,13 +76,32 @@ def test_a_named_monitoring_host_beside_an_inventory_is_refused(
     assert not (tmp_path / "provision").exists()
 
 
+NOWHERE = [
+    *("-e", "ansible_host=127.0.0.1", "-e", "ansible_port=1"),
+    *("-e", "influxdb_url=http://192.0.2.1:8086"),
+]
+
+
+def test_a_site_that_is_only_looked_at_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["monitor-server", "m1", "--check", *NOWHERE]) == 1
+    assert "m1  cannot be reached" in capsys.readouterr().out
+    assert not (tmp_path / "provision" / "sites").exists()
+    path = adhoc_inventory("m1", ["w1"], ["realm"])
+    before = path.read_bytes()
+    assert run(["worker", "w2", "--monitor", "m1", "--app", "realm", "--check", *NOWHERE]) == 1
+    assert "w2  cannot be reached" in capsys.readouterr().out
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == ["inventory.yml"]
+
+
 def test_a_monitoring_host_may_be_its_own_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    options = ["-e", "ansible_host=127.0.0.1", "-e", "ansible_port=1"]
-    options += ["-e", "influxdb_url=http://192.0.2.1:8086"]
-    assert run(["worker", "m1", "--monitor", "m1", "--app", "realm", "--check", *options]) == 1
+    assert run(["worker", "m1", "--monitor", "m1", "--app", "realm", "--yes", *NOWHERE]) == 1
     # It was asked, and was not there.
     assert "m1  cannot be reached" in capsys.readouterr().out
     site = read_fleet(["-i", str(adhoc_path("m1"))]).site

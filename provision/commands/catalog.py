@@ -12,7 +12,7 @@ from provision.catalog.schema import schema
 from provision.catalog.series import series, totals
 from provision.errors import EXIT_OK, ProvisionError
 from provision.output import show_table, shown, table
-from provision.paths import CATALOGS_DIRECTORY, INVENTORY_DIRECTORY, INVENTORY_FILE
+from provision.paths import CATALOGS_DIRECTORY
 
 
 def list_catalogs(*, catalogs: Path | None, as_json: bool) -> int:
@@ -71,17 +71,15 @@ def known_catalog(app: str, catalogs: Path | None) -> Catalog:
     if app not in known:
         raise ProvisionError(
             unknown_app(app, known),
-            remedy="your own are looked for in catalogs/ beside an inventory; "
-            "name another folder with --catalogs",
+            remedy="your own are looked for in catalogs/ here; name another folder with --catalogs",
         )
     return known[app]
 
 
 def own_directory() -> Path | None:
-    """Where the site's own catalogs are: beside the inventory that stands here, if one does."""
+    """Where one's own catalogs are, if there are some; a repository of them has no inventory."""
     directory = Path(CATALOGS_DIRECTORY)
-    site = Path(INVENTORY_FILE).is_file() or Path(INVENTORY_DIRECTORY).is_dir()
-    return directory if site and directory.is_dir() else None
+    return directory if directory.is_dir() else None
 
 
 def as_data(catalog: Catalog) -> dict[str, object]:

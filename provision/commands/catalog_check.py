@@ -13,9 +13,10 @@ from provision.catalog.lint import Finding, findings_together, reason
 from provision.catalog.load import Examined, catalog_files, examine, load_catalogs, own_files
 from provision.catalog.model import Catalog
 from provision.catalog.series import series, together
+from provision.commands.catalog import own_directory
 from provision.errors import EXIT_ERROR, EXIT_OK
 from provision.output import out, show_table, shown, table
-from provision.paths import CATALOGS, CATALOGS_DIRECTORY
+from provision.paths import CATALOGS
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,7 @@ def check(*, files: Sequence[Path], catalogs: Path | None, as_json: bool) -> int
     if files:
         paths += own_files(catalogs)
     else:
-        # A repository of catalogs alone has no inventory.
-        here = Path(CATALOGS_DIRECTORY)
-        own = catalogs or (here if here.is_dir() else None)
-        paths = [*catalog_files(CATALOGS), *own_files(own)]
+        paths = [*catalog_files(CATALOGS), *own_files(catalogs or own_directory())]
     checked = check_files(paths)
     if as_json:
         print(json.dumps(as_data(checked), indent=2))  # noqa: T201

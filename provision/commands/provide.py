@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from provision.adhoc import adhoc_inventory, adhoc_path, remember_settings, unless_wrong
+from provision.adhoc import (
+    adhoc_inventory,
+    adhoc_path,
+    for_a_look,
+    remember_settings,
+    unless_wrong,
+)
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import Fleet, assert_ready, read_fleet
 from provision.inventory import WORKERS_GROUP
@@ -45,18 +52,21 @@ def provide(
     """
     if not check:
         assert_answerable(yes=yes)
-    fleet = _fleet(hosts if targets == WORKERS_GROUP else (), monitor, apps, options)
-    asks = not (check or yes)
-    if asks:
-        assert_ready(fleet, targets, hosts)
-        fleet = replace(fleet, become_password=password_of_sudo(options))
-    run = Run(fleet, targets, tuple(hosts), verbosity, command)
-    does = Batches(run, serial, max_failures) if serial else run
-    if asks:
-        return ask_and_do(does, diff=diff)
-    plan, ok, seconds = does(check=check)
-    show_plan(plan, check=check, diff=diff, seconds=seconds)
-    return EXIT_OK if ok else EXIT_ERROR
+    with ExitStack() as kept:
+        if check and monitor:
+            kept.enter_context(for_a_look(adhoc_path(monitor)))
+        fleet = _fleet(hosts if targets == WORKERS_GROUP else (), monitor, apps, options)
+        asks = not (check or yes)
+        if asks:
+            assert_ready(fleet, targets, hosts)
+            fleet = replace(fleet, become_password=password_of_sudo(options))
+        run = Run(fleet, targets, tuple(hosts), verbosity, command)
+        does = Batches(run, serial, max_failures) if serial else run
+        if asks:
+            return ask_and_do(does, diff=diff)
+        plan, ok, seconds = does(check=check)
+        show_plan(plan, check=check, diff=diff, seconds=seconds)
+        return EXIT_OK if ok else EXIT_ERROR
 
 
 def ask_and_do(

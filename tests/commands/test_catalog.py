@@ -90,11 +90,10 @@ def test_an_inventory_of_several_sources_has_its_catalogs_beside_it_too(
     assert f"{site}" in told(capsys, "check")
 
 
-def test_a_directory_alone_is_no_site(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_catalogs_need_no_inventory(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("inventory.yml").unlink()
-    assert [row["app"] for row in data(capsys, "list")["applications"]] == BUILT_IN
-    rows = data(capsys, "list", "--catalogs", "catalogs")["applications"]
-    assert "shop" in [row["app"] for row in rows]
+    assert "shop" in [row["app"] for row in data(capsys, "list")["applications"]]
+    assert "shop" in [each["app"] for each in data(capsys, "check")["catalogs"]]
 
 
 @pytest.mark.parametrize("command", [["list"], ["show", "realm"], ["docs", "realm"]])

@@ -68,11 +68,11 @@ def operator(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Operator:
     return Operator(tmp_path_factory.mktemp("home"), site)
 
 
-def test_a_check_keeps_no_secret(operator: Operator) -> None:
+def test_a_check_keeps_nothing(operator: Operator) -> None:
     done = operator("monitor-server", MONITOR, "--check")
     assert done.status == 0, done.text
     assert "would change" in done.about(MONITOR)
-    assert not (operator.inventory.parent / "secrets.yml").exists()
+    assert not operator.inventory.parent.exists()
 
 
 def test_the_monitor_first(operator: Operator) -> None:
