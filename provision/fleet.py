@@ -33,8 +33,8 @@ from provision.secrets import (
 )
 from provision.settings import WANTED
 from provision.site.build import build_site
-from provision.site.faults import unread
 from provision.site.model import Site
+from provision.site.unread import unread
 from provision.tls.keeping import keep_certificates, prepare
 from provision.tls.model import OWN_CA
 
@@ -90,7 +90,8 @@ def _tell_unread(inventory: Inventory, site: Site, catalogs: Mapping[str, Catalo
     """Say what an operator may take for a variable of ours."""
     ours = [host for host in inventory.hosts if host.groups & {MONITOR_GROUP, WORKERS_GROUP}]
     secrets = {*site.generated_secrets, *site.database_secrets, *site.given_secrets}
-    for line in unread(ours, _known(catalogs), secrets):
+    apps = {f"{catalog.stem}_": variables_of(catalog) for catalog in catalogs.values()}
+    for line in unread(ours, _known(catalogs), secrets, apps):
         note(line)
 
 

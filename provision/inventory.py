@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 MONITOR_GROUP = "monitor"
 WORKERS_GROUP = "workers"
 
+# The connection plugins that go over ssh; smart is Ansible's default of old. And what a host is
+# reached through (Ansible documentation, ansible.builtin.ssh connection).
+SSH = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh"})
+THROUGH = ("ansible_ssh_common_args", "ansible_ssh_extra_args")
+
 # How what ansible-vault encrypted begins.
 VAULTED = b"$ANSIBLE_VAULT"
 VAULT_REMEDY = "give the vault's password (--ask-vault-pass, --vault-password-file)"

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from provision.alerts.contacts import Contacts, Email, EmailAddress
+from provision.inventory import THROUGH
 from provision.validation import matching
 from provision.values import (
     at_least,
@@ -239,7 +240,7 @@ class Settings(BaseModel):
 
 
 VARIABLES = frozenset(Settings.model_fields)
-WANTED = VARIABLES | {"ansible_host", "ansible_connection"}
+WANTED = VARIABLES | {"ansible_host", "ansible_port", "ansible_connection", *THROUGH}
 
 
 @dataclass(frozen=True)

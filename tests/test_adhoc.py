@@ -76,23 +76,22 @@ def test_a_named_monitoring_host_beside_an_inventory_is_refused(
     assert not (tmp_path / "provision").exists()
 
 
-NOWHERE = [
-    *("-e", "ansible_host=127.0.0.1", "-e", "ansible_port=1"),
-    *("-e", "influxdb_url=http://192.0.2.1:8086"),
-]
+# Of hosts that are called by addresses of this machine.
+HERE, FIRST, SECOND = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+NOWHERE = ["-e", "ansible_port=1", "-e", "influxdb_url=http://192.0.2.1:8086"]
 
 
 def test_a_site_that_is_only_looked_at_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run(["monitor-server", "m1", "--check", *NOWHERE]) == 1
-    assert "m1  cannot be reached" in capsys.readouterr().out
+    assert run(["monitor-server", HERE, "--check", *NOWHERE]) == 1
+    assert f"{HERE}  cannot be reached" in capsys.readouterr().out
     assert not (tmp_path / "provision" / "sites").exists()
-    path = adhoc_inventory("m1", ["w1"], ["realm"])
+    path = adhoc_inventory(HERE, [FIRST], ["realm"])
     before = path.read_bytes()
-    assert run(["worker", "w2", "--monitor", "m1", "--app", "realm", "--check", *NOWHERE]) == 1
-    assert "w2  cannot be reached" in capsys.readouterr().out
+    assert run(["worker", SECOND, "--monitor", HERE, "--app", "realm", "--check", *NOWHERE]) == 1
+    assert f"{SECOND}  cannot be reached" in capsys.readouterr().out
     assert path.read_bytes() == before
     assert [each.name for each in path.parent.iterdir()] == ["inventory.yml"]
 
@@ -101,8 +100,8 @@ def test_a_monitoring_host_may_be_its_own_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run(["worker", "m1", "--monitor", "m1", "--app", "realm", "--yes", *NOWHERE]) == 1
+    assert run(["worker", HERE, "--monitor", HERE, "--app", "realm", "--yes", *NOWHERE]) == 1
     # It was asked, and was not there.
-    assert "m1  cannot be reached" in capsys.readouterr().out
-    site = read_fleet(["-i", str(adhoc_path("m1"))]).site
-    assert [(host.name, host.monitor, host.worker) for host in site.hosts] == [("m1", True, True)]
+    assert f"{HERE}  cannot be reached" in capsys.readouterr().out
+    site = read_fleet(["-i", str(adhoc_path(HERE))]).site
+    assert [(host.name, host.monitor, host.worker) for host in site.hosts] == [(HERE, True, True)]

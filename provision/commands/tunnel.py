@@ -10,7 +10,7 @@ from typing import Any
 
 from provision.errors import ProvisionError
 from provision.fleet import read_fleet
-from provision.inventory import read_inventory
+from provision.inventory import SSH, THROUGH, read_inventory
 from provision.options import with_inventory
 from provision.output import note, out, shown
 from provision.site.model import Host
@@ -21,11 +21,9 @@ CONNECTION = frozenset(
     {
         *("ansible_host", "ansible_port", "ansible_user", "ansible_connection"),
         *("ansible_ssh_private_key_file", "ansible_private_key_file"),
-        *("ansible_ssh_common_args", "ansible_ssh_extra_args"),
+        *THROUGH,
     }
 )
-# The connection plugins that go over ssh; smart is Ansible's default of old.
-SSH = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh"})
 
 
 def tunnel(
@@ -88,7 +86,7 @@ def ssh_command(host: Host, variables: Mapping[str, Any], port: int) -> list[str
     # A connection that stands (ControlPath) would take the port over, and keep it.
     command = ["ssh", "-N", "-S", "none", "-o", "ExitOnForwardFailure=yes"]
     command += ["-L", f"127.0.0.1:{port}:{reached}:{settings.telegraf_statsd_tcp_port}"]
-    for name in ("ansible_ssh_common_args", "ansible_ssh_extra_args"):
+    for name in THROUGH:
         command += shlex.split(str(variables.get(name) or ""))
     command += ["-i", str(key)] if key else []
     command += ["-p", str(variables["ansible_port"])] if variables.get("ansible_port") else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -12,8 +12,7 @@ from provision import listening
 from provision.catalog.load import unknown_app
 from provision.catalog.model import Catalog
 from provision.errors import Problem
-from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, InventoryHost
-from provision.output import few
+from provision.inventory import MONITOR_GROUP, SSH, THROUGH, WORKERS_GROUP, InventoryHost
 from provision.ports import clashes
 from provision.settings import Settings
 from provision.site import urls
@@ -21,16 +20,8 @@ from provision.site.model import HOST_NAME, Host
 from provision.tls.model import OFF
 from provision.values import found_text
 
-#: What the roles take that is no matter of rendering (playbooks/roles/*/meta/argument_specs.yml).
-ROLE_VARIABLES = frozenset(
-    {
-        *("grafana_polled", "grafana_start_timeout", "influxdb_start_timeout"),
-        *("packages_lock_timeout", "packages_patience", "pushgateway_start_timeout"),
-        *("telegraf_before_influxdb", "telegraf_polled", "telegraf_stable_seconds"),
-        "telegraf_start_timeout",
-    }
-)
-_OURS = ("grafana_", "influxdata_", "influxdb_", "pushgateway_", "telegraf_")
+# What an address is reached through: behind two gateways there may be the same one twice.
+_WAY = ("ansible_port", *THROUGH)
 # It becomes part of URLs.
 _REACHED_AT = re.compile(r"[A-Za-z0-9_.:-]+")
 
@@ -94,6 +85,22 @@ def external_of_workers(hosts: Sequence[Host], file: str) -> list[Problem]:
     ]
 
 
+def one_machine(hosts: Sequence[InventoryHost], file: str) -> list[Problem]:
+    """Hosts that are reached at one address in one way: each run would make of it another."""
+    first: dict[tuple[object, ...], InventoryHost] = {}
+    found = []
+    for host in hosts:
+        if str(host.variables.get("ansible_connection") or "ssh").rpartition(".")[2] not in SSH:
+            continue
+        way = tuple(str(host.variables.get(name)) for name in _WAY)
+        other = first.setdefault((urls.address_of(host), *way), host)
+        if other is not host:
+            what = f"{urls.address_of(host)} is {other.name}'s as well"
+            remedy = "say where each is; one machine has one name, in both groups if it must"
+            found.append(Problem(file, "ansible_host", what, remedy, host=host.name))
+    return found
+
+
 def named_as_groups(hosts: Sequence[InventoryHost], file: str) -> list[Problem]:
     """Hosts that are called as a group is, which Ansible then takes for the whole group."""
     what = "it is called as the group is, and Ansible takes it for the group"
@@ -124,29 +131,6 @@ def misspelt(host: InventoryHost, file: str, known: frozenset[str]) -> list[Prob
         Problem(file, name, f"no such variable; did you mean {meant}?", host=host.name)
         for name in sorted(host.names - known)
         if (meant := _meant(name, known))
-    ]
-
-
-def unread(
-    hosts: Iterable[InventoryHost], known: frozenset[str], secrets: Collection[str]
-) -> list[str]:
-    """Variables that are called as ours are, and are none: what to tell of them.
-
-    They may be those of another role, so they are no fault.
-    """
-    found: dict[str, list[str]] = {}
-    for host in hosts:
-        for name in host.names - known - ROLE_VARIABLES:
-            if name.startswith(_OURS):
-                found.setdefault(name, []).append(host.name)
-    return [
-        f"{name} ({few(found[name], 1)}) is "
-        + (
-            "a secret, and is not read in an inventory: it goes into the secrets file"
-            if name in secrets
-            else "no variable of provision's, and is not read"
-        )
-        for name in sorted(found)
     ]
 
 

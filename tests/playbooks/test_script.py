@@ -120,6 +120,7 @@ def test_reports_keyrings(tmp_path: Path) -> None:
 def test_runs_the_state_check_in_the_hosts_python(tmp_path: Path) -> None:
     entry: dict[str, object] = {"role": "grafana", "url": "http://127.0.0.1:9"}
     entry |= {"username": "admin", "secret": "s", "alerting": {"rules": [], "contacts": []}}
+    entry |= {"key": "k", "environment": "/none", "configuration": "/none"}
     secret = 'it\'s a "secret" $(touch pwned) `x` \\ END_OF_PROGRAM\nEND_OF_PROGRAM\n'
     asked = manifest(tmp_path, [])
     text = script.compare_script(asked, [{"entry": entry, "secrets": {"s": secret}, "renew": []}])

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 
 from provision.errors import InvalidInput
-from provision.paths import PLAYBOOKS
-from provision.site import faults
 from tests.conftest import INVENTORY
 from tests.site.conftest import Make, problems
 
@@ -128,13 +125,37 @@ def test_a_monitoring_host_may_be_called_monitor(fleet_of: Make) -> None:
     assert fleet_of(text).site.monitor.name == "monitor"
 
 
-def test_the_variables_of_roles_are_known() -> None:
-    options = {
-        name
-        for path in (PLAYBOOKS / "roles").glob("*/meta/argument_specs.yml")
-        for name in yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
-    }
-    assert {name for name in options if not name.startswith("service_")} == faults.ROLE_VARIABLES
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ("ansible_host: 192.0.2.7", "ansible_host: 192.0.2.7", True),
+        ("ansible_host: w2", "", True),
+        ("ansible_host: 192.0.2.7, ansible_port: 22", "ansible_host: 192.0.2.7", False),
+        (
+            "ansible_host: 127.0.0.1, ansible_port: 2",
+            "ansible_host: 127.0.0.1, ansible_port: 3",
+            False,
+        ),
+        ("ansible_host: a, ansible_ssh_common_args: -J x", "ansible_host: a", False),
+        (
+            "ansible_host: a, ansible_connection: community.docker.docker",
+            "ansible_host: a, ansible_connection: community.docker.docker",
+            False,
+        ),
+    ],
+)
+def test_two_names_of_one_machine_are_told(
+    fleet_of: Make, first: str, second: str, told: bool
+) -> None:
+    text = (
+        "monitor: {hosts: {m: }}\n"
+        f"workers: {{hosts: {{w1: {{{first}}}, w2: {{{second}}}}}, vars: {{apps: [realm]}}}}\n"
+    )
+    if not told:
+        assert len(fleet_of(text).site.workers) == 2
+        return
+    (problem,) = problems(fleet_of, text)
+    assert problem.startswith("w2: ansible_host: ") and "w1's as well" in problem
 
 
 def test_what_several_hosts_have_in_common_is_told_once(fleet_of: Make) -> None:

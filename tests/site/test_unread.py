@@ -1,0 +1,61 @@
+"""What an inventory says to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from provision.fleet import Fleet
+from provision.paths import PLAYBOOKS
+from provision.site.unread import ROLE_VARIABLES
+
+Make = Callable[..., Fleet]
+
+
+def test_the_variables_of_roles_are_known() -> None:
+    options = {
+        name
+        for path in (PLAYBOOKS / "roles").glob("*/meta/argument_specs.yml")
+        for name in yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
+    }
+    assert {name for name in options if not name.startswith("service_")} == ROLE_VARIABLES
+
+
+@pytest.mark.parametrize(
+    ("monitor", "worker", "told"),
+    [
+        ("", "grafana_contacts: {}", "grafana_contacts (w) counts on the monitoring host"),
+        ("", "influxdb_retention: 7d", "influxdb_retention (w) counts on the monitoring host"),
+        ("influxdb_retention: 7d", "influxdb_retention: 7d", None),
+        ("telegraf_interval: 5s", "", "telegraf_interval (m) counts on workers"),
+        ("apps: [realm]", "", None),
+        ("dataclay_targets: [x:1]", "", "dataclay_targets (m) counts on workers"),
+        ("", "realm_prefix: x", "realm_prefix (w) is no variable of provision's"),
+        ("", "realm_version: 3", None),
+        ("", "telegraf_foo: 3", "telegraf_foo (w) is no variable of provision's"),
+        ("telegraf_start_timeout: 3", "", None),
+        ("", "influxdata_repository_suite: x, systemd_hardening: false", None),
+    ],
+)
+def test_what_nobody_reads_is_told(
+    fleet_of: Make, monitor: str, worker: str, told: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet_of(
+        f"monitor: {{hosts: {{m: {{{monitor}}}}}}}\n"
+        f"workers: {{hosts: {{w: {{{worker}}}}}, vars: {{apps: [realm]}}}}\n"
+    )
+    err = capsys.readouterr().err
+    assert (told in err) if told else err == "", err
+
+
+def test_what_is_set_for_all_is_read_by_those_on_whom_it_counts(
+    fleet_of: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet_of(
+        "all: {vars: {telegraf_interval: 5s, grafana_port: 3001}}\n"
+        "monitor: {hosts: {m: }}\nworkers: {hosts: {w: {apps: [realm]}}}\n"
+    )
+    assert capsys.readouterr().err == ""
