@@ -22,6 +22,8 @@ from typing import TypeVar
 FIXED_SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 DOTTED_VALUE = re.compile(rf"{FIXED_SEGMENT.pattern}(\.{FIXED_SEGMENT.pattern})*")
 PLACEHOLDER_SEGMENT = re.compile(r"<([a-z][a-z0-9_]*)>")
+# How else varying parts are written: {x}, ${x}, %{x}, $x.
+_ELSEWHERE = re.compile(r"[$#%]?\{+[^{}]+\}+|\$\w+")
 # A segment that no documented bucket has: it follows placeholders alone.
 _ANY = "~"
 
@@ -164,10 +166,7 @@ def _parse(bucket: str, dotted: frozenset[str], settings: frozenset[str]) -> Pat
         elif FIXED_SEGMENT.fullmatch(part):
             segments.append(Segment(Kind.FIXED, part))
         else:
-            raise ValueError(
-                f"segment {part!r} of bucket {bucket!r} is neither letters, digits, _ and - "
-                "nor one placeholder in angle brackets"
-            )
+            raise ValueError(f"segment {part!r} of bucket {bucket!r} {_no_segment(part)}")
     pattern = Pattern(tuple(segments))
     names = pattern.placeholders
     if len(set(names)) < len(names):
@@ -177,6 +176,28 @@ def _parse(bucket: str, dotted: frozenset[str], settings: frozenset[str]) -> Pat
             f"bucket {bucket!r} has two dotted placeholders: they cannot be told apart"
         )
     return pattern
+
+
+def _no_segment(part: str) -> str:
+    """What is wrong with a part of a bucket, and how it is to be written."""
+    if re.fullmatch("<[^<>]*>", part):
+        rule = "a placeholder's name has small letters, digits and _, a letter first"
+    elif _ELSEWHERE.fullmatch(part):
+        rule = "a varying part stands in angle brackets"
+    elif re.search(r"[<>{}*%$]", part):
+        # Such as `*`, `%s`, `truck-<id>`.
+        rule = "a varying part is a whole segment in angle brackets"
+    else:
+        return (
+            "is neither letters, digits, _ and - nor one placeholder in angle brackets, "
+            "such as <name>"
+        )
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", part).lower()
+    name = re.sub(r"[^a-z0-9]+", "_", words).strip("_")
+    # Of `%s` and the like a letter is left, which is no name.
+    proposed = f"<{name}>" if len(name) > 1 else "<name>"
+    proposed = proposed if PLACEHOLDER_SEGMENT.fullmatch(proposed) else "<name>"
+    return f"is not right here: {rule}; write {proposed}"
 
 
 def overlap(one: Pattern, other: Pattern) -> str | None:

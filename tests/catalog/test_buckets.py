@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 
 import pytest
 from hypothesis import given
@@ -86,6 +87,36 @@ def test_a_fixed_segment_further_left_wins_between_equals() -> None:
 def test_what_is_not_a_bucket_is_refused(bucket: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse_pattern(bucket, {"a", "b"})
+
+
+NAME = "a placeholder's name has small letters, digits and _, a letter first"
+BRACKETS = "a varying part stands in angle brackets"
+WHOLE = "a varying part is a whole segment in angle brackets"
+
+
+@pytest.mark.parametrize(
+    ("segment", "told"),
+    [
+        ("<truck-id>", f"{NAME}; write <truck_id>"),
+        ("<truckId>", f"{NAME}; write <truck_id>"),
+        ("<Truck>", f"{NAME}; write <truck>"),
+        ("<7>", f"{NAME}; write <name>"),
+        ("<>", f"{NAME}; write <name>"),
+        ("{depot}", f"{BRACKETS}; write <depot>"),
+        ("${x1}", f"{BRACKETS}; write <x1>"),
+        ("{{ Depot }}", f"{BRACKETS}; write <depot>"),
+        ("$depot", f"{BRACKETS}; write <depot>"),
+        ("${}", f"{WHOLE}; write <name>"),
+        ("*", f"{WHOLE}; write <name>"),
+        ("%s", f"{WHOLE}; write <name>"),
+        ("truck-<id>", f"{WHOLE}; write <truck_id>"),
+        ("or ders", "nor one placeholder in angle brackets, such as <name>"),
+    ],
+)
+def test_how_a_placeholder_is_written_is_told(segment: str, told: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"segment {segment!r} of bucket")) as caught:
+        parse_pattern(f"shop.{segment}.speed", set())
+    assert str(caught.value).endswith(told)
 
 
 def test_the_marks_of_segments_are_those_of_the_processor() -> None:
