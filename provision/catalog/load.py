@@ -15,7 +15,7 @@ from provision.catalog.document import MOST_BYTES as MOST_BYTES
 from provision.catalog.document import Document, Fault, read_document
 from provision.catalog.lint import lint
 from provision.catalog.messages import explain, telling
-from provision.catalog.model import ONLY_WITH, Catalog, Input
+from provision.catalog.model import ONLY_WITH, Catalog, Input, input_forgotten
 from provision.catalog.subject import KeyPath
 from provision.errors import InvalidInput, Problem
 from provision.paths import CATALOGS
@@ -154,7 +154,7 @@ def _report(document: Document, errors: Sequence[tuple[KeyPath, Mapping[str, Any
     known = {fault.path for fault in document.faults}
     for path, details in errors:
         if path not in known:
-            what, hint = explain(details, path)
+            what, hint = explain(details, path, document.value)
             document.faults.append(Fault(document.line(path), path, what, hint))
 
 
@@ -199,6 +199,8 @@ def _without(
 
 def _by_input(value: dict[str, Any]) -> dict[str, Any]:
     """A file's value with the keys that its input has, and without those that it has not."""
+    if input_forgotten(value):
+        return {**value, "input": Input.PROMETHEUS}
     known = value.get("input", Input.STATSD)
     rest = {key: item for key, item in value.items() if key not in _others(known)}
     for name in ONLY_WITH.get(known, ()):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -62,6 +62,11 @@ ONLY_WITH: Mapping[Input, tuple[str, ...]] = {
 }
 
 
+def input_forgotten(keys: Collection[str]) -> bool:
+    """Whether a catalog with these keys is of Prometheus, and only does not say so."""
+    return "scrape" in keys and not {"input", "prefix"} & {*keys}
+
+
 class Catalog(Part):
     """All that one application documents."""
 
@@ -90,6 +95,8 @@ class Catalog(Part):
 
     @model_validator(mode="after")
     def _fits_input(self) -> Self:
+        if input_forgotten(self.model_fields_set):
+            raise ValueError(f"scrape is of prometheus: add input: {Input.PROMETHEUS}")
         problems = []
         if self.input is Input.STATSD and self.prefix is None:
             problems.append("buckets of statsd begin with a prefix: add prefix")

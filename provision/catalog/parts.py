@@ -131,7 +131,7 @@ class Metric(Part):
     type: MetricType
     """counter, gauge, timer or set."""
     unit: Unit
-    """Of one recorded value."""
+    """The unit of one recorded value: count, bytes, bits, one of time, percent or ratio."""
     title: Line
     """What a panel is called."""
     description: Text

@@ -62,7 +62,8 @@ def test_every_error_is_told_at_once_with_line_key_path_and_hint(tmp_path: Path)
         "line 9: metrics[0].type: 'countr' is not 'counter', 'gauge', 'timer' or 'set' "
         "(did you mean 'counter'?)",
         "line 10: metrics[0].unit: 'eggs' is not 'count', 'bytes', 'bits', 'nanoseconds', "
-        "'microseconds', 'milliseconds', 'seconds', 'percent' or 'ratio'",
+        "'microseconds', 'milliseconds', 'seconds', 'percent' or 'ratio' "
+        "(what is counted has the unit count, and so has what none of them fits)",
         "line 13: metrics[0].colour: no such key (known are name, type, unit, title, description, "
         "measurement, labels, percentiles, fields, always, condition, signal, family, deprecated, "
         "formerly)",
@@ -111,6 +112,23 @@ def test_one_error_at_the_top_hides_none_in_a_metric(
     assert "metrics[0].unit" in [document.written(fault.path) for fault in found]
     assert wrong in [document.written(fault.path) for fault in found]
     assert "placeholder-used" not in {fault.rule for fault in found}
+
+
+def test_a_forgotten_input_is_told_and_nothing_that_follows_from_it(tmp_path: Path) -> None:
+    text = GOOD.replace("prefix: shop", "scrape: {port: 9200}\nignored: [{name: x, reason: y}]")
+    text = text.replace(
+        "metrics:", "placeholders:\n  city: {description: x, values: [y]}\nmetrics:"
+    )
+    text += "    labels: {city: null}\n"
+    wanted = "line 1: scrape is of prometheus: add input: prometheus"
+    assert problems(write(tmp_path, text)) == [wanted]
+    wrong = problems(write(tmp_path, text.replace("type: counter", "type: timer")))
+    assert wanted in wrong
+    assert all("statsd" not in each and "prefix" not in each for each in wrong)
+    said = problems(
+        write(tmp_path, GOOD.replace("prefix: shop", "input: statsd\nscrape: {port: 1}"))
+    )
+    assert "add prefix" in said[0]
 
 
 def test_rules_between_metrics_name_the_rule(tmp_path: Path) -> None:

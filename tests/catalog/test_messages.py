@@ -16,8 +16,13 @@ def told(**changes: Any) -> list[tuple[str, str | None]]:
     base = catalog().model_dump(mode="json", exclude_unset=True)
     with pytest.raises(ValidationError) as caught:
         Catalog.model_validate(base | changes)
+    whole = base | changes
     errors = telling(caught.value)
-    return [explain(e, tuple(part for part in e["loc"] if part != "[key]")) for e in errors]
+    return [explain(e, tuple(part for part in e["loc"] if part != "[key]"), whole) for e in errors]
+
+
+COUNTED = "what is counted has the unit count, and so has what none of them fits"
+CONDITION = {"above": 1, "severity": "info", "advice": "Look."}
 
 
 @pytest.mark.parametrize(
@@ -26,16 +31,24 @@ def told(**changes: Any) -> list[tuple[str, str | None]]:
         ({"type": "incr"}, "'incr' is not 'counter',", "did you mean 'counter'?"),
         ({"type": "timing"}, "'timing' is not 'counter',", "did you mean 'timer'?"),
         ({"type": "Guage"}, "'Guage' is not 'counter',", "did you mean 'gauge'?"),
-        ({"type": "summary"}, "'summary' is not", "document its _count and _sum as counters"),
+        ({"type": "summary"}, "'summary' is not", "did you mean 'timer'?"),
+        ({"type": "histogram"}, "'histogram' is not", "did you mean 'timer'?"),
         ({"type": 5}, "5 is not 'counter',", None),
         ({"unit": "ms"}, "'ms' is not 'count',", "did you mean 'milliseconds'?"),
         ({"unit": "%"}, "'%' is not 'count',", "did you mean 'percent'?"),
         ({"unit": 1}, "1 is not 'count',", "did you mean 'count'?"),
         ({"unit": "Bytes"}, "'Bytes' is not 'count',", "did you mean 'bytes'?"),
+        ({"unit": "procent"}, "'procent' is not 'count',", "did you mean 'percent'?"),
+        ({"unit": "secnds"}, "'secnds' is not 'count',", "did you mean 'seconds'?"),
+        ({"unit": "scans"}, "'scans' is not 'count',", COUNTED),
+        ({"unit": "points"}, "'points' is not 'count',", COUNTED),
+        ({"unit": ""}, "'' is not 'count',", None),
         ({"unit": ["x"]}, "a list is not 'count',", None),
         ({"unit": False}, "false is not 'count',", None),
         ({"titel": "x"}, "no such key", "did you mean 'title'?"),
         ({"Unit": "x"}, "no such key", "did you mean 'unit'?"),
+        ({"help": "x"}, "no such key", "did you mean 'description'?"),
+        ({"tags": {}}, "no such key", "the varying parts of a bucket stand in its name, as <city>"),
         ({"title": 5}, "a text is needed, not 5", "quote it"),
         ({"title": None}, "a text is needed, not nothing", None),
         ({"title": ["x"]}, "a text is needed, not a list", None),
@@ -53,6 +66,69 @@ def test_a_wrong_value_is_told_with_a_hint(
     ((said, help_),) = told(metrics=[METRIC | metric])
     assert said.startswith(what)
     assert help_ == hint
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("for", "'pending'"),
+        ("gt", "'above'"),
+        ("max", "'above'"),
+        ("lt", "'below'"),
+        ("min", "'below'"),
+        ("threshold", "'above' or 'below'"),
+        ("Warn", "'above' or 'below', with 'severity: warning'"),
+        ("critical", "'above' or 'below', with 'severity: critical'"),
+        ("message", "'advice'"),
+        ("abvoe", "'above'"),
+    ],
+)
+def test_what_other_programs_call_a_key_of_a_condition_is_understood(key: str, meant: str) -> None:
+    metric = METRIC | {"condition": CONDITION | {key: 5}}
+    assert told(metrics=[metric]) == [("no such key", f"did you mean {meant}?")]
+
+
+SCRAPED = {"input": "prometheus", "scrape": {"port": 1}}
+
+
+@pytest.mark.parametrize("given", [SCRAPED, {"scrape": {"port": 1}}])
+@pytest.mark.parametrize(
+    ("metric", "hint"),
+    [
+        ({"type": "histogram"}, "document its _count and _sum as counters"),
+        ({"tags": {}}, "did you mean 'labels'?"),
+    ],
+)
+def test_what_is_scraped_is_told_what_prometheus_has(
+    given: dict[str, Any], metric: dict[str, Any], hint: str
+) -> None:
+    whole = {"metrics": [METRIC | metric], **given}
+    with pytest.raises(ValidationError) as caught:
+        Catalog.model_validate(whole)
+    (said,) = (e for e in telling(caught.value) if e["loc"][0] == "metrics")
+    assert explain(said, said["loc"], whole)[1] == hint
+
+
+def test_a_plugins_metric_of_another_type_is_not_taken_for_one_of_statsd() -> None:
+    ((_, hint),) = told(metrics=[METRIC | {"type": "histogram"}], input="telegraf")
+    assert hint is None
+
+
+def test_where_else_to_scrape_is_the_inventorys() -> None:
+    scrape = {"port": 1, "host": "10.0.0.7"}
+    said = "an inventory says where else it is scraped: {}_targets: [host:port]"
+    assert told(app="a-b", scrape=scrape) == [("no such key", said.format("a_b"))]
+    assert told(app=["x"], scrape=scrape)[-1] == ("no such key", said.format("<app>"))
+
+
+def test_a_missing_key_says_what_it_is_for() -> None:
+    metric = {key: value for key, value in METRIC.items() if key != "unit"}
+    assert told(metrics=[metric]) == [
+        (
+            "missing",
+            "the unit of one recorded value: count, bytes, bits, one of time, percent or ratio",
+        )
+    ]
 
 
 def test_numbers_say_their_bounds() -> None:
