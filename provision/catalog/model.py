@@ -42,6 +42,12 @@ RESERVED_TAGS = frozenset(
         *("instance", "job", FORMER_NAME),
     }
 )
+# Tags that a client cannot give, and which are kept as exported_*: the first are Telegraf's and the
+# processors' own, the others InfluxDB's (Line protocol reference, Naming restrictions).
+EXPORTED = (
+    *("bucket", FORMER_NAME, "host", "metric_type", "transport", "url"),
+    *("_field", "_measurement", "time"),
+)
 # What every alert is labelled with (templates/grafana/, alerting): of a series with such a tag
 # Grafana takes the alert's, and series that differ in nothing else are one alert (Grafana
 # documentation, Alert rules, Labels).

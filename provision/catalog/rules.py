@@ -10,14 +10,16 @@ import re
 from collections.abc import Iterator, Mapping
 
 from provision.applications import variables
-from provision.catalog.buckets import DOTTED_VALUE, FIXED_SEGMENT
+from provision.catalog.buckets import DOTTED_VALUE, FIXED_SEGMENT, Kind
 from provision.catalog.model import (
     ALERT_LABELS,
+    EXPORTED,
     PROMETHEUS_NAME,
     RESERVED_TAGS,
     RESERVED_VARIABLES,
     TELEGRAF_NAME,
     UNDOCUMENTED,
+    Catalog,
     Condition,
     Input,
     Metric,
@@ -141,20 +143,30 @@ def _placeholder_reserved(subject: Subject) -> Found:
         for name in ALERT_LABELS & used(catalog, metric)
     }
     for name in catalog.placeholders:
+        remedy = _instead(catalog, name)
         if name in RESERVED_TAGS:
             what = f"{name!r} is a tag that Telegraf sets itself, or that targets have"
-            yield ("placeholders", name), what
         elif name in RESERVED_VARIABLES:
-            what = f"{name!r} is a word of every dashboard: choose another name"
-            yield ("placeholders", name), what
+            what = f"{name!r} is a word of every dashboard"
         elif name in fields:
-            yield ("placeholders", name), f"{name!r} is a field of {fields[name]} as well"
+            what = f"{name!r} is a field of {fields[name]} as well"
         elif name in judged:
-            what = f"{name!r} is a label of every alert, and {judged[name]} has a condition: "
-            remedy = "leave one of the two out"
-            if catalog.input is Input.STATSD:
-                remedy = "choose another name"
-            yield ("placeholders", name), what + remedy
+            what = f"{name!r} is a label of every alert, and {judged[name]} has a condition"
+            if catalog.input is not Input.STATSD:
+                remedy = "leave one of the two out"
+        else:
+            continue
+        yield ("placeholders", name), f"{what}: {remedy}"
+
+
+def _instead(catalog: Catalog, name: str) -> str:
+    """What to do about a placeholder whose name is reserved."""
+    if catalog.input is Input.STATSD:
+        # The name is the catalog's alone: no client sends it.
+        return f"call it {'hostname' if name == 'host' else f'{catalog.stem}_{name}'}"
+    if catalog.input is Input.PROMETHEUS and name in EXPORTED:
+        return f"what is scraped with that label is stored as exported_{name}: call it so"
+    return "leave it out"
 
 
 def _placeholder_samples(subject: Subject) -> Found:
@@ -174,9 +186,20 @@ def _placeholder_values(subject: Subject) -> Found:
             place = ("placeholders", name, key, number)
             if subject.catalog.input is Input.STATSD:
                 if not form.fullmatch(value):
-                    yield place, f"{value!r} cannot stand in a bucket at <{name}>"
+                    what = f"{value!r} cannot stand in a bucket at <{name}>: "
+                    yield place, what + _as_segments(value, closed=placeholder.values is not None)
             elif "$" in value or value.endswith("\\"):
                 yield place, f"{value!r} cannot be the value of a tag: it has a $, or ends in \\"
+
+
+def _as_segments(value: str, *, closed: bool) -> str:
+    """What to do about a value of a placeholder that cannot stand in a bucket."""
+    if not DOTTED_VALUE.fullmatch(value):
+        return "a segment has letters, digits, _ and - alone"
+    # A closed list is one of single segments.
+    if closed:
+        return "with dotted: true, and examples instead of values, it may have dots"
+    return "with dotted: true it may have dots"
 
 
 def _placeholder_expected(subject: Subject) -> Found:
@@ -233,6 +256,21 @@ def _name_fixed(subject: Subject) -> Found:
                 yield place, "a name needs at least one fixed segment, of letters or digits"
 
 
+def _name_prefix(subject: Subject) -> Found:
+    """A name stands behind the prefix: with the prefix in it, the bucket has that twice."""
+    catalog = subject.catalog
+    if catalog.input is not Input.STATSD or catalog.prefix is None:
+        return
+    segments = catalog.parse(catalog.prefix).segments
+    fixed = [segment.text for segment in segments if segment.kind is Kind.FIXED]
+    for index, metric in subject.metrics:
+        # Not of former names: the past may have been such a mistake.
+        parts = metric.name.split(".")
+        if fixed and parts[: len(fixed)] == fixed and len(parts) > len(fixed):
+            what = f"the bucket is {catalog.bucket(metric)}: leave the prefix out of the name"
+            yield ("metrics", index, "name"), what
+
+
 def _metric_once(subject: Subject) -> Found:
     """Two texts about one thing part ways."""
     seen: set[tuple[str, str]] = set()
@@ -277,6 +315,10 @@ def _type_input(subject: Subject) -> Found:
         single = metric.type in {MetricType.TIMER, MetricType.SET}
         if single and subject.catalog.input is not Input.STATSD:
             what = f"there is no {metric.type} with {subject.catalog.input}"
+            if metric.type is MetricType.TIMER and subject.catalog.input is Input.PROMETHEUS:
+                whole = re.sub("_(bucket|count|sum)$", "", metric.name)
+                what += f": of a histogram or a summary, document {whole}_sum and {whole}_count"
+                what += " as counters"
             yield ("metrics", index, "type"), what
 
 
@@ -355,16 +397,18 @@ def _family_alike(subject: Subject) -> Found:
 
 
 def _silence_told(subject: Subject) -> Found:
-    """Silence says something only of what is always sent, and not again and again by Telegraf."""
+    """Silence tells something only where values always come, and end with their application."""
     for index, metric in subject.metrics:
         if not metric.condition or metric.condition.silent is None:
             continue
         place = ("metrics", index, "condition", "silent")
         repeated = subject.catalog.input is Input.STATSD and metric.type is MetricType.GAUGE
-        if not metric.always:
-            yield place, "the metric is not `always` sent"
-        elif repeated:
-            yield place, "Telegraf repeats a gauge of statsd after its application fell silent"
+        if repeated:
+            what = "Telegraf repeats a gauge of statsd after its application fell silent: "
+            yield place, what + "put it on a counter or a timer that is `always` sent"
+        elif not metric.always:
+            what = "the metric is not `always` sent: add always: true, where an application that "
+            yield place, what + "runs does that, or leave silent out"
         if not SHORTEST_SILENCE <= seconds(metric.condition.silent) <= LONGEST_SILENCE:
             yield place, "between 1m and 12h: a host that is gone for a day is forgotten"
 
@@ -405,6 +449,7 @@ RULES: Mapping[str, Rule] = {
     "label-used": _label_used,
     "label-values": _label_values,
     "name-fixed": _name_fixed,
+    "name-prefix": _name_prefix,
     "metric-once": _metric_once,
     "measurement-once": _measurement_once,
     "measurement-reserved": _measurement_reserved,

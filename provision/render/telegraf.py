@@ -10,7 +10,7 @@ from typing import Any
 from provision.applications import Target
 from provision.catalog.buckets import Pattern, parse_pattern
 from provision.catalog.model import (
-    FORMER_NAME,
+    EXPORTED,
     TOTALS_TAG,
     UNDOCUMENTED,
     VALUE,
@@ -35,12 +35,6 @@ MOST_SCRAPE_SECONDS = 5
 # How many bytes of statsd packets the kernel keeps while Telegraf is busy: bench/statsd.py says
 # what comes of less. It counts 768 for a small packet, so these are 10,000 of them.
 RECEIVE_BUFFER = 8 << 20
-# Tags that a client cannot give: the first are Telegraf's and the processors' own, the others
-# InfluxDB's (Line protocol reference, Naming restrictions).
-RESERVED = (
-    *("bucket", FORMER_NAME, "host", "metric_type", "transport", "url"),
-    *("_field", "_measurement", "time"),
-)
 # What Telegraf always gathers of itself, and what is always in it (README of inputs.internal).
 ALIVE_MEASUREMENT, ALIVE_FIELD = "internal_agent", "metrics_gathered"
 # Stands in the tag `host` of what no client said it of.
@@ -84,7 +78,7 @@ def telegraf_values(path: str, host: Host) -> dict[str, Any]:
             "lines_tag": LINES_TAG,
             "lines": LINES,
             "undocumented": UNDOCUMENTED,
-            "reserved": RESERVED,
+            "reserved": EXPORTED,
             "nobody": NOBODY,
         }
     if path.endswith("/prometheus.conf"):
@@ -96,7 +90,7 @@ def telegraf_values(path: str, host: Host) -> dict[str, Any]:
             "documented": documented_names(catalogs),
             "ignored": ignored_names(each for catalog in catalogs for each in catalog.ignored),
             "undocumented": UNDOCUMENTED,
-            "reserved": RESERVED,
+            "reserved": EXPORTED,
             "nobody": NOBODY,
         }
     if path.endswith("/host.conf"):

@@ -105,13 +105,40 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
     (
         "placeholder-reserved",
         catalog(prefix="shop.<host>", placeholders={"host": PLACE}),
-        "a tag that Telegraf sets",
-        catalog(prefix="shop.<hosts>", placeholders={"hosts": PLACE}),
+        "a tag that Telegraf sets itself, or that targets have: call it hostname",
+        catalog(prefix="shop.<hostname>", placeholders={"hostname": PLACE}),
+    ),
+    (
+        "placeholder-reserved",
+        catalog(app="my-shop", prefix="shop.<time>", placeholders={"time": PLACE}),
+        "call it my_shop_time",
+        catalog(app="my-shop", prefix="shop.<my_shop_time>", placeholders={"my_shop_time": PLACE}),
+    ),
+    (
+        "placeholder-reserved",
+        # What a client says of itself is kept as exported_* (docs: CONTRIBUTING.md, Decisions).
+        scraped(METRIC | {"labels": {"host": None}}, placeholders={"host": PLACE}),
+        "what is scraped with that label is stored as exported_host: call it so",
+        scraped(
+            METRIC | {"labels": {"exported_host": None}}, placeholders={"exported_host": PLACE}
+        ),
+    ),
+    (
+        "placeholder-reserved",
+        scraped(METRIC | {"labels": {"job": None}}, placeholders={"job": PLACE}),
+        "or that targets have: leave it out",
+        scraped(METRIC),
+    ),
+    (
+        "placeholder-reserved",
+        gathered(GAUGE | {"name": "a.b", "labels": {"host": None}}, placeholders={"host": PLACE}),
+        "or that targets have: leave it out",
+        gathered(GAUGE | {"name": "a.b"}),
     ),
     (
         "placeholder-reserved",
         catalog(prefix="shop.<group_by>", placeholders={"group_by": PLACE}),
-        "a word of every dashboard",
+        "a word of every dashboard: call it shop_group_by",
         catalog(prefix="shop.<group>", placeholders={"group": PLACE}),
     ),
     (
@@ -124,13 +151,13 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
     (
         "placeholder-reserved",
         catalog(prefix="shop.<value>", placeholders={"value": PLACE}),
-        "is a field of orders",
+        "is a field of orders as well: call it shop_value",
         catalog(TIMER, prefix="shop.<value>", placeholders={"value": PLACE}),
     ),
     (
         "placeholder-reserved",
         catalog(above(5), prefix="shop.<severity>", placeholders={"severity": PLACE}),
-        "'severity' is a label of every alert, and orders has a condition: choose another name",
+        "'severity' is a label of every alert, and orders has a condition: call it shop_severity",
         catalog(METRIC, prefix="shop.<severity>", placeholders={"severity": PLACE}),
     ),
     (
@@ -148,8 +175,20 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
     (
         "placeholder-values",
         with_place("shop.<city>", PLACE | {"examples": ["a.b"]}),
-        "'a.b' cannot stand in a bucket",
+        "'a.b' cannot stand in a bucket at <city>: with dotted: true it may have dots",
         with_place("shop.<city>", DOTTED | {"examples": ["a.b"]}),
+    ),
+    (
+        "placeholder-values",
+        with_place("shop.<city>", CLOSED | {"values": ["a.b"]}),
+        "with dotted: true, and examples instead of values, it may have dots",
+        with_place("shop.<city>", CLOSED),
+    ),
+    (
+        "placeholder-values",
+        with_place("shop.<city>", DOTTED | {"examples": ["a b.c"]}),
+        "cannot stand in a bucket at <city>: a segment has letters, digits, _ and - alone",
+        with_place("shop.<city>", DOTTED | {"examples": ["a-b.c"]}),
     ),
     (
         "placeholder-values",
@@ -216,6 +255,31 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
         catalog(METRIC | {"formerly": [{"name": "--a"}]}),
     ),
     (
+        "name-prefix",
+        catalog(METRIC | {"name": "shop.orders"}),
+        "the bucket is shop.shop.orders: leave the prefix out of the name",
+        # In the past it may have been so.
+        catalog(METRIC | {"formerly": [{"name": "shop.orders", "measurement": "was"}]}),
+    ),
+    (
+        "name-prefix",
+        with_place("shop.<city>.eu", PLACE, METRIC | {"name": "shop.eu.orders"}),
+        "the bucket is shop.<city>.eu.shop.eu.orders",
+        with_place("shop.<city>.eu", PLACE, METRIC | {"name": "shop.orders"}),
+    ),
+    (
+        "name-prefix",
+        catalog(METRIC | {"name": "shop.shop"}),
+        "the bucket is shop.shop.shop",
+        catalog(METRIC | {"name": "shop"}, METRIC | {"name": "shopping.orders"}),
+    ),
+    (
+        "name-prefix",
+        catalog(METRIC | {"name": "shop.orders"}),
+        "leave the prefix out",
+        with_place("<city>", SETTING, METRIC | {"name": "shop.orders"}),
+    ),
+    (
         "metric-once",
         catalog(METRIC, METRIC | {"measurement": "others"}),
         "documented twice",
@@ -256,6 +320,13 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
         scraped(METRIC | {"type": "set"}),
         "there is no set with prometheus",
         catalog(METRIC | {"type": "set"}),
+    ),
+    (
+        "type-input",
+        scraped(TIMER | {"name": "took_seconds_sum"}),
+        "there is no timer with prometheus: of a histogram or a summary, document "
+        "took_seconds_sum and took_seconds_count as counters",
+        scraped(METRIC | {"name": "took_seconds_sum", "unit": "seconds"}),
     ),
     (
         "histogram-parts",
@@ -306,12 +377,20 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
         "ratio is always below 2",
         catalog(below(1, type="gauge", unit="ratio")),
     ),
-    ("silence-told", gathered(silent("5m")), "not `always` sent", gathered(UP)),
+    ("silence-told", gathered(silent("5m")), "sent: add always: true, where", gathered(UP)),
     (
         "silence-told",
         catalog(silent("5m", always=True, type="gauge", name="up")),
-        "repeats a gauge of statsd",
+        "repeats a gauge of statsd after its application fell silent: "
+        "put it on a counter or a timer that is `always` sent",
         catalog(silent("5m", always=True, type="counter", name="up")),
+    ),
+    (
+        "silence-told",
+        # That it is not always sent is no matter: it would be the wrong thing to mend.
+        catalog(silent("5m", type="gauge", name="up")),
+        "repeats a gauge of statsd",
+        catalog(silent("5m", always=True, type="timer", unit="seconds", name="up")),
     ),
     ("silence-told", gathered(silent("59s", always=True)), "between 1m and 12h", gathered(UP)),
     ("silence-told", gathered(silent("13h", always=True)), "between 1m and 12h", gathered(UP)),
