@@ -28,6 +28,7 @@ from provision.values import check_url, found_text, listed
 
 _BOOLEAN = TypeAdapter(bool)
 _HOST_AND_PORT = re.compile(r"[A-Za-z0-9_.-]+:[0-9]+|\[[0-9A-Fa-f:]+\]:[0-9]+")
+_HOST = re.compile(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]")
 # What every worker tells of itself, whatever else is on it.
 EVERY_WORKER = ("host", "pipeline")
 # InfluxDB itself, where it is watched as an application.
@@ -66,8 +67,6 @@ class Application:
 def _check_target(value: Any) -> str:
     """A URL that metrics can be fetched from, or ValueError."""
     parts = urlsplit(check_url(value))
-    if parts.scheme == "file":
-        raise ValueError("metrics are fetched over http:// or https://")
     if not parts.hostname or parts.fragment:
         raise ValueError("metrics are fetched from a host, a port and a path")
     return parts.geturl()
@@ -164,6 +163,9 @@ def _read_targets(
             what = in_words(first) or str(first["msg"])
             if first["type"] in {"missing", "model_type"}:
                 what = "host:port, a URL, or a mapping with url is wanted"
+            address = str(entry.get("url") if isinstance(entry, Mapping) else entry)
+            if first["type"] == "value_error" and _HOST.fullmatch(address):
+                what = f"its port is missing: write {address}:{catalog.scrape.port}"
             problems.append((where, f"{what} (found {found_text(entry)})"))
             continue
         given_labels = target.model_extra or {}

@@ -28,6 +28,7 @@ from provision.values import (
     check_http_url,
     check_network,
     check_page_url,
+    check_repository_url,
     check_url,
     listed,
     off_as_word,
@@ -47,6 +48,7 @@ _Interval = Annotated[str, BeforeValidator(at_least("1s"))]
 # InfluxDB keeps a point an hour at least (docs, influxql/manage-database and api/v2/buckets).
 _Retention = Annotated[str, BeforeValidator(at_least("1h", or_none=True))]
 _Url = Annotated[str, BeforeValidator(check_url)]
+_RepositoryUrl = Annotated[str, BeforeValidator(check_repository_url)]
 _OverHttp = Annotated[str, BeforeValidator(check_http_url)]
 _Fingerprint = Annotated[str, BeforeValidator(check_fingerprint)]
 _Version = Annotated[
@@ -202,15 +204,17 @@ class Settings(BaseModel):
     systemd_hardening: bool = True
 
     # Keys are pinned by their primary fingerprint: InfluxData's signing subkeys rotate.
-    influxdata_repository_url: _Url = "https://repos.influxdata.com/debian"
+    influxdata_repository_url: _RepositoryUrl = "https://repos.influxdata.com/debian"
     influxdata_repository_suite: _Word = "stable"
     influxdata_repository_component: _Word = "main"
-    influxdata_repository_key_url: _Url = "https://repos.influxdata.com/influxdata-archive.key"
+    influxdata_repository_key_url: _RepositoryUrl = (
+        "https://repos.influxdata.com/influxdata-archive.key"
+    )
     influxdata_repository_key_fingerprint: _Fingerprint = "24C975CBA61A024EE1B631787C3D57159FC2F927"
-    grafana_repository_url: _Url = "https://apt.grafana.com"
+    grafana_repository_url: _RepositoryUrl = "https://apt.grafana.com"
     grafana_repository_suite: _Word = "stable"
     grafana_repository_component: _Word = "main"
-    grafana_repository_key_url: _Url = "https://apt.grafana.com/gpg-full.key"
+    grafana_repository_key_url: _RepositoryUrl = "https://apt.grafana.com/gpg-full.key"
     grafana_repository_key_fingerprint: _Fingerprint = "B53AE77BADB630A683046005963FA27710458545"
 
     @property

@@ -82,13 +82,24 @@ def at_least(least: str, *, or_none: bool = False) -> Callable[[Any], str]:
 
 
 def check_url(value: Any) -> str:
-    """An http, https or file URL without white space, quotes or credentials, or ValueError."""
+    """An http or https URL without white space, quotes or credentials, or ValueError."""
+    parts = urlsplit(str(value))
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise ValueError("a URL begins with http:// or https://")
+    return _plain_url(value)
+
+
+def check_repository_url(value: Any) -> str:
+    """A URL as check_url has it, or the file URL of what is on each host; or ValueError."""
+    parts = urlsplit(str(value))
+    if parts.scheme != "file" and (parts.scheme not in {"http", "https"} or not parts.netloc):
+        raise ValueError("a URL begins with http://, https:// or file://")
+    return _plain_url(value)
+
+
+def _plain_url(value: Any) -> str:
     text = str(value)
     parts = urlsplit(text)
-    if parts.scheme not in {"http", "https", "file"} or not (
-        parts.netloc or parts.scheme == "file"
-    ):
-        raise ValueError("a URL begins with http://, https:// or file://")
     try:
         wrong = parts.port == 0
     except ValueError:

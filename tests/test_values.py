@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from provision.values import check_url, found_text, go_duration, listed, seconds, whole_number
+from provision.values import (
+    check_repository_url,
+    check_url,
+    found_text,
+    go_duration,
+    listed,
+    seconds,
+    whole_number,
+)
 
 
 @pytest.mark.parametrize(
@@ -20,11 +28,17 @@ def test_other_texts_are_no_durations(text: str) -> None:
         seconds(text)
 
 
-@pytest.mark.parametrize(
-    "url", ["https://a.example/x", "http://192.0.2.1:8086", "file:///srv/repo"]
-)
+@pytest.mark.parametrize("url", ["https://a.example/x", "http://192.0.2.1:8086"])
 def test_urls_are_taken(url: str) -> None:
-    assert check_url(url) == url
+    assert check_url(url) == check_repository_url(url) == url
+
+
+def test_a_repository_alone_may_be_files_of_the_host() -> None:
+    assert check_repository_url("file:///srv/repo") == "file:///srv/repo"
+    with pytest.raises(ValueError, match=r"begins with http:// or https://$"):
+        check_url("file:///srv/repo")
+    with pytest.raises(ValueError, match=r"begins with http://, https:// or file://$"):
+        check_repository_url("srv/repo")
 
 
 @pytest.mark.parametrize(
@@ -35,8 +49,9 @@ def test_urls_are_taken(url: str) -> None:
     ],
 )
 def test_other_texts_are_no_urls(url: str) -> None:
-    with pytest.raises(ValueError, match="a URL"):
-        check_url(url)
+    for check in (check_url, check_repository_url):
+        with pytest.raises(ValueError, match="a URL"):
+            check(url)
 
 
 @pytest.mark.parametrize(

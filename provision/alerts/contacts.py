@@ -44,14 +44,7 @@ _Channel = Annotated[
 SECRETS = "grafana_contact_"
 
 
-def _web_url(value: Any) -> str:
-    text = check_url(value)
-    if text.startswith("file:"):
-        raise ValueError("a webhook is reached over http:// or https://")
-    return text
-
-
-_Url = Annotated[str, BeforeValidator(_web_url)]
+_Url = Annotated[str, BeforeValidator(check_url)]
 _Texts = BeforeValidator(listed)
 
 

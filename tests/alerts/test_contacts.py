@@ -96,6 +96,11 @@ def test_what_is_no_contact_is_refused(contact: Mapping[str, Any]) -> None:
         point(**contact)
 
 
+def test_a_webhook_that_is_a_file_is_told_what_it_is_to_be() -> None:
+    with pytest.raises(ValueError, match="a URL begins with http:// or https:// "):
+        point(type="webhook", url="file:///etc/passwd")
+
+
 @pytest.mark.parametrize("name", ["", "A", "a-b", "1a", "a" * 31, "a b", "$x"])
 def test_a_name_is_a_word(name: str) -> None:
     with pytest.raises(ValueError, match="grafana_contacts"):

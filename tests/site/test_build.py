@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,19 @@ def test_a_limit_keeps_the_site_whole(fleet_of: Make) -> None:
 def test_values_that_could_become_code_are_refused(key: str, value: object) -> None:
     with pytest.raises(ValueError, match=key):
         Settings.model_validate({key: value})
+
+
+@pytest.mark.parametrize("key", ["influxdb_url", "grafana_url"])
+def test_what_is_asked_over_a_network_is_no_file(key: str) -> None:
+    with pytest.raises(ValueError, match="a URL begins with http:// or https:// "):
+        Settings.model_validate({key: "file:///srv/x"})
+
+
+def test_repositories_and_their_keys_may_be_files() -> None:
+    keys = [name for name in Settings.model_fields if re.search("repository_(key_)?url$", name)]
+    settings = Settings.model_validate(dict.fromkeys(keys, "file:///srv/x"))
+    assert {getattr(settings, key) for key in keys} == {"file:///srv/x"}
+    assert len(keys) == 4
 
 
 def test_fingerprints_may_be_written_with_blanks() -> None:
