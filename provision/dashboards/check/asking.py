@@ -22,7 +22,7 @@ def _query_readable(subject: Subject) -> Iterator[Found]:
     """What is no InfluxQL fails in InfluxDB as well, or cannot be checked."""
     for question in subject.questions:
         if question.problem:
-            what = f"query {question.target.ref} is no InfluxQL: {shown(question.problem)}"
+            what = f"query {question.target.called} is no InfluxQL: {shown(question.problem)}"
             yield Found(what, "write it as SELECT ... FROM ... WHERE ...", question.panel)
 
 
@@ -31,7 +31,7 @@ def _query_quoted(subject: Subject) -> Iterator[Found]:
     for question in subject.questions:
         names = dict.fromkeys(name for select in question.every for name in select.bare)
         if names:
-            what = f"query {question.target.ref}: {', '.join(list(names)[:5])} without quotes"
+            what = f"query {question.target.called}: {', '.join(list(names)[:5])} without quotes"
             yield Found(what, 'write names as "name"', question.panel)
 
 
@@ -40,7 +40,7 @@ def _query_time(subject: Subject) -> Iterator[Found]:
     for question in subject.questions:
         if question.selects and not question.variables & _TIMES and not question.about_silence:
             yield Found(
-                f"query {question.target.ref} does not ask for the chosen time",
+                f"query {question.target.called} does not ask for the chosen time",
                 "add $timeFilter, or a window that ends at ${__to}ms, to its WHERE",
                 question.panel,
             )
@@ -51,7 +51,7 @@ def _query_host(subject: Subject) -> Iterator[Found]:
     for question in subject.questions:
         if question.selects and HOST not in question.variables:
             yield Found(
-                f"query {question.target.ref} does not follow the variable {HOST}",
+                f"query {question.target.called} does not follow the variable {HOST}",
                 f'add "{HOST}" =~ /^${{{HOST}:regex}}$/ to its WHERE',
                 question.panel,
             )
@@ -65,11 +65,11 @@ def _query_interval(subject: Subject) -> Iterator[Found]:
         intervals = [each for select in question.every for each in select.intervals]
         remedy = "let its GROUP BY have time($__interval)"
         if not intervals:
-            what = f"query {question.target.ref} draws points of no interval"
+            what = f"query {question.target.called} draws points of no interval"
             yield Found(what, remedy, question.panel)
         for interval in dict.fromkeys(intervals):
             if not interval.startswith(("$", "[")):
-                what = f"query {question.target.ref} has a fixed interval of {shown(interval)}"
+                what = f"query {question.target.called} has a fixed interval of {shown(interval)}"
                 yield Found(what, remedy, question.panel)
 
 
@@ -82,7 +82,7 @@ def _query_filled(subject: Subject) -> Iterator[Found]:
                 asked.functions[-1:] == ("count",) for asked in select.asked()
             )
             if select.intervals and select.fill not in _NOT_FILLED and not counted:
-                what = f"query {question.target.ref} makes values up: fill({select.fill[:40]})"
+                what = f"query {question.target.called} makes values up: fill({select.fill[:40]})"
                 yield Found(what, "write fill(none) or fill(null)", question.panel)
 
 
@@ -109,7 +109,7 @@ def _percentile_averaged(subject: Subject) -> Iterator[Found]:
         for asked in question.asked:
             wrong = [each for each in asked.functions if each not in _ONE_OF_THEM]
             if wrong and _PERCENTILE.fullmatch(asked.field):
-                what = f'query {question.target.ref}: {wrong[0]}("{asked.field}")'
+                what = f'query {question.target.called}: {wrong[0]}("{asked.field}")'
                 yield Found(what, f'write max("{asked.field}")', question.panel)
 
 
@@ -119,7 +119,7 @@ def _timer_mean(subject: Subject) -> Iterator[Found]:
         for asked in question.asked:
             wrong = [each for each in asked.functions if each in _AVERAGES]
             if wrong and asked.field == "mean":
-                what = f'query {question.target.ref}: {wrong[0]}("mean")'
+                what = f'query {question.target.called}: {wrong[0]}("mean")'
                 yield Found(what, 'write sum("sum") / sum("count")', question.panel)
 
 

@@ -45,7 +45,7 @@ def _datasource_chosen(subject: Subject) -> Iterator[Found]:
             inherited = target.source is None and panel.source != "-- Mixed --"
             own = target.source == EXPRESSION or panel.source == "-- Dashboard --"
             if not (inherited or own or _chosen(target.source, name)):
-                what = f"query {target.ref} is of the datasource {_called(target.source)}"
+                what = f"query {target.called} is of the datasource {_called(target.source)}"
                 yield Found(what, remedy, panel)
     for variable in _queried(dashboard):
         if not _chosen(variable.source, name):

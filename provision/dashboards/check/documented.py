@@ -61,7 +61,7 @@ def _metric_known(subject: Subject) -> Iterator[Found]:
         names = {m for select in question.every for m in select.measurements}
         for name in sorted(names - known):
             if name.startswith(f"{catalog.stem}_"):
-                what = f"query {question.target.ref}: {shown(name)} is not documented"
+                what = f"query {question.target.called}: {shown(name)} is not documented"
                 yield Found(what, "ask for a measurement of the catalog", question.panel)
 
 
@@ -73,7 +73,7 @@ def _query_chosen(subject: Subject) -> Iterator[Found]:
         missing = [tag for tag in wanted if tag not in each.question.variables]
         if missing and missing != ["host"] and not each.question.about_silence:
             yield Found(
-                f"query {each.question.target.ref} does not follow {', '.join(missing)}",
+                f"query {each.question.target.called} does not follow {', '.join(missing)}",
                 f'add "{missing[-1]}" =~ /^${{{missing[-1]}:regex}}$/ to its WHERE',
                 each.question.panel,
                 each.metric.name,
@@ -84,7 +84,7 @@ def _counter_rate(subject: Subject) -> Iterator[Found]:
     """A count says something a second; one since the start falls to zero with each restart."""
     for each in _of(subject, MetricType.COUNTER):
         functions = each.asked.functions
-        what = f"query {each.question.target.ref}: {_written(each)}"
+        what = f"query {each.question.target.called}: {_written(each)}"
         if subject.known.cumulative:
             rates = [index for index, name in enumerate(functions) if name in _RATES]
             remedy = f'write non_negative_derivative(last("{each.asked.field}"), 1s)'
@@ -115,7 +115,7 @@ def _gauge_level(subject: Subject) -> Iterator[Found]:
             continue
         if functions[:1] == ("sum",) or _NO_LEVELS & set(functions):
             yield Found(
-                f"query {each.question.target.ref}: {_written(each)} is no level",
+                f"query {each.question.target.called}: {_written(each)} is no level",
                 f'write last("{each.asked.field}"), and sums of several hosts around it',
                 each.question.panel,
                 each.metric.name,

@@ -140,7 +140,7 @@ def _panel_query(subject: Subject) -> Iterator[Found]:
             yield Found("it has no query", "give it one, or remove it", panel)
         for target in panel.targets:
             if not target.text.strip() and target.source != EXPRESSION:
-                yield Found(f"query {target.ref} is empty", "write it, or remove it", panel)
+                yield Found(f"query {target.called} is empty", "write it, or remove it", panel)
 
 
 def _panel_library(subject: Subject) -> Iterator[Found]:

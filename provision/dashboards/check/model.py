@@ -45,11 +45,20 @@ class Step:
 
 @dataclass(frozen=True)
 class Target:
-    """One query of a panel; source is the uid of its datasource, where it has one of its own."""
+    """One query of a panel; source is the uid of its datasource, where it has one of its own.
+
+    number is its position among the panel's queries, from 1.
+    """
 
     ref: str
     source: str | None
     text: str
+    number: int
+
+    @property
+    def called(self) -> str:
+        """What to call it: by its refId, or by its position where it has none."""
+        return self.ref if self.ref.strip() else f"{self.number} (without refId)"
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,7 @@ def _panel(value: Any, shape: Shape, path: KeyPath, row: int, *, collapsed: bool
         spans_nulls=custom.get("spanNulls") not in (None, False),
         inserts_nulls=custom.get("insertNulls") not in (None, False),
         targets=tuple(
-            _target(each, shape, (*path, "targets", i)) for i, each in enumerate(targets)
+            _target(each, shape, (*path, "targets"), i) for i, each in enumerate(targets)
         ),
         overrides=tuple(read),
         links=links,
@@ -216,13 +216,15 @@ def _override(value: Any, shape: Shape, path: KeyPath) -> tuple[Override, tuple[
     return Override(shape.text(matcher.get("id"), *path, "matcher", "id"), text, unit, steps), links
 
 
-def _target(value: Any, shape: Shape, path: KeyPath) -> Target:
+def _target(value: Any, shape: Shape, every: KeyPath, index: int) -> Target:
+    path = (*every, index)
     raw = shape.keys(value, *path)
     text = shape.text(raw.get("query"), *path, "query")
     # What Grafana's editor made by clicking is a query as well.
     if not raw.get("rawQuery") and "measurement" in raw:
         text = built_query(raw)
-    return Target(shape.text(raw.get("refId"), *path, "refId"), _source(raw, shape, path), text)
+    ref = shape.text(raw.get("refId"), *path, "refId")
+    return Target(ref, _source(raw, shape, path), text, index + 1)
 
 
 def _variable(value: Any, shape: Shape, *path: str | int) -> Variable:

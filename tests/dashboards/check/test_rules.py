@@ -431,3 +431,14 @@ def test_a_table_and_an_expression_are_no_graphs(tmp_path: Path) -> None:
     ]
     made["panels"].append(table)
     assert found(made, tmp_path) == []
+
+
+@pytest.mark.parametrize("ref", [None, "", " "])
+def test_a_query_without_a_name_is_told_by_its_position(ref: str | None, tmp_path: Path) -> None:
+    made = good()
+    targets = made["panels"][ORDERS]["targets"]
+    targets.append(targets[0] | {"refId": ref, "query": "SELECT cpu FROM value"})
+    said = [finding.what for finding in found(made, tmp_path)]
+    assert f"query {len(targets)} (without refId): value, cpu without quotes" in said
+    assert f"query {len(targets)} (without refId) does not ask for the chosen time" in said
+    assert not any("query  " in each or "query :" in each for each in said)
