@@ -102,6 +102,7 @@ def connect(
         verify=False if insecure else str(ca_file) if ca_file else True,
         timeout=timeout,
         if_refused=IF_REFUSED,
+        named_by="--url, GRAFANA_URL",
     )
     version = grafana.version()
     if version and version.split(".")[0].isdigit() and int(version.split(".")[0]) < OLDEST:

@@ -37,15 +37,20 @@ class Requests:
         verify: bool | str = True,
         timeout: float = 10,
         if_refused: str = IF_REFUSED,
+        named_by: str = "grafana_url",
     ) -> None:
         """Prepare requests; timeout is for one of them, in seconds.
 
         verify is whether certificates are looked at, or the file of those to trust; if_refused is
-        what to do where Grafana doesn't know the password or token.
+        what to do where Grafana doesn't know the password or token; named_by says the address.
         """
         self.url = url.rstrip("/")
         self._credential = token or (username or "", password or "")
         self._verify, self._timeout, self._if_refused = verify, timeout, if_refused
+        self._if_unreachable = (
+            f"see that it runs, that its address is right ({named_by}), and that this machine gets"
+            f" there (curl {self.url}/api/health)"
+        )
 
     @cached_property
     def _api(self) -> Any:  # the client has no types of its own
@@ -79,7 +84,8 @@ class Requests:
             body = error.response
             if not error.status_code:
                 raise ProvisionError(
-                    f"Grafana at {self.url} cannot be asked: no answer within {self._timeout:g} s"
+                    f"Grafana at {self.url} cannot be asked: no answer within {self._timeout:g} s",
+                    remedy=self._if_unreachable,
                 ) from error
             told = isinstance(body, dict) and isinstance(body.get(has_errors), dict)
             if error.status_code == 400 and told:
@@ -119,7 +125,14 @@ class Requests:
                 f" trusted here, or it speaks no TLS: {_short(error)}",
                 remedy="--ca-file FILE names the authority that signed it",
             )
-        return ProvisionError(f"Grafana at {self.url} cannot be asked: {_short(error)}")
+        if "ProxyError" in kinds:
+            return ProvisionError(
+                f"Grafana at {self.url} cannot be asked: the proxy: {_first(error)}",
+                remedy="see HTTP_PROXY, HTTPS_PROXY and NO_PROXY in the environment",
+            )
+        return ProvisionError(
+            f"Grafana at {self.url} cannot be asked: {_first(error)}", remedy=self._if_unreachable
+        )
 
     def _under(self, key: str, answer: Any, path: str) -> Any:
         if not isinstance(answer, dict) or not isinstance(answer.get(key), dict):
@@ -134,5 +147,18 @@ class Requests:
         )
 
 
-def _short(error: OSError) -> str:
+def _first(error: BaseException) -> str:
+    """What went wrong first: requests and urllib3 have each wrapped it in words of their own.
+
+    Not by __context__: it may be of an earlier request.
+    """
+    wrapped = [error.__cause__, getattr(error, "reason", None), *error.args]
+    inner = next((each for each in wrapped if isinstance(each, BaseException)), None)
+    if inner is not None:
+        return _first(inner)
+    system = getattr(error, "strerror", None)
+    return f"{system[0].lower()}{system[1:]}" if isinstance(system, str) else _short(error)
+
+
+def _short(error: BaseException) -> str:
     return " ".join(str(error).split())[:300]

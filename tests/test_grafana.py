@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from threading import Event
@@ -152,13 +153,42 @@ def test_what_grafana_says_is_told_in_one_line_and_not_at_length() -> None:
     assert len(message) < 300
 
 
-@pytest.mark.parametrize("url", [None, "http://nobody.invalid:3000"])
-def test_a_grafana_that_cannot_be_reached_is_named(url: str | None) -> None:
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [(None, "connection refused"), ("http://nobody.invalid:3000", r"[a-z][\w -]+")],
+)
+def test_a_grafana_that_cannot_be_reached_is_named(url: str | None, why: str) -> None:
     url = url or silent_url()
-    with pytest.raises(ProvisionError, match="cannot be asked") as caught:
-        Grafana(url, "admin", PASSWORD, timeout=5).dashboard("x")
-    assert url in caught.value.message
-    assert PASSWORD not in caught.value.message
+    with pytest.raises(ProvisionError) as caught:
+        Grafana(url, "admin", PASSWORD, timeout=5, named_by="--url").dashboard("x")
+    said = f"Grafana at {re.escape(url)} cannot be asked: {why}"
+    assert re.fullmatch(said, caught.value.message), caught.value.message
+    assert caught.value.remedy == (
+        "see that it runs, that its address is right (--url), and that this machine gets there"
+        f" (curl {url}/api/health)"
+    )
+    assert PASSWORD not in f"{caught.value.message} {caught.value.remedy}"
+
+
+def test_one_that_hangs_up_is_told_in_few_words() -> None:
+    def hang_up(_: Request) -> Reply:
+        raise ConnectionError
+
+    with answering(hang_up) as url, pytest.raises(ProvisionError) as caught:
+        Grafana(url, "admin", PASSWORD).dashboard("x")
+    why = "Remote end closed connection without response"
+    assert caught.value.message == f"Grafana at {url} cannot be asked: {why}"
+
+
+def test_a_proxy_that_cannot_be_reached_is_not_taken_for_grafana(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("http_proxy", silent_url())
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with pytest.raises(ProvisionError, match="the proxy: connection refused") as caught:
+        Grafana("http://nobody.invalid:3000", "admin", PASSWORD).dashboard("x")
+    assert "HTTP_PROXY" in str(caught.value.remedy)
 
 
 def test_one_that_never_answers_is_not_waited_for() -> None:

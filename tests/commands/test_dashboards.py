@@ -152,7 +152,8 @@ def test_what_is_no_grafana_is_told(
 
 def test_one_that_does_not_answer_is_told(grafana: NewerGrafana, provision: Provision) -> None:
     status, told = provision("diff", "--url", silent_url())
-    assert (status, "cannot be asked" in told) == (1, True)
+    assert (status, "cannot be asked: connection refused" in told) == (1, True)
+    assert "its address is right (--url, GRAFANA_URL)" in told
 
 
 def test_a_certificate_is_looked_at(
