@@ -31,7 +31,7 @@ class ProvisionError(Exception):
 class Problem:
     """One thing that is wrong with a file: where (a key path as metrics[3].type), what, a hint.
 
-    In an inventory it may be of a host, or of several.
+    In an inventory it may be of a host, or of several, and on a line of some file (0: not known).
     """
 
     file: str
@@ -39,9 +39,11 @@ class Problem:
     what: str
     hint: str | None = None
     host: str = ""
+    line: int = 0
 
     def __str__(self) -> str:
-        place = ": ".join(filter(None, (self.file, self.host, self.where)))
+        file = f"{self.file}:{self.line}" if self.line else self.file
+        place = ": ".join(filter(None, (file, self.host, self.where)))
         return f"{place}: {self.what}" + (f" ({self.hint})" if self.hint else "")
 
 
@@ -59,13 +61,15 @@ class InvalidInput(ProvisionError):
 def _together(problems: Sequence[Problem]) -> list[Problem]:
     """What several hosts have in common is told once: of the first, and how many others there are.
 
-    Their own names make no difference.
+    Their own names make no difference, nor where it stands of each.
     """
     groups: dict[Problem, list[Problem]] = {}
     for problem in problems:
         name = rf"(?<![\w.-]){re.escape(problem.host)}(?![\w.-])"
         what = re.sub(name, "", problem.what) if problem.host else problem.what
-        groups.setdefault(replace(problem, host="", what=what), []).append(problem)
+        of_all = replace(problem, host="", what=what)
+        of_all = replace(of_all, file="", line=0) if problem.host else of_all
+        groups.setdefault(of_all, []).append(problem)
     return [
         replace(first, host=f"{first.host} and {len(others):,} more")
         if others and first.host

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,13 +34,15 @@ Wanted = Callable[[Path], frozenset[str]]
 class InventoryHost:
     """A host as the inventory has it: name, groups, and the variables that were asked for.
 
-    names are those of all its variables, whoever they are for.
+    names are those of all its variables, whoever they are for; origins are the files and lines in
+    which they stand, where Ansible tells.
     """
 
     name: str
     groups: frozenset[str]
     variables: Mapping[str, Any]
     names: frozenset[str] = frozenset()
+    origins: Mapping[str, tuple[str, int]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
@@ -111,7 +112,21 @@ def _host(host: Any, names: frozenset[str], loader: Any, variables: Any) -> Inve
                 f"{name}: variable {variable}: {what}",
                 remedy=VAULT_REMEDY if "undecryptable" in what else None,
             ) from error
-    return InventoryHost(name, groups, _plain(values), frozenset(map(str, raw)))
+    return InventoryHost(name, groups, _plain(values), frozenset(map(str, raw)), _origins(raw))
+
+
+def _origins(raw: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
+    """The files and lines of a host's variables. That Ansible tags them so is not public."""
+    try:
+        from ansible._internal._datatag._tags import Origin
+    except ImportError:
+        return {}
+    found = {}
+    for name in raw:
+        origin = Origin.get_tag(name)
+        if origin and origin.path and origin.line_num:
+            found[str(name)] = (sys.intern(str(origin.path)), int(origin.line_num))
+    return found
 
 
 def _may_ask() -> bool:
@@ -183,9 +198,9 @@ def _warnings_if_read() -> Iterator[None]:
         raise
     finally:
         del display.display, display.error_as_warning
-        for words, options in held:
+        for (text, *words), options in held:
             if read or display.verbosity:
-                display.display(*words, **options)
+                display.display(_in_words(text), *words, **options)
 
 
 def _cause(failure: BaseException) -> str:
@@ -202,7 +217,7 @@ def _cause(failure: BaseException) -> str:
 
 
 # What stands for a value's kind in what Ansible says, in quotes or without.
-_KIND = re.compile(r"""["']?<class '[\w.]*?(?:_AnsibleTagged)?(\w+)'>["']?""")
+_KIND = re.compile(r"""(?:\ba )?["']?<class '[\w.]*?(?:_AnsibleTagged)?(\w+)'>["']?""")
 _KINDS = {
     "List": "a list",
     "list": "a list",
@@ -214,6 +229,16 @@ _KINDS = {
 
 def _kind(match: re.Match[str]) -> str:
     return _KINDS.get(match[1], match[1])
+
+
+def _in_words(warning: str) -> str:
+    """What Ansible warns of, with kinds of values as people call them, and what to do."""
+    text = _KIND.sub(_kind, warning)
+    skipped = re.search(r"Skipping key \(([\w-]+)\) in group \(([\w-]+)\)", text)
+    if not skipped:
+        return text
+    key, group = skipped.groups()
+    return f"{text.rstrip()} (variables of {group} stand under its vars: {{{key}: ...}})\n"
 
 
 @contextmanager

@@ -77,12 +77,12 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
         problems += faults.external_of_workers(hosts, file)
     problems += [found for entry in monitors for found in faults.no_address(entry, file)]
     if problems:
-        raise InvalidInput(problems)
+        raise InvalidInput(faults.placed(problems, ours))
     monitor = next(host for host in hosts if host.monitor)
     influxdb_url = urls.influxdb_url(monitor, monitors[0], hosts, file)
     grafana_url = urls.grafana_url(monitor, monitors[0])
     if problems := faults.plain_urls(monitor, influxdb_url, grafana_url, file):
-        raise InvalidInput(problems)
+        raise InvalidInput(faults.placed(problems, ours))
     tls = urls.tls(monitor, monitors[0], influxdb_url, grafana_url, inventory.directory)
     authorities = authorities_of(monitor, inventory)
     return Site(tuple(hosts), influxdb_url, grafana_url, tls, authorities)

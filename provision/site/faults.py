@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -24,6 +25,17 @@ from provision.values import found_text
 _WAY = ("ansible_port", *THROUGH)
 # It becomes part of URLs.
 _REACHED_AT = re.compile(r"[A-Za-z0-9_.:-]+")
+
+
+def placed(problems: Iterable[Problem], hosts: Iterable[InventoryHost]) -> list[Problem]:
+    """Problems with the files and lines in which the variables stand that they are about."""
+    origins = {host.name: host.origins for host in hosts}
+    found = []
+    for problem in problems:
+        variable = re.split(r"[.\[]", problem.where)[0]
+        file, line = origins.get(problem.host, {}).get(variable, (problem.file, 0))
+        found.append(replace(problem, file=file, line=line))
+    return found
 
 
 def open_to_all(host: Host, file: str) -> list[Problem]:

@@ -100,3 +100,14 @@ def test_what_is_no_dictionary_is_told_without_what_other_plugins_say(
         read(["-i", str(path)], lambda _: frozenset())
     assert re.fullmatch(f"{re.escape(str(path))}: {what}.*", caught.value.message)
     assert "colon" in str(caught.value.remedy)
+
+
+def test_a_variable_beside_the_hosts_of_a_group_is_told_where_it_belongs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "inventory.yml"
+    path.write_text("workers: {hosts: {w: }, apps: [realm]}\n")
+    read(["-i", str(path)], lambda _: frozenset())
+    told = " ".join(capsys.readouterr().err.split())
+    assert "it is not a mapping, it is a list (variables of workers stand under its vars:" in told
+    assert "class" not in told

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +12,8 @@ Make = Callable[..., Fleet]
 
 
 def problems(make: Make, text: str, *options: str) -> list[str]:
-    """What is wrong with an inventory of that text, without the file's name."""
+    """What is wrong with an inventory of that text, without the file's name and the line."""
     with pytest.raises(InvalidInput) as caught:
         make(text, *options)
-    return [str(problem).split("inventory.yml: ", 1)[1] for problem in caught.value.problems]
+    told = map(str, caught.value.problems)
+    return [re.split(r"inventory\.yml(?::\d+)?: ", each, maxsplit=1)[1] for each in told]

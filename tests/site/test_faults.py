@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from provision.errors import InvalidInput
@@ -156,6 +158,22 @@ def test_two_names_of_one_machine_are_told(
         return
     (problem,) = problems(fleet_of, text)
     assert problem.startswith("w2: ansible_host: ") and "w1's as well" in problem
+
+
+def test_problems_are_told_with_the_file_and_line_in_which_they_stand(
+    fleet_of: Make, tmp_path: Path
+) -> None:
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / "host_vars" / "w1.yml").write_text("# mine\ntelegraf_intervall: 5s\n")
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "all.yml").write_text("influxdb_port: x\n")
+    text = "monitor: {hosts: {m: }}\nworkers:\n  hosts:\n    w1:\n      apps: 5\n"
+    with pytest.raises(InvalidInput) as caught:
+        fleet_of(text)
+    told = caught.value.message
+    assert f"{tmp_path}/host_vars/w1.yml:2: w1: telegraf_intervall: no such variable" in told
+    assert f"{tmp_path}/group_vars/all.yml:1: m and 1 more: influxdb_port: a whole number" in told
+    assert f"{tmp_path}/inventory.yml:5: w1: apps: a list is needed (found 5)" in told
 
 
 def test_what_several_hosts_have_in_common_is_told_once(fleet_of: Make) -> None:
