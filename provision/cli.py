@@ -226,7 +226,9 @@ def rotate(words: tuple[str, ...], yes: bool, **options: Any) -> int:
 @click.option("--strict", is_flag=True, help="What was never seen, or is unknown, is a fault too.")
 @click.option("--all", "everything", is_flag=True, help="Show what is as it should be, too.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML.")
+@click.argument("hosts", nargs=-1, metavar="[HOST...]")
 def verify(
+    hosts: tuple[str, ...],
     wait: str,
     since: str,
     form: str,
@@ -235,11 +237,17 @@ def verify(
     junit: Path | None,
     **options: Any,
 ) -> int:
-    """See that every documented metric arrives and every panel answers; nothing is changed."""
+    """See that every documented metric arrives and every panel answers; nothing is changed.
+
+    Of some hosts, or of all.
+    """
+    if hosts and options["limit"]:
+        raise click.UsageError("--limit and names of hosts are one and the same: give one of them")
     _begin(options)
     from provision.commands import verify as command
 
     return command.verify(
+        hosts=hosts,
         options=ansible_options(options),
         wait=wait,
         since=since,

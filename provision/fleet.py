@@ -11,7 +11,13 @@ from provision.applications import variables as variables_of
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
 from provision.errors import InvalidInput, ProvisionError
-from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
+from provision.inventory import (
+    ALL_HOSTS,
+    MONITOR_GROUP,
+    WORKERS_GROUP,
+    Inventory,
+    read_inventory,
+)
 from provision.options import LISTS, first_inventory, with_inventory
 from provision.output import note
 from provision.paths import CATALOGS_DIRECTORY
@@ -117,7 +123,7 @@ def _catalogs_ahead(options: Sequence[str]) -> dict[Path, dict[str, Catalog]]:
 def apply(
     fleet: Fleet,
     *,
-    targets: str = f"{MONITOR_GROUP}:{WORKERS_GROUP}",
+    targets: str = ALL_HOSTS,
     hosts: Sequence[str] = (),
     check: bool,
     verbose: bool,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MONITOR_GROUP = "monitor"
 WORKERS_GROUP = "workers"
+# All hosts of a site, as Ansible's patterns have it.
+ALL_HOSTS = f"{MONITOR_GROUP}:{WORKERS_GROUP}"
 
 # The connection plugins that go over ssh; smart is Ansible's default of old. And what a host is
 # reached through (Ansible documentation, ansible.builtin.ssh connection).

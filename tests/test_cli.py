@@ -131,6 +131,15 @@ def test_a_host_that_is_not_in_the_inventory_is_named(capsys: pytest.CaptureFixt
     assert "w1.example.com, w2.example.com" in told
 
 
+def test_verify_takes_names_of_hosts_or_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("inventory.yml").write_text(INVENTORY)
+    assert run(["verify", "nobody"]) == 1
+    told = capsys.readouterr().err
+    assert "nobody: not in monitor or workers" in told and "w1.example.com" in told
+    assert run(["verify", "w1.example.com", "--limit", "w2.example.com"]) == 2
+    assert "give one of them" in capsys.readouterr().err
+
+
 def test_a_limit_that_leaves_nobody_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     Path("inventory.yml").write_text(INVENTORY)
     assert run(["worker", "--yes", "-l", "monitor"]) == 1

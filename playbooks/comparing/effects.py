@@ -92,5 +92,10 @@ def _places(difference: Difference) -> bool:
 
 def _few(paths: Sequence[str]) -> str:
     names = [PurePosixPath(path).name for path in paths]
+    # Several may be called the same in several folders.
+    names = [
+        name if names.count(name) == 1 else "/".join(PurePosixPath(path).parts[-2:])
+        for name, path in zip(names, paths, strict=True)
+    ]
     more = len(names) - _TOLD
     return ", ".join(names[:_TOLD]) + (f" and {more} more" if more > 0 else "")

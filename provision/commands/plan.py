@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from provision.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_OK
 from provision.fleet import read_fleet
+from provision.inventory import ALL_HOSTS
 from provision.run.plan_view import as_json, show_plan
 from provision.run.twice import Run
 
@@ -24,7 +25,7 @@ def plan(
     form is text or json. With detailed the exit status is EXIT_CHANGES where something would be
     done; it is EXIT_ERROR in any case where a host cannot be looked at, or worked on.
     """
-    run = Run(read_fleet(options), "monitor:workers", tuple(hosts), verbosity)
+    run = Run(read_fleet(options), ALL_HOSTS, tuple(hosts), verbosity)
     found, ok, seconds = run.look()
     if form == "json":
         print(as_json(found, diff=diff))  # noqa: T201

@@ -45,8 +45,9 @@ def render(*, options: Sequence[str], output: Path) -> int:
             f"{shown(output)} still has what was rendered for hosts that are not in the inventory:"
             f" {shown(few(gone, _TOLD))}; delete their folders if they are gone"
         )
+    inventories = " ".join(f"-i {quote(source)}" for source in fleet.inventory.sources)
     note(
-        f"run it with: ansible-playbook -i INVENTORY {quote(str(PLAYBOOKS / 'site.yml'))} "
+        f"run it with: ansible-playbook {inventories} {quote(str(PLAYBOOKS / 'site.yml'))} "
         f"-e provision_tree={quote(str(output.resolve()))} "
         + (
             f"-e @{quote(str(secrets))} -e provision_secrets_file={quote(str(secrets))}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from provision.commands.provide import ask_and_do
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import Fleet, read_fleet
-from provision.inventory import MONITOR_GROUP, WORKERS_GROUP
+from provision.inventory import ALL_HOSTS
 from provision.output import note, out, shown
 from provision.run.asking import assert_answerable, password_of_sudo
 from provision.run.plan import Plan
@@ -52,7 +52,7 @@ def rotate(
         note(left)
     run = Run(
         fleet,
-        f"{MONITOR_GROUP}:{WORKERS_GROUP}",
+        ALL_HOSTS,
         (fleet.site.monitor.name, *hosts) if hosts else (),
         verbosity,
         command="provision rotate",

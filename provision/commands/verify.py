@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
-from provision.fleet import Fleet, apply, assert_provisioned, read_fleet
+from provision.fleet import Fleet, apply, assert_provisioned, hosts_of, read_fleet
 from provision.influx import InfluxDB
+from provision.inventory import ALL_HOSTS
 from provision.run.ansible import RunResult
 from provision.run.view import RunView
 from provision.services import reader, viewer
@@ -42,6 +43,7 @@ _APART = 1000
 
 def verify(
     *,
+    hosts: Sequence[str] = (),
     options: Sequence[str],
     wait: str,
     since: str,
@@ -50,14 +52,15 @@ def verify(
     everything: bool,
     junit: Path | None,
 ) -> int:
-    """Look at every host, send probes, and hold what InfluxDB has against the catalogs.
+    """Look at every host, or at some, send probes, and hold what InfluxDB has against the catalogs.
 
     wait and since are durations: how long to wait for what is missing, and how far back to look for
     buckets of no catalog. Returns the exit status: 1 where something is a fault, or, if strict, is
     not as documented. Raises ProvisionError for an inventory, a duration or a file that is wrong.
     """
     patience, window = _seconds("--wait", wait), _seconds("--since", since)
-    fleet = read_fleet(options)
+    fleet = read_fleet([*options, "--limit", ",".join(hosts)] if hosts else options)
+    hosts_of(fleet, ALL_HOSTS, hosts)
     findings = inspect(fleet, patience=patience, window=window)
     if form == "json":
         print(report.as_json(findings))  # noqa: T201

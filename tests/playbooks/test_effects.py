@@ -45,6 +45,9 @@ def test_new_content_restarts_the_service_that_reads_it(monitor: manifest.Manife
         assert restarted(monitor, file(SOURCES, told)) == [("grafana-server", why)]
     gone = file("/etc/grafana/x.ini", "it must not be there", kind="absent", action="remove")
     assert restarted(monitor, gone) == [("grafana-server", "its configuration changes: x.ini")]
+    alike = (file(f"/etc/grafana/{of}/p.yaml", "it is missing") for of in ("alerting", "sources"))
+    why = "its configuration changes: alerting/p.yaml, sources/p.yaml"
+    assert restarted(monitor, *alike) == [("grafana-server", why)]
 
 
 def test_owners_and_what_is_read_anew_restart_nothing(monitor: manifest.Manifest) -> None:
