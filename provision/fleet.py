@@ -53,7 +53,8 @@ _TREE, _HOST = 16 << 20, 128 << 10
 class Fleet:
     """A site, the inventory that it was read from, and where its secrets are.
 
-    become_password is that of sudo, where it was asked for here (-K).
+    become_password is that of sudo, where it was asked for here (-K). catalogs are all that there
+    are, by application, those of no host too.
     """
 
     inventory: Inventory
@@ -61,6 +62,7 @@ class Fleet:
     secrets_file: Path
     options: tuple[str, ...]
     become_password: str | None = field(default=None, repr=False)
+    catalogs: Mapping[str, Catalog] = field(default_factory=dict, repr=False, compare=False)
 
 
 def read_fleet(options: Sequence[str]) -> Fleet:
@@ -89,7 +91,7 @@ def read_fleet(options: Sequence[str]) -> Fleet:
             remedy="bring back what it leads to (mount it), or remove the link: secrets are made"
             " anew then",
         )
-    return Fleet(inventory, site, secrets_file, tuple(options))
+    return Fleet(inventory, site, secrets_file, tuple(options), catalogs=catalogs)
 
 
 def _tell_unread(inventory: Inventory, site: Site, catalogs: Mapping[str, Catalog]) -> None:

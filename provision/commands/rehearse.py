@@ -25,7 +25,7 @@ from provision.services import reader, viewer
 from provision.traffic import documented_traffic
 from provision.verify.arrival import MetricOutcome, Sent, check_metrics
 from provision.verify.panels import PanelOutcome, check_panels, check_panels_in_grafana
-from provision.verify.seen import Stranger, undocumented
+from provision.verify.strangers import Stranger, undocumented
 from provision.verify.waiting import until
 
 # Telegraf gathers and writes every 10 s, with a second's jitter; a slow machine gets thrice that.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from provision.catalog.model import Catalog
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import Fleet, apply, assert_provisioned, hosts_of, read_fleet
 from provision.influx import InfluxDB
@@ -25,7 +26,8 @@ from provision.verify.panels import (
     few_hosts,
 )
 from provision.verify.probe import probe_variables, probes, probes_seen
-from provision.verify.seen import HOUR, losses, metrics_seen, strangers_seen, values_seen
+from provision.verify.seen import HOUR, losses, metrics_seen, values_seen
+from provision.verify.strangers import strangers_seen
 from provision.verify.tags import tags_seen
 from provision.verify.totals import totals_seen
 from provision.verify.waiting import until
@@ -106,7 +108,7 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
             probed = looked + max(patience, TO_PROBE * interval + _SPARE)
             found += _until(lambda: probes_seen(database, sent, now - _APART), probed, silent)
             ready = looked + max(patience, min(TO_ALL * interval, _MOST) + _SPARE)
-            found += stored(database, site, ready, window, silent)
+            found += stored(database, site, ready, window, silent, _catalogs(fleet))
         finally:
             database.close()
     except ProvisionError as error:
@@ -122,12 +124,24 @@ def _interval(workers: Iterable[Host]) -> int:
     return max((seconds(host.settings.telegraf_interval) for host in workers), default=0)
 
 
+def _catalogs(fleet: Fleet) -> list[Catalog]:
+    """All that there are; those that hosts have with the values that these give to settings."""
+    used = {catalog.app: catalog for catalog in fleet.site.catalogs}
+    return [used.get(app, catalog) for app, catalog in fleet.catalogs.items()]
+
+
 def stored(
-    database: InfluxDB, site: Site, deadline: float, window: int, silent: Collection[str] = ()
+    database: InfluxDB,
+    site: Site,
+    deadline: float,
+    window: int,
+    silent: Collection[str] = (),
+    catalogs: Sequence[Catalog] = (),
 ) -> list[Finding]:
     """What InfluxDB has of what is documented, and of what is not.
 
     What is missing is waited for until the deadline (time.monotonic()), but not of silent hosts.
+    catalogs are all that there are, those of no host too.
     """
     interval = _interval(site.workers)
 
@@ -138,7 +152,8 @@ def stored(
 
     found = _until(metrics, deadline, silent)
     since = int((time.time() - window) * 1000)
-    found += [*values_seen(database, site, since), *strangers_seen(database, since)]
+    found += values_seen(database, site, since)
+    found += strangers_seen(database, site, since, catalogs)
     found += [*tags_seen(database, site, since), *totals_seen(database, site, since, interval)]
     found += losses(database, site, since)
     end = int(time.time() * 1000)

@@ -1,4 +1,4 @@
-"""What a running fleet has sent: each documented metric, when last; and what is in no catalog.
+"""What a running fleet has sent: each documented metric, when last, and with which values.
 
 All hosts are asked about in one query a metric, all queries in few requests.
 """
@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from provision.catalog.model import UNDOCUMENTED, Catalog, Metric
+from provision.catalog.model import Catalog, Metric
 from provision.dashboards.influxql import identifier, source
-from provision.errors import ProvisionError
 from provision.influx import Answer, InfluxDB
 from provision.site.model import Host, Site
 from provision.traffic import has
@@ -18,8 +17,6 @@ from provision.verify.arrival import HOST
 from provision.verify.findings import Area, Finding, Status
 
 HOUR = 3_600_000
-# So many undocumented buckets of a host are told, and how many more there are.
-MOST_STRANGERS = 20
 # Telegraf's own count of what is lost, since its start (inputs.internal).
 LOSSES = (
     (
@@ -30,14 +27,6 @@ LOSSES = (
     ("internal_agent", "metrics_rejected", "metrics refused by InfluxDB"),
     ("internal_statsd", "udp_packets_dropped", "statsd packets dropped, Telegraf was too slow"),
 )
-
-
-@dataclass(frozen=True)
-class Stranger:
-    """A bucket or name of no catalog, and the host that it was seen on."""
-
-    bucket: str
-    host: str
 
 
 def name_of(catalog: Catalog, metric: Metric) -> str:
@@ -176,39 +165,6 @@ def values_seen(database: InfluxDB, site: Site, start: int) -> list[Finding]:
             found.append(Finding(Status.UNSEEN, Area.VALUE, "", name, detail))
         elif not strays:
             found.append(Finding(Status.OK, Area.VALUE, "", name, f"{tag} is as documented"))
-    return found
-
-
-def undocumented(database: InfluxDB, start: int) -> list[Stranger]:
-    """The buckets and names of no catalog that were seen since a time (ms since 1970).
-
-    Raises ProvisionError where InfluxDB does not say.
-    """
-    (answer,) = database.ask(
-        [
-            f'SELECT count("value"), count("count") FROM {identifier(UNDOCUMENTED)} '
-            f'WHERE time >= {start}ms GROUP BY "bucket", {identifier(HOST)}'
-        ]
-    )
-    if answer.error:
-        raise ProvisionError(f"InfluxDB at {database.url}: {answer.error}")
-    found = {Stranger(s.tags.get("bucket", ""), s.tags.get(HOST, "")) for s in answer.series}
-    return sorted(found, key=lambda each: (each.bucket, each.host))
-
-
-def strangers_seen(database: InfluxDB, start: int) -> list[Finding]:
-    """The same, as findings; of a host that sends very many the first, and how many more."""
-    by_host: dict[str, list[str]] = {}
-    for each in undocumented(database, start):
-        by_host.setdefault(each.host, []).append(each.bucket)
-    found: list[Finding] = []
-    for host, buckets in by_host.items():
-        more = len(buckets) - MOST_STRANGERS
-        names = buckets[:MOST_STRANGERS] + ([f"{more} more"] if more > 0 else [])
-        found += [
-            Finding(Status.WARNING, Area.UNDOCUMENTED, host, name, "in no catalog")
-            for name in names
-        ]
     return found
 
 

@@ -60,6 +60,7 @@ class World:
     lost_probes: set[str] = field(default_factory=set)
     unsure: str = ""
     bucket: str = ""
+    kind: str = "counter"
     down: bool = False
     looks_before_probes: int = 0
     looks_before_metrics: int = 0
@@ -99,7 +100,12 @@ class World:
             return answer(*[series({"time": NOW - self.age, "seen": 1}, host=h) for h in found])
         if 'FROM "undocumented"' in statement:
             strays = ["w1"] if self.bucket else []
-            return answer(*[series({"count": 1}, bucket=self.bucket, host=h) for h in strays])
+            return answer(
+                *[
+                    series({"count": 1}, bucket=self.bucket, host=h, metric_type=self.kind)
+                    for h in strays
+                ]
+            )
         if " AS lost " in statement:
             return answer(*[series({"time": NOW, "lost": 0}, host=h) for h in hosts])
         if "GROUP BY time(" in statement:
@@ -224,6 +230,25 @@ def test_what_was_never_seen_or_is_unknown_is_a_fault_only_if_strict(
     verified(capsys, "--strict", status=1)
     world.bucket = ""
     verified(capsys, "--strict")
+
+
+def test_of_an_undocumented_bucket_all_catalogs_are_known(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of this host, and those of no host or of others, with the settings that they have."""
+    hosts = {"w1": {"apps": ["realm"]}, "w2": {"apps": APPS, "django_clickhouse_prefix": "ch"}}
+    Path("inventory.yml").write_text(json.dumps({**INVENTORY, "workers": {"hosts": hosts}}))
+    for bucket, said in {
+        "realm.eu-1.connection.online": "came as counter, and is documented as gauge of realm",
+        "tinybird.eu-1.jobs.db-1.d_1.import.ok": "documented as counter of tinybird-jobs, which is "
+        "not among this host's apps",
+        "ch.sync.User.operations": "documented as counter of django-clickhouse, which is not among "
+        "this host's apps",
+    }.items():
+        world.bucket = bucket
+        for words in ([], ["-l", "w1"]):
+            (stray,) = [f for f in verified(capsys, *words) if f["area"] == "undocumented"]
+            assert (stray["name"], stray["detail"]) == (bucket, said)
 
 
 def test_a_probe_is_waited_for_longer_than_an_interval(

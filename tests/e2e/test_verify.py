@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from provision.verify.seen import undocumented
+from provision.verify.strangers import undocumented
 from tests.e2e.conftest import ENGINES, StageSetter
 from tests.e2e.operating import PROVISION, Site, described
 from tests.e2e.programs import running

@@ -24,7 +24,8 @@ from provision.dashboards.panels import graph
 from provision.dashboards.variables import either, expand
 from provision.influx import InfluxDB
 from provision.verify.findings import Status
-from provision.verify.seen import Stranger, undocumented, values_seen
+from provision.verify.seen import values_seen
+from provision.verify.strangers import Stranger, undocumented
 from tests.integration.programs import (
     CLIENTS,
     HOST,
@@ -180,7 +181,8 @@ def test_django_clickhouses_own_calls_are_stored_under_both_of_its_prefixes(
     # Of its five steps each slept for two milliseconds.
     assert total["sum_sum"] >= 10
     # The program sends more than its document says; nothing of it is lost, and all of it is told.
-    assert undocumented(reader, start) == [Stranger("shop.clickhouse.sync.post_save", HOST)]
+    more = Stranger("shop.clickhouse.sync.post_save", HOST, "counter")
+    assert undocumented(reader, start) == [more]
 
 
 def test_an_operation_in_no_list_is_kept_and_told(

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from provision.catalog.load import load_catalogs
 from provision.catalog.model import Transport
 from provision.traffic import Traffic, documented_traffic
 from provision.verify.arrival import Sent
 from provision.verify.findings import Area, Finding, Status
 from provision.verify.panels import check_panels
-from provision.verify.seen import undocumented
+from provision.verify.strangers import strangers_seen, undocumented
 from provision.verify.tags import REMEDY, tags_seen
 from tests.integration.programs import (
     HOST,
@@ -29,6 +30,7 @@ from tests.integration.programs import (
     send_tcp,
     shown,
     wait_for,
+    wait_for_equal,
 )
 
 DOCUMENTED = {"realm": 18, "django-clickhouse": 11, "tinybird-jobs": 4, "dataclay": 5}
@@ -110,3 +112,44 @@ def test_series_that_differ_in_an_undocumented_tag_are_told(
     detail = f"tag 'zone' is in no catalog (a, b); {REMEDY}"
     expected = [Finding(Status.WARNING, Area.UNDOCUMENTED, HOST, name, detail)]
     wait_for(lambda: tags_seen(reader, telegraf.site, start) == expected, "what is told of the tag")
+
+
+def test_why_a_bucket_is_undocumented_is_told(database: Database, telegraf: Telegraf) -> None:
+    """The wrong type, a placeholder of two segments, an application that the host does not have."""
+    start, reader = int(time.time() * 1000) - 1000, database.reader()
+    send(
+        telegraf.port,
+        [
+            "realm.eu-1.connection.online:3|c",
+            "realm.eu-1.connection.failed:3|ms",
+            "clickhouse.sync.shop.User.queue:3|g",
+        ],
+    )
+    page = (
+        "# TYPE dataclay_loaded_objects counter\ndataclay_loaded_objects 3\n"
+        "# TYPE dataclay_inmemory_objects histogram\n"
+        'dataclay_inmemory_objects_bucket{le="+Inf"} 2\n'
+        "dataclay_inmemory_objects_sum 7\ndataclay_inmemory_objects_count 2\n"
+        "# TYPE storage_writer_timeouts counter\nstorage_writer_timeouts 3\n"
+    )
+    port = int(telegraf.host.targets[0].url.split(":")[2].split("/")[0])
+    gauge = "and is documented as gauge of"
+    segments = "of which <model> takes one segment (dotted: true for several)"
+    expected = {
+        "realm.eu-1.connection.online": f"came as counter, {gauge} realm",
+        "realm.eu-1.connection.failed": "came as timer, and is documented as counter of realm",
+        "clickhouse.sync.shop.User.queue": f"nearly clickhouse.sync.<model>.queue, {segments}",
+        "dataclay_loaded_objects": f"came as counter, {gauge} dataclay",
+        "dataclay_inmemory_objects": f"came as histogram or summary, {gauge} dataclay",
+        "storage_writer_timeouts": "documented as counter of influxdb, "
+        "which is not among this host's apps",
+    }
+    known = [*load_catalogs().values()]
+
+    def told() -> dict[str, str]:
+        found = strangers_seen(reader, telegraf.site, start, known)
+        assert {each.host for each in found} <= {HOST}
+        return {each.name: each.detail for each in found}
+
+    with shown(lambda: page, port):
+        wait_for_equal(told, expected)

@@ -14,7 +14,8 @@ import pytest
 from provision.catalog.model import UNDOCUMENTED
 from provision.influx import InfluxDB
 from provision.verify.findings import Area, Status
-from provision.verify.seen import losses, metrics_seen, strangers_seen
+from provision.verify.seen import losses, metrics_seen
+from provision.verify.strangers import strangers_seen
 from tests.integration.programs import (
     HOST,
     Database,
@@ -485,7 +486,7 @@ def test_a_misspelt_bucket_is_told_and_its_documented_twin_was_never_seen(
     send(telegraf.port, [f"{misspelt}:1|c", failures("twin.example.com")])
     reader = database.reader()
     wait_for(lambda: sums(reader, start)(other(misspelt)) == 1, "the misspelt bucket")
-    assert [(f.status, f.host, f.name) for f in strangers_seen(reader, start)] == [
+    assert [(f.status, f.host, f.name) for f in strangers_seen(reader, telegraf.site, start)] == [
         (Status.WARNING, HOST, misspelt)
     ]
     found = {

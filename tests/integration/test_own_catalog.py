@@ -11,7 +11,7 @@ from provision.dashboards.panels import graph
 from provision.dashboards.variables import expand
 from provision.traffic import documented_traffic
 from provision.verify.arrival import Sent
-from provision.verify.seen import undocumented
+from provision.verify.strangers import undocumented
 from tests.integration.programs import HOST, Database, arrived, rendered_telegraf, send, wait_for
 
 CATALOG = """\

@@ -14,7 +14,7 @@ import pytest
 
 from provision.catalog.model import Catalog
 from provision.render.telegraf import RECEIVE_BUFFER
-from provision.verify.seen import undocumented
+from provision.verify.strangers import undocumented
 from tests.integration.programs import Database, Running, rendered_telegraf, send, wait_for
 
 

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from provision.catalog.model import Metric
 from provision.verify.panels import check_panels
-from provision.verify.seen import undocumented
+from provision.verify.strangers import undocumented
 from tests.conftest import CASES
 from tests.integration.programs import (
     HOST,

@@ -7,19 +7,11 @@ from typing import Any
 
 import pytest
 
-from provision.errors import ProvisionError
 from provision.fleet import Fleet
 from provision.influx import Answer
 from provision.site.model import Site
 from provision.verify.findings import Area, Finding, Status
-from provision.verify.seen import (
-    Stranger,
-    losses,
-    metrics_seen,
-    strangers_seen,
-    undocumented,
-    values_seen,
-)
+from provision.verify.seen import losses, metrics_seen, values_seen
 from tests.verify.told import Told, answer, nothing, series
 
 Make = Callable[..., Fleet]
@@ -149,9 +141,6 @@ def test_an_error_of_the_database_is_a_fault_and_no_silence(site: Site) -> None:
     assert {(f.status, f.detail) for f in losses(broken, site, 0)} == {
         (Status.FAILED, "not executed")
     }
-    with pytest.raises(ProvisionError) as caught:
-        undocumented(broken, 0)
-    assert caught.value.message == "InfluxDB at http://192.0.2.1:8086: not executed"
 
 
 def test_all_hosts_are_asked_about_in_one_statement_a_metric(site: Site) -> None:
@@ -297,43 +286,6 @@ def test_a_setting_has_the_values_that_any_host_gives_it(fleet_of: Make, tmp_pat
         (Status.WARNING, "w2", "prefix 'clickhouse' is in no list: a, b, c.d"),
         (Status.UNSEEN, "", "prefix never was c.d"),
     ]
-
-
-def test_a_bucket_of_no_catalog_is_told_with_the_host_that_sent_it() -> None:
-    hostile = 'a"; DROP DATABASE x'
-
-    def tell(statement: str) -> Answer:
-        # What is a timer has no value, but a count.
-        assert statement == (
-            'SELECT count("value"), count("count") FROM "undocumented" '
-            'WHERE time >= 5ms GROUP BY "bucket", "host"'
-        )
-        return answer(
-            *[series({"count": 1}, bucket=b, host=h) for b, h in (("b", "w2"), ("b", "w1"))],
-            series({"count": 1}, bucket=hostile, host="w1"),
-        )
-
-    expected = [Stranger(hostile, "w1"), Stranger("b", "w1"), Stranger("b", "w2")]
-    assert undocumented(Told(tell), 5) == expected
-    found = strangers_seen(Told(tell), 5)
-    assert {(each.host, each.name) for each in found} == {(e.host, e.bucket) for e in expected}
-    assert {(each.status, each.area, each.detail) for each in found} == {
-        (Status.WARNING, Area.UNDOCUMENTED, "in no catalog")
-    }
-    assert undocumented(Told(nothing), 5) == []
-
-
-def test_of_very_many_buckets_a_few_are_told_and_their_number() -> None:
-    """A flood of names with numbers in them would bury what else is told."""
-
-    def tell(statement: str) -> Answer:
-        many = [series({"count": 1}, bucket=f"id.{n:05d}", host="w1") for n in range(1000)]
-        return answer(*many, series({"count": 1}, bucket="b", host="w2"))
-
-    found = strangers_seen(Told(tell), 5)
-    assert [each.name for each in found if each.host == "w2"] == ["b"]
-    of_one = [each.name for each in found if each.host == "w1"]
-    assert of_one == [*(f"id.{n:05d}" for n in range(20)), "980 more"]
 
 
 def test_what_telegraf_lost_is_told_for_workers_of_this_site(site: Site) -> None:
