@@ -14,9 +14,10 @@ from comparing import actions
 
 
 class ActionModule(actions.ProvisionAction):
-    """Gives the module the services of the host's manifest, and what is to be sent from it.
+    """Gives the module the services of the host's manifest, and what it is to send and to fetch.
 
-    That is in the variable provision_probes, by host, in JSON. Argument: timeout, in seconds.
+    That is in the variables provision_probes and provision_scraped, by host, in JSON. Argument:
+    timeout, in seconds.
     """
 
     _VALID_ARGS = frozenset({"timeout"})
@@ -25,13 +26,18 @@ class ActionModule(actions.ProvisionAction):
         """Run the task."""
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        probes = json.loads(self._templar.template(task_vars.get("provision_probes") or "{}"))
+        host = task_vars["inventory_hostname"]
         services = [asdict(each) for each in self.manifest(task_vars).services]
         return self.module(
             "probe",
             {
                 **self._task.args,
                 "services": services,
-                "probes": probes.get(task_vars["inventory_hostname"], []),
+                "probes": self._by_host("provision_probes", task_vars).get(host, []),
+                **self._by_host("provision_scraped", task_vars).get(host, {}),
             },
         )
+
+    def _by_host(self, name: str, task_vars: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._templar.template(task_vars.get(name) or "{}"))
+        return found

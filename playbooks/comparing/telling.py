@@ -12,7 +12,7 @@ FILE = "PROVISION_EVENTS"
 #: What of a result is told; anything else of it stays in Ansible.
 _KEYS = (
     *("msg", "problem", "remedy", "differences", "diff", "roles", "made", "awaiting"),
-    *("plan", "stays", "standing", "clock", "restarted"),
+    *("plan", "stays", "standing", "clock", "restarted", "fetched"),
 )
 
 

@@ -1,21 +1,26 @@
 #!/usr/bin/python
-"""See that services work, and send a metric of our own the way this host's applications do."""
+"""See that services work, and send a metric of our own the way this host's applications do.
+
+Meanwhile the pages are fetched that Telegraf scrapes on this host.
+"""
 
 from __future__ import annotations
 
 import socket
 import urllib.request
-from typing import Any, Dict
+from typing import Any, Callable, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.provision import options, services, trouble
 
 DOCUMENTATION = """
 module: probe
-short_description: Sees that services work, and sends metrics to statsd or a Pushgateway
+short_description: Sees that services work, sends metrics to statsd or a Pushgateway, fetches pages
 description:
-  - Both in one module, as each costs a start of Python on the host. Nothing is sent where a service
+  - All in one module, as each costs a start of Python on the host. Nothing is sent where a service
     does not work.
+  - The answer has C(fetched), by URL what is wrong with it, in words that follow it; they are empty
+    where it can be fetched.
 options:
   services:
     description: The services, as in the manifest.
@@ -37,6 +42,15 @@ options:
     type: list
     elements: dict
     default: []
+  scraped:
+    description: URLs to fetch, at once and beside all else.
+    type: list
+    elements: str
+    default: []
+  scrape_seconds:
+    description: Seconds that fetching may take.
+    type: float
+    default: 5
 author: provision
 """
 
@@ -49,23 +63,40 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "probes": {"type": "list", "elements": "dict", "default": []},
+            "scraped": {"type": "list", "elements": "str", "default": []},
+            "scrape_seconds": {"type": "float", "default": 5},
             **options.WORKING,
         },
         supports_check_mode=True,
     )
+    told = _fetching(module.params)
     try:
-        services.await_working(module.params)
-    except services.NotWorkingError as error:
-        module.fail_json(**error.result())
-    for probe in module.params["probes"]:
+        _work(module.params)
+    except trouble.Trouble as error:
+        module.fail_json(fetched=told(), **error.result())
+    module.exit_json(changed=False, fetched=told())
+
+
+def _fetching(wanted: Dict[str, Any]) -> Callable[[], Dict[str, str]]:
+    """Begin to fetch what is scraped; what is given waits for it, and tells."""
+    if not wanted["scraped"]:
+        return dict
+    from ansible.module_utils.provision import fetching
+
+    return fetching.Fetches(wanted["scraped"], wanted["scrape_seconds"]).told
+
+
+def _work(wanted: Dict[str, Any]) -> None:
+    """See that services work, and send. Trouble where something does not."""
+    services.await_working(wanted)
+    for probe in wanted["probes"]:
         try:
             send(probe)
         except OSError as error:
             where = probe.get("url") or "%s:%s" % (probe["address"] or "*", probe["port"])
             problem = "A probe cannot be sent over %s to %s: %s." % (probe["way"], where, error)
             remedy = "see whether Telegraf (and the Pushgateway) listen there on this host"
-            module.fail_json(**trouble.Trouble(problem, remedy).result())
-    module.exit_json(changed=False)
+            raise trouble.Trouble(problem, remedy) from None
 
 
 def send(probe: Dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ from provision.verify.panels import (
     few_hosts,
 )
 from provision.verify.probe import probe_variables, probes, probes_seen
+from provision.verify.scraping import scrape_variables, targets_fetched
 from provision.verify.seen import HOUR, losses, metrics_seen, values_seen
 from provision.verify.strangers import strangers_seen
 from provision.verify.tags import tags_seen
@@ -94,9 +95,9 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
         verbose=False,
         view=RunView(),
         playbook="verify.yml",
-        variables=probe_variables(site, sent),
+        variables={**probe_variables(site, sent), **scrape_variables(site, workers)},
     )
-    found, looked = _hosts(result), time.monotonic()
+    found, looked = [*_hosts(result), *targets_fetched(result)], time.monotonic()
     left_out = {host.name for host in site.hosts} - limited
     silent = left_out | {name for name, host in result.hosts.items() if host.failed}
     # Grafana is asked while the probes are on their way, for an interval or two.

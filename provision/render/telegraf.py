@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from provision.applications import Target
 from provision.catalog.buckets import Pattern, parse_pattern
@@ -22,7 +23,8 @@ from provision.catalog.model import (
 from provision.catalog.series import LINES, LINES_TAG, TOTALS, with_totals
 from provision.render.manifest import listeners, pushgateway_url
 from provision.render.targets import STATSD_PATH
-from provision.site.model import Host
+from provision.site.model import Host, Site
+from provision.tls.model import normal_name
 from provision.values import bracketed, seconds
 
 # The part of statsd.conf that says which bucket is stored where.
@@ -86,7 +88,7 @@ def telegraf_values(path: str, host: Host) -> dict[str, Any]:
         return {
             "apps": [catalog.app for catalog in catalogs],
             "targets": [*host.targets, *pushgateways(host)],
-            "timeout": f"{min(MOST_SCRAPE_SECONDS, seconds(host.settings.telegraf_interval))}s",
+            "timeout": f"{scrape_seconds(host)}s",
             "documented": documented_names(catalogs),
             "ignored": ignored_names(each for catalog in catalogs for each in catalog.ignored),
             "undocumented": UNDOCUMENTED,
@@ -188,6 +190,24 @@ def pushgateways(host: Host) -> list[Target]:
     if not host.pushgateway:
         return []
     return [Target("", f"{pushgateway_url(host)}/metrics", ())]
+
+
+def scrape_seconds(host: Host) -> int:
+    """For how long Telegraf waits for what it scrapes: less than until it does so again."""
+    return min(MOST_SCRAPE_SECONDS, seconds(host.settings.telegraf_interval))
+
+
+def own_influxdb(site: Site, host: Host) -> tuple[str, ...]:
+    """The URLs of what a host scrapes of the site's own InfluxDB, over TLS."""
+    if site.external:
+        return ()
+    tls, port = site.tls, site.monitor.settings.influxdb_port
+    found = []
+    for url in (target.url for target in host.targets if tls.on):
+        parts = urlsplit(url)
+        ours = normal_name(parts.hostname or "") in tls.names and parts.port == port
+        found += [url] if ours and parts.scheme == "https" else []
+    return tuple(found)
 
 
 def _documented(measurement: str, pattern: Pattern, fields: tuple[str, ...]) -> Documented:

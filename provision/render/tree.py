@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from provision.alerts.contacts import contact_points
 from provision.catalog.model import Catalog, Input
@@ -40,9 +39,14 @@ from provision.render.targets import (
     RenderedFile,
     Target,
 )
-from provision.render.telegraf import DOCUMENTED_TEMPLATE, documented_buckets, telegraf_values
+from provision.render.telegraf import (
+    DOCUMENTED_TEMPLATE,
+    documented_buckets,
+    own_influxdb,
+    telegraf_values,
+)
 from provision.site.model import HOST_NAME, Host, Site
-from provision.tls.model import SERVER_KEY, normal_name, scheme
+from provision.tls.model import SERVER_KEY, scheme
 from provision.values import bracketed, local_url
 
 MANIFEST = ".manifest.json"
@@ -213,7 +217,7 @@ class Renderer:
                 "key_path": INFLUXDB_KEY_PATH,
             }
         if role == "telegraf":
-            values |= {"ca_path": TELEGRAF_CA_PATH, "own_influxdb": self._own_influxdb(host)}
+            values |= {"ca_path": TELEGRAF_CA_PATH, "own_influxdb": own_influxdb(self._site, host)}
         if role == "grafana":
             values |= {
                 "datasource_uid": DATASOURCE_UID,
@@ -234,18 +238,6 @@ class Renderer:
                 "key_path": GRAFANA_KEY_PATH,
             }
         return values
-
-    def _own_influxdb(self, host: Host) -> tuple[str, ...]:
-        """The URLs of what is scraped of the site's own InfluxDB, over TLS."""
-        if self._site.external:
-            return ()
-        tls, port = self._site.tls, self._site.monitor.settings.influxdb_port
-        found = []
-        for url in (target.url for target in host.targets if tls.on):
-            parts = urlsplit(url)
-            ours = normal_name(parts.hostname or "") in tls.names and parts.port == port
-            found += [url] if ours and parts.scheme == "https" else []
-        return tuple(found)
 
 
 def trees(directory: Path) -> list[str]:

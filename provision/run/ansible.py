@@ -78,7 +78,8 @@ class HostResult:
 
     effects follow from the differences: services restarted or reloaded. By path of a file: how
     many lines come and go, and what is in it that differs (dashboards, alert rules). clock is by
-    how many seconds its clock is ahead of ours.
+    how many seconds its clock is ahead of ours. fetched: by URL that it scrapes, what is wrong with
+    it, in words that follow it (none where it can be fetched).
     """
 
     differences: list[Difference] = field(default_factory=list)
@@ -94,6 +95,7 @@ class HostResult:
     remedy: str | None = None
     unreachable: bool = False
     clock: int | None = None
+    fetched: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -215,6 +217,7 @@ def take(result: RunResult, event: Mapping[str, Any]) -> None:
         return
     host = result.hosts.setdefault(str(event["host"]), HostResult())
     host.standing.update(event.get("standing") or {})
+    host.fetched.update(event.get("fetched") or {})
     if "differences" in event:
         # A host is compared again where InfluxDB made a new token for it.
         found = [Difference(**entry) for entry in event["differences"] or ()]

@@ -21,6 +21,7 @@ class Area(StrEnum):
 
     HOST = "host"
     PROBE = "probe"
+    TARGET = "target"
     METRIC = "metric"
     VALUE = "value"
     UNDOCUMENTED = "undocumented"

@@ -68,12 +68,15 @@ class World:
     asked: list[str] = field(default_factory=list)
     age: int = 0
     sent: dict[str, int] = field(default_factory=dict)
+    fetches: dict[str, list[str]] = field(default_factory=dict)
 
     def apply(self, fleet: Fleet, *, variables: Mapping[str, str], **given: Any) -> RunResult:
         assert (given["check"], given["playbook"]) == (True, "verify.yml")
         for host, tasks in json.loads(variables["provision_probes"]).items():
             (task,) = tasks
             self.sent[host] = int(task["text"].split(":")[1].split("|")[0])
+        for host, wanted in json.loads(variables["provision_scraped"]).items():
+            self.fetches[host] = wanted["scraped"]
         hosts = {name: HostResult() for name in sorted(fleet.inventory.limited)}
         return RunResult(hosts | self.results, 0, "")
 
@@ -249,6 +252,27 @@ def test_of_an_undocumented_bucket_all_catalogs_are_known(
         for words in ([], ["-l", "w1"]):
             (stray,) = [f for f in verified(capsys, *words) if f["area"] == "undocumented"]
             assert (stray["name"], stray["detail"]) == (bucket, said)
+
+
+def test_a_target_that_cannot_be_fetched_is_a_fault_and_named_before_its_metrics(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workers = {"hosts": {"w1": {}, "w2": {}}, "vars": {"apps": ["dataclay"]}}
+    Path("inventory.yml").write_text(json.dumps({**INVENTORY, "workers": workers}))
+    url = "http://127.0.0.1:8000/metrics"
+    world.results["w1"] = HostResult(fetched={url: "cannot be fetched: connection refused"})
+    world.results["w2"] = HostResult(fetched={url: ""})
+    world.unsure = "dataclay_loaded_objects"
+    found = verified(capsys, status=1)
+    assert world.fetches == {"w1": [url], "w2": [url]}
+    told = [(f["area"], f["host"], f["name"], f["detail"]) for f in found if f["status"] != "ok"]
+    assert told[0] == ("target", "w1", url, "cannot be fetched: connection refused")
+    # What it would have told is missed as ever.
+    assert {(area, host) for area, host, *_ in told[1:]} == {("metric", "w1"), ("metric", "w2")}
+    assert [f["host"] for f in found if f["area"] == "target" and f["status"] == "ok"] == ["w2"]
+    world.fetches.clear()
+    verified(capsys, "-l", "w2", status=1)
+    assert world.fetches.keys() == {"w2"}
 
 
 def test_a_probe_is_waited_for_longer_than_an_interval(

@@ -78,8 +78,13 @@ def test_a_fresh_fleet_is_whole_before_any_application_sends(site: Site) -> None
     assert {each["name"] for each in of(found, area="probe", status="ok")} == {"udp", "tcp"}
     never = of(found, area="metric", host=DJANGO, status="not seen")
     assert len(never) == 11
-    missed = of(findings(site, status=1), area="metric", host=DATACLAY, status="failed")
+    found = findings(site, status=1)
+    missed = of(found, area="metric", host=DATACLAY, status="failed")
     assert len(missed) == 5 and "always" in missed[0]["detail"]
+    refused = "cannot be fetched: connection refused"
+    assert [(each["name"], each["detail"]) for each in of(found, area="target", host=DATACLAY)] == [
+        (f"http://{target['url']}/metrics", refused) for target in TARGETS
+    ]
 
 
 def test_a_misspelt_bucket_is_told_and_its_twin_is_never_seen(site: Site) -> None:
@@ -119,6 +124,7 @@ def test_then_verify_is_content_and_touches_nothing(site: Site) -> None:
     done = site.provision("verify", "--wait", "60s")
     assert done.status == 0, done.text
     assert "probe: 5 of 5 as they should be" in done.out
+    assert "target: 4 of 4 as they should be" in done.out
     for host in site.names:
         assert changes(before[host], snapshot(site, host)) == []
     done = site.provision("verify", "--format", "junit")
@@ -190,3 +196,20 @@ def test_a_tunnel_leads_to_a_worker_s_statsd(site: Site) -> None:
     assert [(s.tags["host"], s.rows[0]["sum"]) for s in series] == [(TINYBIRD, 7)]
     refused = site.provision("tunnel", DJANGO)
     assert refused.status == 1 and "UDP alone" in refused.err
+
+
+def test_a_target_that_hangs_or_is_gone_is_told_with_its_url(site: Site) -> None:
+    """The last test: nothing answers there any more (provision.rehearsal.send)."""
+
+    def targets() -> dict[str, str]:
+        found = of(findings(site, "-l", DATACLAY, status=1), area="target")
+        assert {(each["host"], each["status"]) for each in found} == {(DATACLAY, "failed")}
+        return {each["name"]: each["detail"] for each in found}
+
+    urls = [f"http://{target['url']}/metrics" for target in TARGETS]
+    site.on(DATACLAY, "systemctl kill -s STOP provision-applications")
+    said = targets()
+    assert [*said] == urls
+    assert all("no whole answer within" in detail for detail in said.values()), said
+    site.on(DATACLAY, "systemctl kill -s KILL provision-applications")
+    assert targets() == dict.fromkeys(urls, "cannot be fetched: connection refused")

@@ -100,6 +100,15 @@ def test_a_host_that_does_not_answer_is_unreachable() -> None:
     assert not made.ok
 
 
+def test_what_a_host_could_not_fetch_is_told_also_where_it_failed() -> None:
+    fetched = {"http://127.0.0.1:9105/metrics": "answers with HTTP 404"}
+    for status in ("ok", "failed"):
+        result = RunResult({}, 0, "")
+        take(result, {"event": "result", "host": "w1", "status": status, "fetched": fetched})
+        take(result, {"event": "result", "host": "w1", "status": "ok"})
+        assert result.hosts["w1"].fetched == fetched
+
+
 def test_what_ansible_says_itself_has_a_remedy() -> None:
     told = {"event": "result", "host": "w1", "msg": "Task failed: Missing sudo password"}
     refused = result({**told, "status": "failed"}).hosts["w1"]

@@ -55,9 +55,12 @@ def _origin(url: str) -> str:
     return "%s://%s" % urllib.parse.urlsplit(url)[:2]
 
 
+#: What OpenSSL makes of an answer that is no TLS at all.
+NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+
+
 def _no_tls(where: str, error: ssl.SSLError) -> str:
-    # What OpenSSL makes of an answer that is no TLS at all.
-    if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+    if error.reason in NO_TLS:
         return "What answers at %s does not speak TLS." % where
     return "What answers at %s speaks no TLS that will do: %s." % (where, error.reason or error)
 
@@ -118,6 +121,17 @@ def _opener() -> urllib.request.OpenerDirector:
 _OPENER = _opener()
 
 
+def opened(request: urllib.request.Request, timeout: float) -> Any:
+    """What answers a request, whatever its status is; no proxy of the environment is asked.
+
+    OSError, ValueError or http.client.HTTPException where nothing does, or not as it should.
+    """
+    try:
+        return _OPENER.open(request, timeout=timeout)
+    except urllib.error.HTTPError as error:
+        return error
+
+
 def call(
     url: str,
     *,
@@ -141,11 +155,7 @@ def call(
         sent["Content-Type"] = "application/json"
     request = urllib.request.Request(url, data=data, headers=sent, method=method)  # noqa: S310
     try:
-        try:
-            answer = _OPENER.open(request, timeout=timeout)
-        except urllib.error.HTTPError as error:
-            answer = error
-        with answer:
+        with opened(request, timeout) as answer:
             status, content = answer.getcode(), answer.read()
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
