@@ -1,9 +1,9 @@
-"""Findings of all rules at once; every rule has its cases in test_rules and test_matching."""
+"""Findings of all rules at once; every rule has its cases in the tests of its module."""
 
 from __future__ import annotations
 
 from provision.catalog.lint import FORMS, MATCHING, RULES, TOGETHER, lint, reason
-from tests.catalog import test_matching, test_rules
+from tests.catalog import test_matching, test_rules, test_varying
 from tests.catalog.builders import (
     BUSY,
     CLOSED,
@@ -17,7 +17,8 @@ from tests.catalog.builders import (
 
 
 def test_each_rule_has_a_case_and_a_reason() -> None:
-    assert {rule for rule, *_ in test_rules.CASES} == {*FORMS, *RULES}
+    cases = [*test_rules.CASES, *test_varying.CASES]
+    assert {rule for rule, *_ in cases} == {*FORMS, *RULES}
     assert {rule for rule, *_ in test_matching.CASES} == set(MATCHING)
     assert {rule for rule, *_ in test_matching.TOGETHER_CASES} == set(TOGETHER)
     for rule in (*FORMS, *RULES, *MATCHING, *TOGETHER):
