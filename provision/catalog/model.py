@@ -28,6 +28,7 @@ from provision.catalog.vocabulary import MetricType as MetricType
 from provision.catalog.vocabulary import Severity as Severity
 from provision.catalog.vocabulary import Signal as Signal
 from provision.catalog.vocabulary import TimerField as TimerField
+from provision.catalog.vocabulary import Together as Together
 from provision.catalog.vocabulary import Transport as Transport
 
 # Prometheus' data model, Metric names; a colon is for recording rules alone.

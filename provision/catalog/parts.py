@@ -24,6 +24,7 @@ from provision.catalog.vocabulary import (
     Signal,
     Text,
     TimerField,
+    Together,
     UrlPath,
     Values,
 )
@@ -65,6 +66,13 @@ class Condition(Part):
         if [self.above, self.below, self.silent].count(None) != 2:
             raise ValueError("a condition has one of above, below and silent")
         return self
+
+    @property
+    def worst(self) -> Together | None:
+        """Which of several values it is about; None where silence is what to worry about."""
+        if self.bound is None:
+            return None
+        return Together.MAX if self.above is not None else Together.MIN
 
     @property
     def bound(self) -> float | None:
@@ -156,6 +164,9 @@ class Metric(Part):
     """When to worry."""
     signal: Signal | None = None
     """What it says of the application; by default what its type and condition say."""
+    together: Together | None = None
+    """What several series of a gauge or set are in one line or number: their sum, max, min or mean;
+    by default the sum, of shares and times the max, and with a bound the worst."""
     family: Line | None = None
     """The title of a panel that it shares with others, which are read together."""
     deprecated: Text | None = None
@@ -170,6 +181,8 @@ class Metric(Part):
         problems = [f"only a timer has {name}: this is a {self.type}" for name in given]
         if timer and not (self.percentiles or self.fields):
             problems.append("nothing is kept of this timer: give fields, percentiles or both")
+        if self.together and (timer or self.type is MetricType.COUNTER):
+            problems.append(f"only a gauge or a set has together: this is a {self.type}")
         tell(problems)
         return self
 

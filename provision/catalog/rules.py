@@ -238,9 +238,11 @@ def _family_alike(subject: Subject) -> Found:
             ("type", metric.type, other.type),
             ("unit", metric.unit, other.unit),
             ("signal", metric.says, other.says),
+            ("together", metric.together, other.together),
         ):
             if one is not two:
-                yield where, f"its {key} is {one}, that of metrics[{first}] is {two}"
+                told = [each or "not said" for each in (one, two)]
+                yield where, f"its {key} is {told[0]}, that of metrics[{first}] is {told[1]}"
 
 
 def _silence_told(subject: Subject) -> Found:

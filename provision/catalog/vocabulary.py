@@ -124,6 +124,15 @@ class TimerField(StrEnum):
     UPPER = "upper"
 
 
+class Together(StrEnum):
+    """What several series of a level are, taken together; as InfluxQL calls it."""
+
+    SUM = "sum"
+    MAX = "max"
+    MIN = "min"
+    MEAN = "mean"
+
+
 class Signal(StrEnum):
     """What a metric says of an application: the four golden signals, and what explains them.
 

@@ -14,6 +14,7 @@ from provision.catalog.model import (
     MetricType,
     Severity,
     Signal,
+    Together,
     percentile,
 )
 from provision.catalog.reference import worry
@@ -56,6 +57,12 @@ SERIES_TO_ROWS: Mapping[str, Any] = {
 }
 # What a line is called that has no name of its own nor values of tags.
 _OF_ALL = "All"
+_WORDS = {
+    Together.SUM: "sum",
+    Together.MAX: "highest",
+    Together.MIN: "lowest",
+    Together.MEAN: "mean",
+}
 _MOST = {Unit.PERCENT: 100.0, Unit.RATIO: 1.0}
 
 
@@ -171,19 +178,28 @@ def graph_id(metric: Metric) -> int:
     return identity("graph", metric.family or f"{metric.name} {metric.type}")
 
 
-def function(metric: Metric) -> str:
-    """How the series of a metric become one number."""
-    if metric.condition and metric.condition.bound is not None:
-        return "max" if metric.condition.above is not None else "min"
+def function(metric: Metric) -> Together:
+    """How the series of a metric become one number: the worst of them, where it has a bound."""
+    worst = metric.condition.worst if metric.condition else None
+    return worst or _together(metric)
+
+
+def _together(metric: Metric) -> Together:
+    """What several series are in one line, as the catalog has it."""
+    if metric.together:
+        return metric.together
+    if metric.condition and metric.condition.worst:
+        return metric.condition.worst
     # Shares and times of several series have no sum; what a counter counted has one.
     level = metric.type is not MetricType.COUNTER
-    return "max" if metric.unit in _MOST or (level and metric.unit in TIMES) else "sum"
+    shares = metric.unit in _MOST or (level and metric.unit in TIMES)
+    return Together.MAX if shares else Together.SUM
 
 
-def _over(metric: Metric) -> str:
+def _over(metric: Metric) -> Together:
     """What becomes of all series in a number: of times that nobody judges, the mean of all."""
     timer = metric.type is MetricType.TIMER and mean_is_kept(metric)
-    return "mean" if timer and not metric.condition else function(metric)
+    return Together.MEAN if timer and not metric.condition else function(metric)
 
 
 def steps(metric: Metric, scale: float = 1) -> tuple[Step, ...]:
@@ -232,8 +248,7 @@ def _line_is(catalog: Catalog, metric: Metric) -> list[str]:
         return [of_each] if metric.condition else []
     if metric.type is MetricType.TIMER and (metric.percentiles or mean_is_kept(metric)):
         return []
-    words = {"sum": "sum", "max": "highest", "min": "lowest"}
-    return [f"A line of several series is their {words[function(metric)]}."]
+    return [f"A line of several series is their {_WORDS[_together(metric)]}."]
 
 
 def _names(queries: Sequence[Query], names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
@@ -276,9 +291,9 @@ def _asked(catalog: Catalog, metric: Metric) -> list[tuple[str, str]]:
         if mean_is_kept(metric):
             texts.append((mean_time(asked), f"mean {name}"))
         # Of its fields the catalog may keep only such as say little by themselves.
-        return texts or [(level(asked, field, function(metric)), f"{field} {name}")]
+        return texts or [(level(asked, field, _together(metric)), f"{field} {name}")]
     if metric.type is not MetricType.COUNTER:
-        return [(level(asked, field, function(metric)), name)]
+        return [(level(asked, field, _together(metric)), name)]
     if catalog.cumulative:
         share = _per_second(metric)
         return [(rate_of_counts(asked, field, "" if share == 1 else f" / {share:.0f}"), name)]
@@ -330,8 +345,11 @@ def _number_is(catalog: Catalog, metric: Metric) -> str:
         what = "Increase in the last 5 minutes"
     elif metric.type is MetricType.TIMER and mean_is_kept(metric):
         what = "Mean of the last 5 minutes"
-    over = {"max": "the highest of all series", "min": "the lowest of all series"}
-    return f"{what}, {over.get(_over(metric), 'all series together')}."
+    over = _over(metric)
+    # A timer's mean is of all its events already.
+    if over is Together.SUM or (metric.type is MetricType.TIMER and over is Together.MEAN):
+        return f"{what}, all series together."
+    return f"{what}, the {_WORDS[over]} of all series."
 
 
 def describe(catalog: Catalog, metric: Metric) -> str:

@@ -12,6 +12,7 @@ from provision.catalog.model import (
     Metric,
     MetricType,
     TimerField,
+    Together,
 )
 from provision.catalog.series import totals
 from provision.dashboards.influxql import identifier, source, where
@@ -107,10 +108,10 @@ def rate_of_counts(asked: Asked, field: str, factor: str = "") -> str:
 
 
 def level(asked: Asked, field: str, over: str = "sum") -> str:
-    """A gauge: over is what becomes of several series in a line, sum, max or min.
+    """A gauge: over is what becomes of several series in a line, sum, max, min or mean.
 
-    Of a sum the parts are each series' last value in the interval; the highest or lowest is that of
-    all values, which InfluxDB finds in a third of the time.
+    Of a sum the parts are each series' last value in the interval; the highest, lowest or mean is
+    that of all values, which InfluxDB finds in a third of the time.
     """
     name = identifier(field)
     last = f"last({name})"
@@ -174,9 +175,9 @@ def worst(catalog: Catalog, metric: Metric, times: str) -> str:
     asked = asked_of(catalog, metric)
     if _of_all(catalog, metric) or (metric.type is MetricType.COUNTER and catalog.cumulative):
         return judged(catalog, metric, times)
-    below = metric.condition is not None and metric.condition.below is not None
+    most = (metric.condition and metric.condition.worst) or Together.MAX
     return (
-        f'SELECT {"min" if below else "max"}("value") AS "value" FROM (SELECT '
+        f'SELECT {most}("value") AS "value" FROM (SELECT '
         f'last({identifier(catalog.field(metric))}) AS "value" FROM {asked.source} '
         f"WHERE {times} GROUP BY *) WHERE {times} GROUP BY {', '.join(map(identifier, asked.by))}"
     )

@@ -65,8 +65,8 @@ def test_every_error_is_told_at_once_with_line_key_path_and_hint(tmp_path: Path)
         "'microseconds', 'milliseconds', 'seconds', 'percent' or 'ratio' "
         "(what is counted has the unit count, and so has what none of them fits)",
         "line 13: metrics[0].colour: no such key (known are name, type, unit, title, description, "
-        "measurement, labels, percentiles, fields, always, condition, signal, family, deprecated, "
-        "formerly)",
+        "measurement, labels, percentiles, fields, always, condition, signal, together, family, "
+        "deprecated, formerly)",
         "line 14: metrics[0].discription: no such key (did you mean 'description'?)",
     ]
 

@@ -38,6 +38,9 @@ WORRY = {"severity": "info", "advice": "Look."}
         (METRIC | {"condition": WORRY | {"above": 1, "silent": "5m"}}, "one of above, below and"),
         (METRIC | {"condition": WORRY | {"silent": "soon"}}, "match pattern"),
         (METRIC | {"condition": WORRY | {"above": 1, "pending": 5}}, "valid string"),
+        (METRIC | {"together": "mean"}, "only a gauge or a set has together"),
+        (TIMER | {"together": "mean"}, "only a gauge or a set has together"),
+        (METRIC | {"type": "gauge", "together": "avg"}, "'sum', 'max', 'min' or 'mean'"),
         (
             METRIC | {"condition": WORRY | {"above": 1, "below": 2}},
             "one of above, below and silent",

@@ -234,6 +234,14 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
         "a panel of its own",
         catalog(METRIC | {"family": "Trade"}),
     ),
+    (
+        "family-alike",
+        catalog(
+            GAUGE | {"family": "T", "together": "max"}, OTHER | {"type": "gauge", "family": "T"}
+        ),
+        "its together is not said, that of metrics[0] is max",
+        catalog(GAUGE | {"family": "T"}, OTHER | {"type": "gauge", "family": "T"}),
+    ),
     *(
         (
             "family-alike",

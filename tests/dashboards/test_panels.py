@@ -295,6 +295,24 @@ def test_a_graph_is_grouped_by_what_is_chosen(catalogs: Catalogs) -> None:
     assert not [p for p in build_dashboard(host).panels if "group_by" in str(p.queries)]
 
 
+@pytest.mark.parametrize(
+    ("together", "word"), [("sum", "sum"), ("max", "highest"), ("min", "lowest"), ("mean", "mean")]
+)
+def test_a_catalog_says_what_several_series_of_a_level_are(together: str, word: str) -> None:
+    speed = METRIC | {"type": "gauge", "together": together}
+    made = catalog(speed)
+    panel = graph(made, made.metrics)
+    assert f"A line of several series is their {word}." in panel.description
+    assert f'SELECT {together}("value")' in panel.queries[0].text
+    top = number(made, made.metrics[0], ())
+    assert f'SELECT {together}("value")' in top.queries[0].text
+    assert ("all series together" if together == "sum" else f"the {word} of all") in top.description
+    # A number with a bound is of the worst, in the colours of its alert.
+    judged = catalog(speed | {"condition": {"above": 5, "severity": "info", "advice": "Look."}})
+    assert f'SELECT {together}("value")' in graph(judged, judged.metrics).queries[0].text
+    assert 'SELECT max("value")' in number(judged, judged.metrics[0], ()).queries[0].text
+
+
 def test_what_has_no_tag_of_its_own_is_grouped_by_the_host_or_not_at_all() -> None:
     """A hundred hosts would be a hundred lines, whatever somebody chooses."""
     made = catalog()

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import fmean
 
 from provision.catalog.model import Catalog, Input, Metric, MetricType
 from provision.catalog.units import Unit
@@ -132,15 +133,20 @@ class Reckoner:
 
     def _levels(self, asking: Asking) -> dict[Key, Rows]:
         """The last values of all series of a line as their sum, or the highest or lowest of all."""
-        of = ((self.catalog.field(self.metric),), _last if self.worst is sum else self.worst)
+        field, together = self.catalog.field(self.metric), self.together
+        of = ((field,), _last if together is sum else together)
         found: dict[Key, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
         for (name, tags), each in self.chosen(asking).items():
             own = dict(tags)
             key = (name, tuple(sorted((tag, own.get(tag, "")) for tag in self._by(asking))))
+            if together is fmean:  # of all values, and not of each series' own
+                for time, value in _points(each, field, asking.spans):
+                    found[key][asking.bucket(time)].append(value)
+                continue
             for time, value in _in_intervals(each, asking, of).items():
                 found[key][time].append(value)
         return {
-            key: {t: self.worst(line[t]) if t in line else None for t in asking.buckets()}
+            key: {t: together(line[t]) if t in line else None for t in asking.buckets()}
             for key, line in found.items()
         }
 
@@ -195,6 +201,12 @@ class Reckoner:
         return sum(grown) if grown else None
 
     @property
+    def together(self) -> Callable[[Iterable[float]], float]:
+        """What several series are in one line."""
+        words = {"sum": sum, "max": max, "min": min, "mean": fmean}
+        return words[self.metric.together] if self.metric.together else self.worst
+
+    @property
     def worst(self) -> Callable[[Iterable[float]], float]:
         """How the lines become one number."""
         condition = self.metric.condition
@@ -202,6 +214,8 @@ class Reckoner:
             return max
         if condition and condition.below is not None:
             return min
+        if self.metric.together:
+            return self.together
         shares, times = {Unit.PERCENT, Unit.RATIO}, {Unit.SECONDS, Unit.MILLISECONDS}
         level = self.metric.type is not MetricType.COUNTER
         return max if self.metric.unit in shares or (level and self.metric.unit in times) else sum
