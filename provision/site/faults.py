@@ -21,6 +21,8 @@ from provision.site.model import HOST_NAME, Host
 from provision.tls.model import OFF
 from provision.values import found_text
 
+# Those of Ansible's own that nearly each inventory has.
+_ANSIBLES = frozenset({"ansible_host", "ansible_user", "ansible_port", "ansible_connection"})
 # What an address is reached through: behind two gateways there may be the same one twice.
 _WAY = ("ansible_port", *THROUGH)
 # It becomes part of URLs.
@@ -138,18 +140,19 @@ def near_groups(others: Sequence[InventoryHost], file: str) -> list[Problem]:
 
 
 def misspelt(host: InventoryHost, file: str, known: frozenset[str]) -> list[Problem]:
-    """Variables that are none of ours, but so near to one that they were meant to be."""
+    """Variables that nobody reads, but so near to one that they were meant to be that."""
     return [
         Problem(file, name, f"no such variable; did you mean {meant}?", host=host.name)
-        for name in sorted(host.names - known)
+        for name in sorted(host.names - known - _ANSIBLES)
         if (meant := _meant(name, known))
     ]
 
 
 @cache
 def _meant(name: str, known: frozenset[str]) -> str | None:
-    """That of our variables which a name is near to; hosts have much the same variables."""
-    return next(iter(difflib.get_close_matches(name, known - {"apps"}, n=1, cutoff=0.9)), None)
+    """The variable that a name is near to; hosts have much the same variables."""
+    possible = (known | _ANSIBLES) - {"apps"}
+    return next(iter(difflib.get_close_matches(name, possible, n=1, cutoff=0.9)), None)
 
 
 def not_one_monitor(

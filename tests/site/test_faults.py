@@ -160,6 +160,13 @@ def test_two_names_of_one_machine_are_told(
     assert problem.startswith("w2: ansible_host: ") and "w1's as well" in problem
 
 
+@pytest.mark.parametrize("name", ["ansible_hots", "ansible_usr", "ansible_prot"])
+def test_a_misspelt_variable_of_ansibles_is_told(fleet_of: Make, name: str) -> None:
+    text = f"monitor: {{hosts: {{m: {{{name}: x, ansible_ssh_pass: y, ansible_become: true}}}}}}\n"
+    (problem,) = problems(fleet_of, text)
+    assert problem.startswith(f"m: {name}: no such variable; did you mean ansible_")
+
+
 def test_problems_are_told_with_the_file_and_line_in_which_they_stand(
     fleet_of: Make, tmp_path: Path
 ) -> None:
