@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import yaml
 from provision.errors import ProvisionError
 from provision.fleet import INVENTORY_FILE, Fleet
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP
-from provision.output import note
 from provision.paths import config
 from provision.secrets import replace_file
 from provision.settings import Settings
@@ -58,7 +56,7 @@ def _assert_name(host: str) -> None:
 @contextmanager
 def unless_wrong(path: Path) -> Iterator[None]:
     """What is written to a file in this context is undone if it turns out to be wrong."""
-    before = path.read_bytes() if path.is_file() else None
+    before = _content(path)
     try:
         yield
     except BaseException:
@@ -67,21 +65,24 @@ def unless_wrong(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def for_a_look(path: Path) -> Iterator[None]:
+def for_a_look(path: Path) -> Iterator[Callable[[], None]]:
     """A site that is only looked at: its inventory is as it was, and one that was not kept is not.
 
-    So are the secrets beside it, which no host has.
+    Gives what is to be called when the inventory is written: what another run writes later stays.
     """
-    before = path.read_bytes() if path.is_file() else None
-    there = path.parent.exists()
+    before, ours = _content(path), list[bytes | None]()
     try:
-        yield
+        yield lambda: ours.append(_content(path))
     finally:
-        _put_back(path, before)
-        if not there:
-            shutil.rmtree(path.parent, ignore_errors=True)
-            with suppress(OSError):  # others are kept there
+        if not ours or _content(path) == ours[-1]:
+            _put_back(path, before)
+            with suppress(OSError):  # something is kept there
+                path.parent.rmdir()
                 path.parent.parent.rmdir()
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _put_back(path: Path, before: bytes | None) -> None:
@@ -103,7 +104,6 @@ def remember_settings(path: Path, fleet: Fleet) -> None:
             if value != entry.get(name, getattr(defaults, name)):
                 entry[name] = value
     _write(path, fleet.site.monitor.name, content)
-    note(f"this site's inventory is kept in {path}")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -40,7 +40,7 @@ from provision.secrets import (
 from provision.settings import WANTED
 from provision.site.build import build_site
 from provision.site.model import Site
-from provision.site.unread import unread
+from provision.site.unread import one_machine, unread
 from provision.tls.keeping import keep_certificates, prepare
 from provision.tls.model import OWN_CA
 
@@ -95,11 +95,11 @@ def read_fleet(options: Sequence[str]) -> Fleet:
 
 
 def _tell_unread(inventory: Inventory, site: Site, catalogs: Mapping[str, Catalog]) -> None:
-    """Say what an operator may take for a variable of ours."""
+    """Say what the inventory may not mean."""
     ours = [host for host in inventory.hosts if host.groups & {MONITOR_GROUP, WORKERS_GROUP}]
     secrets = {*site.generated_secrets, *site.database_secrets, *site.given_secrets}
     apps = {f"{catalog.stem}_": variables_of(catalog) for catalog in catalogs.values()}
-    for line in unread(ours, _known(catalogs), secrets, apps):
+    for line in [*unread(ours, _known(catalogs), secrets, apps), *one_machine(ours)]:
         note(line)
 
 

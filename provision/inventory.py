@@ -23,6 +23,9 @@ ALL_HOSTS = f"{MONITOR_GROUP}:{WORKERS_GROUP}"
 # reached through (Ansible documentation, ansible.builtin.ssh connection).
 SSH = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh"})
 THROUGH = ("ansible_ssh_common_args", "ansible_ssh_extra_args")
+PORTS = ("ansible_port", "ansible_ssh_port")
+# All by which two hosts of one address may be two machines.
+WAY = (*PORTS, *THROUGH, "ansible_ssh_args", "ansible_ssh_host", "ansible_paramiko_proxy_command")
 
 # How what ansible-vault encrypted begins.
 VAULTED = b"$ANSIBLE_VAULT"

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from provision.alerts.contacts import Contacts, Email, EmailAddress
-from provision.inventory import THROUGH
+from provision.inventory import WAY
 from provision.validation import matching
 from provision.values import (
     at_least,
@@ -244,7 +244,7 @@ class Settings(BaseModel):
 
 
 VARIABLES = frozenset(Settings.model_fields)
-WANTED = VARIABLES | {"ansible_host", "ansible_port", "ansible_connection", *THROUGH}
+WANTED = VARIABLES | {"ansible_host", "ansible_connection", *WAY}
 
 
 @dataclass(frozen=True)

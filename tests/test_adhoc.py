@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provision.adhoc import adhoc_inventory, adhoc_path, remember_settings
+from provision.adhoc import adhoc_inventory, adhoc_path, for_a_look, remember_settings
 from provision.cli import run
 from provision.errors import ProvisionError
 from provision.fleet import read_fleet
@@ -94,6 +94,26 @@ def test_a_site_that_is_only_looked_at_is_not_kept(
     assert f"{SECOND}  cannot be reached" in capsys.readouterr().out
     assert path.read_bytes() == before
     assert [each.name for each in path.parent.iterdir()] == ["inventory.yml"]
+
+
+def test_what_another_run_has_kept_meanwhile_stays() -> None:
+    path = adhoc_path(HERE)
+    with for_a_look(path) as looked:
+        adhoc_inventory(HERE, [FIRST], ["realm"])
+        looked()
+        adhoc_inventory(HERE, [SECOND], ["realm"])
+        (path.parent / "secrets.yml").touch()
+    assert SECOND in path.read_text()
+    assert (path.parent / "secrets.yml").exists()
+    before = path.read_bytes()
+    with for_a_look(path) as looked:
+        adhoc_inventory(HERE, ["127.0.0.4"], ["realm"])
+        looked()
+    assert path.read_bytes() == before
+    path.unlink()
+    with pytest.raises(ProvisionError), for_a_look(path):
+        adhoc_inventory(HERE, ["a b"], ["realm"])
+    assert [each.name for each in path.parent.iterdir()] == ["secrets.yml"]
 
 
 def test_a_monitoring_host_may_be_its_own_worker(

@@ -16,9 +16,11 @@ _KEPT = {alerting.POLICIES, secret_key.NAME}
 
 
 class ActionModule(converging.ConvergingAction):
-    """Has the module converge_state do so, where the comparison saw that there is something.
+    """Has the module converge_state do so, where there is something, or may be.
 
-    Result: changed, converged, made (the names of secrets that were taken over).
+    Policies are not seen where Grafana does not run, or its password is not known: the module looks
+    again before the file is placed that replaces them. Result: changed, converged, made (the names
+    of secrets that were taken over).
     """
 
     _VALID_ARGS = frozenset()
@@ -28,13 +30,16 @@ class ActionModule(converging.ConvergingAction):
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         result.update(changed=False, converged=[], made=[])
-        compared = self.comparison(task_vars).get("differences", ())
-        told = {each["name"] for each in compared if each["kind"] == "state"}
-        if self._task.check_mode or not told & _KEPT:
+        compared = self.comparison(task_vars)
+        differences = compared.get("differences", ())
+        told = {each["name"] for each in differences if each["kind"] == "state"}
+        if self._task.check_mode:
             return result
         known = self.secrets(task_vars)
         for entry in self.manifest(task_vars).state:
-            if entry["role"] == "grafana":
+            if entry["role"] != "grafana":
+                continue
+            if told & _KEPT or entry["alerting"]["file"] in compared.get("files", ()):
                 said = self.converge(entry, known, task_vars, result, keep=True)
                 made: dict[str, str] = said.get("new_secrets", {})
                 if made:

@@ -219,7 +219,7 @@ class ProvisionAction(ActionBase):  # type: ignore[misc]
         path = self._templar.template(task_vars.get("provision_secrets_file"))
         if not path:
             raise Refusal(
-                "InfluxDB makes tokens, and it is not said where to keep them.",
+                "There are new secrets, and it is not said where to keep them.",
                 "give the secrets file with -e provision_secrets_file=…",
             )
         return Path(str(path)).expanduser()

@@ -61,5 +61,5 @@ class ConvergingAction(actions.ProvisionAction):
         except OSError as error:
             raise actions.Refusal(
                 f"There are new secrets, but {path} can't be written: {error.strerror}.",
-                "make the file writable and run again; they are then made anew",
+                "make the file writable and run again",
             ) from None

@@ -280,10 +280,11 @@ def _state(manifest: Manifest, report: Report, found: Sequence[Difference]) -> I
             if each.role == role and each.kind == "service" and each.action == "start"
         ]
         idle, new = bool(starts), any(each.why == _NEW for each in starts)
+        for each in answer.get("differences", ()):
+            yield Difference(role, "state", **each)
         if "problem" not in answer:
-            for each in answer["differences"]:
-                yield Difference(role, "state", **each)
-        elif answer.get("remedy") and not idle:
+            continue
+        if answer.get("remedy") and not idle:
             raise BlockingState(str(answer["problem"]), str(answer["remedy"]))
         else:
             why = "its service does not run yet" if idle else str(answer["problem"]).rstrip(".")

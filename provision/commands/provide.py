@@ -18,7 +18,7 @@ from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
 from provision.fleet import Fleet, assert_ready, read_fleet
 from provision.inventory import WORKERS_GROUP
 from provision.options import names_inventory
-from provision.output import out
+from provision.output import note, out
 from provision.paths import INVENTORY_FILE
 from provision.run.asking import agreed, assert_answerable, password_of_sudo
 from provision.run.batches import Batches
@@ -53,9 +53,12 @@ def provide(
     if not check:
         assert_answerable(yes=yes)
     with ExitStack() as kept:
-        if check and monitor:
-            kept.enter_context(for_a_look(adhoc_path(monitor)))
+        looked = kept.enter_context(for_a_look(adhoc_path(monitor))) if check and monitor else None
         fleet = _fleet(hosts if targets == WORKERS_GROUP else (), monitor, apps, options)
+        if looked:
+            looked()
+        elif monitor:
+            note(f"this site's inventory is kept in {adhoc_path(monitor)}")
         asks = not (check or yes)
         if asks:
             assert_ready(fleet, targets, hosts)

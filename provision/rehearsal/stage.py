@@ -155,7 +155,10 @@ def set_stage(
     )
     try:
         variables = _repositories(rehearsal, source, progress) | own_tls | (settings or {})
-        path = write_overlay(rehearsal, source, monitor, {} if inventory else demo, variables)
+        path = write_overlay(
+            *(rehearsal, source, monitor, {} if inventory else demo, variables),
+            watched=monitor in workers,
+        )
         sources = [*(["-i", str(inventory)] if inventory else []), "-i", str(path)]
         fleet = read_fleet(sources)
         assert_only_ours(rehearsal, fleet)
@@ -174,10 +177,13 @@ def write_overlay(
     monitor: str,
     workers: Mapping[str, dict[str, Any]],
     variables: dict[str, Any],
+    *,
+    watched: bool = False,
 ) -> Path:
     """The inventory of a rehearsal; beside a site's own it only says how its hosts are reached.
 
     workers are those of the demo, with their variables; none where the site says who they are.
+    watched: the monitoring host is a worker as well, and its InfluxDB may be an application there.
     The variables are host_vars, which a site's own group_vars and host lines do not override.
     """
     directory = rehearsal.directory
@@ -190,7 +196,8 @@ def write_overlay(
             # The site's own addresses are those of other machines.
             values |= {"influxdb_url": None, "influxdb_address": "", "grafana_address": ""}
             values["grafana_url"] = None
-            values[TARGETS] = [INFLUXDB_PLAYED]
+            if watched:
+                values[TARGETS] = [INFLUXDB_PLAYED]
             if not source.grafana:
                 values["grafana_enabled"] = False
         path = directory / "host_vars" / f"{host.name}.yml"

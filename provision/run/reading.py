@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +113,18 @@ def _host(host: Any, names: frozenset[str], loader: Any, variables: Any) -> Inve
                 f"{name}: variable {variable}: {what}",
                 remedy=VAULT_REMEDY if "undecryptable" in what else None,
             ) from error
-    return InventoryHost(name, groups, _plain(values), frozenset(map(str, raw)), _origins(raw))
+    return InventoryHost(
+        name, groups, _plain(values), frozenset(map(str, raw)), _origins(raw, _beginnings(names))
+    )
 
 
-def _origins(raw: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
+@cache
+def _beginnings(names: frozenset[str]) -> frozenset[str]:
+    """How the variables begin that may be told of: those of others are very many at times."""
+    return frozenset(name[:4] for name in names)
+
+
+def _origins(raw: Mapping[str, Any], beginnings: frozenset[str]) -> dict[str, tuple[str, int]]:
     """The files and lines of a host's variables. That Ansible tags them so is not public."""
     try:
         from ansible._internal._datatag._tags import Origin
@@ -123,6 +132,8 @@ def _origins(raw: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
         return {}
     found = {}
     for name in raw:
+        if name[:4] not in beginnings:
+            continue
         origin = Origin.get_tag(name)
         if origin and origin.path and origin.line_num:
             found[str(name)] = (sys.intern(str(origin.path)), int(origin.line_num))

@@ -32,7 +32,6 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
     ours = [host for host in inventory.hosts if host.groups & {MONITOR_GROUP, WORKERS_GROUP}]
     problems += faults.near_groups([host for host in inventory.hosts if host not in ours], file)
     problems += faults.named_as_groups(inventory.hosts, file)
-    problems += faults.one_machine(ours, file)
     monitors = [host for host in ours if MONITOR_GROUP in host.groups]
     hosts = []
     readings: dict[object, _Reading] = {}

@@ -13,7 +13,7 @@ from provision import listening
 from provision.catalog.load import unknown_app
 from provision.catalog.model import Catalog
 from provision.errors import Problem
-from provision.inventory import MONITOR_GROUP, SSH, THROUGH, WORKERS_GROUP, InventoryHost
+from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, InventoryHost
 from provision.ports import clashes
 from provision.settings import Settings
 from provision.site import urls
@@ -23,8 +23,6 @@ from provision.values import found_text
 
 # Those of Ansible's own that nearly each inventory has.
 _ANSIBLES = frozenset({"ansible_host", "ansible_user", "ansible_port", "ansible_connection"})
-# What an address is reached through: behind two gateways there may be the same one twice.
-_WAY = ("ansible_port", *THROUGH)
 # It becomes part of URLs.
 _REACHED_AT = re.compile(r"[A-Za-z0-9_.:-]+")
 
@@ -97,22 +95,6 @@ def external_of_workers(hosts: Sequence[Host], file: str) -> list[Problem]:
         for host in hosts
         if host.settings.external and host.settings.external not in ours
     ]
-
-
-def one_machine(hosts: Sequence[InventoryHost], file: str) -> list[Problem]:
-    """Hosts that are reached at one address in one way: each run would make of it another."""
-    first: dict[tuple[object, ...], InventoryHost] = {}
-    found = []
-    for host in hosts:
-        if str(host.variables.get("ansible_connection") or "ssh").rpartition(".")[2] not in SSH:
-            continue
-        way = tuple(str(host.variables.get(name)) for name in _WAY)
-        other = first.setdefault((urls.address_of(host), *way), host)
-        if other is not host:
-            what = f"{urls.address_of(host)} is {other.name}'s as well"
-            remedy = "say where each is; one machine has one name, in both groups if it must"
-            found.append(Problem(file, "ansible_host", what, remedy, host=host.name))
-    return found
 
 
 def named_as_groups(hosts: Sequence[InventoryHost], file: str) -> list[Problem]:

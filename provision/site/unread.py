@@ -1,12 +1,20 @@
-"""What an inventory says to nobody: variables that are none of ours, or of another kind of host."""
+"""What an inventory may not mean: variables that nobody reads, two names of one machine."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, InventoryHost
+from provision.inventory import (
+    MONITOR_GROUP,
+    PORTS,
+    SSH,
+    WAY,
+    WORKERS_GROUP,
+    InventoryHost,
+)
 from provision.output import few
 from provision.settings import Settings
+from provision.site.urls import address_of
 
 # What the roles take that is no matter of rendering (playbooks/roles/*/meta/argument_specs.yml).
 ROLE_VARIABLES = frozenset(
@@ -43,6 +51,28 @@ def unread(
                 strange.setdefault(name, []).append(host.name)
     told = [f"{name} ({few(of, 1)}) is {_none(name, secrets)}" for name, of in strange.items()]
     return sorted(told) + _elsewhere(hosts, [name for names in apps.values() for name in names])
+
+
+def one_machine(hosts: Iterable[InventoryHost]) -> list[str]:
+    """Hosts that are reached at one address in one way: each run makes of it another.
+
+    It is no fault: how ssh gets to a host is not all in the inventory.
+    """
+    first: dict[tuple[object, ...], InventoryHost] = {}
+    told = []
+    for host in hosts:
+        if str(host.variables.get("ansible_connection") or "ssh").rpartition(".")[2] not in SSH:
+            continue
+        way = {name: str(value) for name, value in host.variables.items() if name in WAY}
+        if way.get("ansible_port", way.get("ansible_ssh_port")) == "22":
+            way = {name: value for name, value in way.items() if name not in PORTS}
+        other = first.setdefault((address_of(host), *sorted(way.items())), host)
+        if other is not host:
+            told.append(
+                f"{host.name} is reached at {address_of(host)}, as {other.name} is: if that is one"
+                " machine, each run makes of it the other one"
+            )
+    return told
 
 
 def _none(name: str, secrets: Collection[str]) -> str:

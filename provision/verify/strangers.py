@@ -146,7 +146,9 @@ def cause(stranger: Stranger, own: Sequence[Names], others: Sequence[Names]) -> 
 
 def _documented(came: str, documented: Sequence[tuple[str, MetricType]], *, here: bool) -> str:
     """What is told of a bucket that is documented as these types of these applications."""
-    rightly = [(app, kind) for app, kind in documented if kind.telegraf == came]
+    # What says no type of itself is taken for what a catalog says, where the host has that.
+    fits = came == "untyped" and not here
+    rightly = [(app, kind) for app, kind in documented if fits or kind.telegraf == came]
     said = rightly or documented
     apps = list(dict.fromkeys(app for app, _ in said))
     what = f"documented as {_joined(kind.value for _, kind in said)} of {_joined(apps)}"

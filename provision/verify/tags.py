@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from provision.catalog.model import RESERVED_TAGS, Catalog, Metric
 from provision.dashboards.influxql import identifier, source
+from provision.errors import ProvisionError
 from provision.influx import Answer, InfluxDB
 from provision.site.model import Site
 from provision.verify.arrival import HOST
@@ -15,6 +16,9 @@ from provision.verify.seen import name_of
 
 # So many values of such a tag are told.
 MOST_VALUES = 5
+# Of so many series of a metric it is seen whether such a tag tells them apart: one that has very
+# many values does so among the first.
+MOST_SERIES = 2000
 REMEDY = "panels show one of them: document it, or send it no more"
 
 
@@ -49,10 +53,14 @@ def tags_seen(database: InfluxDB, site: Site, start: int) -> list[Finding]:
     statements = [
         f"SELECT count({identifier(each.catalog.field(each.metric))}) FROM "
         f"{source(each.measurements)} WHERE time >= {start}ms GROUP BY "
-        f"{', '.join(identifier(tag) for tag in (HOST, *each.tags, *tags))}"
+        f"{', '.join(identifier(tag) for tag in (HOST, *each.tags, *tags))} SLIMIT {MOST_SERIES}"
         for each, tags in strange
     ]
-    for (each, tags), answer in zip(strange, database.ask(statements), strict=True):
+    try:
+        answers = database.ask(statements)
+    except ProvisionError as error:  # all else is known by then
+        return [Finding(Status.FAILED, Area.UNDOCUMENTED, "", "tags", error.message)]
+    for (each, tags), answer in zip(strange, answers, strict=True):
         if answer.error:
             found.append(_of(each, Status.FAILED, "", answer.error))
         found += _differing(each, tags, answer)

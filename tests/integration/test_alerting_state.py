@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.provision import secret_key
 
 from provision.alerts.contacts import contact_points
 from provision.alerts.rules import AlertRule, build_rules
@@ -40,6 +41,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def grafana(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GrafanaServer]:
     for name in ("CHAT", "BOT", "HOOK", "BEARER", "HIDDEN", "PAGER"):
         monkeypatch.setenv(f"GRAFANA_CONTACT_{name}", f"http://127.0.0.1:9/{name}!#&")
+    (tmp_path / "there").touch()
+    monkeypatch.setattr(secret_key, "DATABASE", str(tmp_path / "there"))
     with grafana_process(home, tmp_path) as server:
         source = {"name": "I", "uid": "provision-influxdb", "type": "influxdb", "url": "http://x"}
         text = json.dumps({"apiVersion": 1, "datasources": [{**source, "access": "proxy"}]})
@@ -240,6 +243,10 @@ def test_a_password_that_grafana_was_never_given_is_not_tried(grafana: GrafanaSe
         (told,) = converge(grafana, RULES, {}, check=True, password="another")
         assert (told["name"], told["action"]) == ("user admin", "change")
     assert converge(grafana, RULES, {}, check=True) == []
+    # People's policies cannot be looked at then, and are kept where there are any.
+    mail = {"mail": CONTACTS["mail"]}
+    unseen = converge(grafana, RULES, mail, check=True, password="another")
+    assert [each["name"] for each in unseen] == ["user admin", "notification policies"]
     # One that somebody has changed in Grafana is.
     (grafana.provisioning / "environment").write_text(given.replace(PASSWORD, "another"))
     (told,) = converge(grafana, RULES, {}, check=True, password="another")

@@ -57,6 +57,18 @@ def test_a_page_that_comes_is_asked_for_once_with_get() -> None:
     ]
 
 
+def test_a_url_of_other_letters_is_asked_as_go_asks() -> None:
+    asked: list[str] = []
+
+    def answer(request: Request) -> Reply:
+        asked.append(request.path)
+        return Reply("x 1\n")
+
+    with answering(answer) as url:
+        assert fetching.wrong(f"{url}/ü?a=ö%20b&c=[1]", 5) == ""
+    assert asked == ["/%C3%BC?a=%C3%B6%20b&c=[1]"]
+
+
 @pytest.mark.parametrize("status", [204, 401, 404, 500, 503])
 def test_a_status_that_telegraf_does_not_take_is_told(status: int) -> None:
     with answering(lambda _: Reply("", status)) as url:
@@ -116,6 +128,15 @@ def test_who_does_not_go_on_is_not_waited_for(said: bytes) -> None:
         start = time.monotonic()
         assert fetching.wrong(url, 0.3) == LATE
         assert time.monotonic() - start < 3
+
+
+def test_what_tls_says_while_the_answer_is_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise ssl.SSLError(1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert")
+
+    monkeypatch.setattr(fetching, "opened", refused)
+    said = fetching.wrong("https://127.0.0.1:1/metrics", 5)
+    assert said.startswith("cannot be fetched: what answers speaks no TLS that will do: ")
 
 
 def test_who_has_a_certificate_of_nobody_s_is_told(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_influxdbs_metrics_are_played_beside_the_one_that_runs(
     host = SimpleNamespace(name="m", address="192.0.2.9")
     rehearsal: Any = SimpleNamespace(directory=tmp_path, hosts=[host])
     source = stage.Source(2, False, {})
-    overlay = stage.write_overlay(rehearsal, source, "m", {}, {})
+    overlay = stage.write_overlay(rehearsal, source, "m", {}, {}, watched=True)
     own = "monitor: {hosts: {m: }}\nworkers: {hosts: {m: }, vars: {apps: [influxdb]}}\n"
     (target,) = fleet_of(own, "-i", str(overlay)).site.monitor.targets
     assert target.url == "http://127.0.0.1:18086/metrics"
@@ -129,7 +129,11 @@ metrics: [{name: orders, type: counter, unit: count, title: Orders, description:
 
 @pytest.mark.parametrize("own", [True, False])
 def test_what_is_kept_of_a_rehearsal_is_a_site_by_itself(
-    own: bool, fleet_of: Callable[..., Fleet], rehearsal: Any, tmp_path: Path
+    own: bool,
+    fleet_of: Callable[..., Fleet],
+    rehearsal: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "catalogs").mkdir()
     (tmp_path / "catalogs" / "shop.yaml").write_text(SHOP)
@@ -143,7 +147,9 @@ def test_what_is_kept_of_a_rehearsal_is_a_site_by_itself(
     words = ["-i", str(overlay)]
     fleet = fleet_of(text, *words) if own else read_fleet(words)
     stage.write_site(rehearsal, fleet.inventory)
+    capsys.readouterr()
     kept = read_fleet(["-i", str(overlay)])
+    assert capsys.readouterr().err == ""
     assert kept.site == fleet.site
     assert {host.name for host in kept.inventory.hosts} == {"m", "w"}
     assert kept.secrets_file.parent == rehearsal.directory

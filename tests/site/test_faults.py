@@ -127,39 +127,6 @@ def test_a_monitoring_host_may_be_called_monitor(fleet_of: Make) -> None:
     assert fleet_of(text).site.monitor.name == "monitor"
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "told"),
-    [
-        ("ansible_host: 192.0.2.7", "ansible_host: 192.0.2.7", True),
-        ("ansible_host: w2", "", True),
-        ("ansible_host: 192.0.2.7, ansible_port: 22", "ansible_host: 192.0.2.7", False),
-        (
-            "ansible_host: 127.0.0.1, ansible_port: 2",
-            "ansible_host: 127.0.0.1, ansible_port: 3",
-            False,
-        ),
-        ("ansible_host: a, ansible_ssh_common_args: -J x", "ansible_host: a", False),
-        (
-            "ansible_host: a, ansible_connection: community.docker.docker",
-            "ansible_host: a, ansible_connection: community.docker.docker",
-            False,
-        ),
-    ],
-)
-def test_two_names_of_one_machine_are_told(
-    fleet_of: Make, first: str, second: str, told: bool
-) -> None:
-    text = (
-        "monitor: {hosts: {m: }}\n"
-        f"workers: {{hosts: {{w1: {{{first}}}, w2: {{{second}}}}}, vars: {{apps: [realm]}}}}\n"
-    )
-    if not told:
-        assert len(fleet_of(text).site.workers) == 2
-        return
-    (problem,) = problems(fleet_of, text)
-    assert problem.startswith("w2: ansible_host: ") and "w1's as well" in problem
-
-
 @pytest.mark.parametrize("name", ["ansible_hots", "ansible_usr", "ansible_prot"])
 def test_a_misspelt_variable_of_ansibles_is_told(fleet_of: Make, name: str) -> None:
     text = f"monitor: {{hosts: {{m: {{{name}: x, ansible_ssh_pass: y, ansible_become: true}}}}}}\n"

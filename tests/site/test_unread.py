@@ -59,3 +59,40 @@ def test_what_is_set_for_all_is_read_by_those_on_whom_it_counts(
         "monitor: {hosts: {m: }}\nworkers: {hosts: {w: {apps: [realm]}}}\n"
     )
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ("ansible_host: 192.0.2.7", "ansible_host: 192.0.2.7", True),
+        ("ansible_host: w2", "", True),
+        ("ansible_host: 192.0.2.7, ansible_port: 22", "ansible_host: 192.0.2.7", True),
+        ("ansible_host: a, ansible_ssh_port: 2", "ansible_host: a, ansible_ssh_port: 3", False),
+        (
+            "ansible_host: a, ansible_ssh_args: -J x",
+            "ansible_host: a, ansible_ssh_args: -J y",
+            False,
+        ),
+        (
+            "ansible_host: 127.0.0.1, ansible_port: 2",
+            "ansible_host: 127.0.0.1, ansible_port: 3",
+            False,
+        ),
+        ("ansible_host: a, ansible_ssh_common_args: -J x", "ansible_host: a", False),
+        (
+            "ansible_host: a, ansible_connection: community.docker.docker",
+            "ansible_host: a, ansible_connection: community.docker.docker",
+            False,
+        ),
+    ],
+)
+def test_two_names_of_one_machine_are_told(
+    fleet_of: Make, first: str, second: str, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (
+        "monitor: {hosts: {m: }}\n"
+        f"workers: {{hosts: {{w1: {{{first}}}, w2: {{{second}}}}}, vars: {{apps: [realm]}}}}\n"
+    )
+    assert len(fleet_of(text).site.workers) == 2
+    err = capsys.readouterr().err
+    assert (("w2 is reached at" in err) and ("as w1 is" in err)) if told else err == ""

@@ -168,6 +168,9 @@ def test_a_bucket_of_an_application_that_the_host_does_not_have_is_told_as_that(
 ) -> None:
     said = told(fleet, "parcel.api.latency", "timing", "neither")
     assert said == f"documented as timer of parcel-tracker, {NOT_HERE}"
+    # What says no type of itself would be taken for what the catalog says.
+    said = told(fleet, "invoices_open", "untyped", "neither")
+    assert said.startswith("documented as gauge of invoices, which is not among")
     said = told(fleet, "invoices_open", "gauge", "neither")
     assert said == f"documented as gauge of invoices, {NOT_HERE}"
     # What no host of the site has may be meant as well.

@@ -83,13 +83,21 @@ class Alerting:
             "name": POLICIES,
             "action": "change",
             "why": "the inventory has contacts (grafana_contacts), and they are its from then on",
-            "warning": "the notification policies that people made in Grafana are replaced;"
+            "warning": "notification policies that people made in Grafana are replaced;"
             " they are kept on the host, as %s-….json" % self._wanted["kept"],
         }
 
+    def unseen(self) -> List[Dict[str, str]]:
+        """What is to be done of policies that nobody could look at."""
+        return [self._replacement()] if self._are_replaced() else []
+
+    def _are_replaced(self) -> bool:
+        """Whether a file is about to replace the policies, whoever made them."""
+        return bool(self._wanted["contacts"]) and not os.path.exists(self._wanted["file"])
+
     def _peoples_policies(self) -> Optional[Dict[str, Any]]:
         """What people made of the policies that a file is about to replace; None if nothing."""
-        if not self._wanted["contacts"] or os.path.exists(self._wanted["file"]):
+        if not self._are_replaced():
             return None
         policies = dict(self._ask("policies"))
         if policies.pop("provenance", "") == "file":

@@ -7,8 +7,10 @@ import socket
 import ssl
 import threading
 import time
+import urllib.parse
 import urllib.request
 from typing import Any, Dict, Sequence
+from urllib.error import URLError
 
 from ansible.module_utils.provision.http import NO_TLS, USER_AGENT, opened
 
@@ -48,6 +50,8 @@ def wrong(url: str, seconds: float) -> str:
 
     Each part of the answer may take that many seconds.
     """
+    # As Go's client sends it: nothing but ASCII is in a request.
+    url = urllib.parse.quote(url, safe="".join(map(chr, range(33, 127))))
     request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})  # noqa: S310
     try:
         with opened(request, seconds) as answer:
@@ -60,7 +64,7 @@ def wrong(url: str, seconds: float) -> str:
     except http.client.IncompleteRead:
         cut_off = True
     except (OSError, ValueError, http.client.HTTPException) as error:
-        return _why(getattr(error, "reason", error), seconds)
+        return _why(error.reason if isinstance(error, URLError) else error, seconds)
     return "cannot be fetched: the answer ends before its end" if cut_off else ""
 
 
@@ -69,10 +73,12 @@ def _why(error: Any, seconds: float) -> str:
         return _late(seconds)
     if isinstance(error, ssl.SSLCertVerificationError):
         why = "its certificate is not to be trusted: %s" % error.verify_message
-    elif isinstance(error, ssl.SSLError) and error.reason in NO_TLS:
+    elif isinstance(error, ssl.SSLError) and getattr(error, "reason", "") in NO_TLS:
         why = "what answers does not speak TLS"
     elif isinstance(error, ssl.SSLError):
-        why = "what answers speaks no TLS that will do: %s" % (error.reason or error)
+        why = "what answers speaks no TLS that will do: %s" % (
+            getattr(error, "reason", "") or error
+        )
     elif isinstance(error, http.client.HTTPException) and not isinstance(error, OSError):
         why = "what answers does not speak proper HTTP"
     else:

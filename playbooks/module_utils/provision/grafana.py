@@ -92,11 +92,12 @@ def converge(
         # To check a password takes Grafana a tenth of a second, for each question anew. One that it
         # was never given is not tried: after five wrong ones it takes none for five minutes.
         given = secret_key.in_environment(entry, "GF_SECURITY_ADMIN_PASSWORD")
-        found = [difference]
+        alerting = Alerting(entry, password, patience)
+        found = [difference, *alerting.unseen()]
         if given in (None, password):
             with contextlib.suppress(Refused):
-                found = Alerting(entry, password, patience).differences()
-        return {"differences": found + secret_key.difference(entry, secrets), "secrets": {}}
+                found = alerting.differences()
+        return {"differences": found, "secrets": {}}
     if login_works(entry, password, patience):
         reload_datasources(entry, password, patience)
         return {"differences": _alerts(entry, password, patience), "secrets": {}}
@@ -118,15 +119,25 @@ def keep(entry: Dict[str, Any], secrets: Dict[str, str], *, patience: float) -> 
 
     The secret key goes into the secrets file, their notification policies into one of the host.
     """
+    found = secret_key.difference(entry, secrets)
+    taken = secret_key.taken(entry, secrets)
     password = secrets[entry["secret"]]
     alerting = Alerting(entry, password, patience)
-    try:
-        found = alerting.keep()
-    except Refused:
-        _reset(password)
-        found = alerting.keep()
-    found += secret_key.difference(entry, secrets)
-    return {"differences": found, "secrets": secret_key.taken(entry, secrets)}
+    if os.path.exists(secret_key.DATABASE):
+        try:
+            found += alerting.keep()
+        except Refused:
+            _reset(password)
+            found += alerting.keep()
+        except ServiceError as error:
+            raise ServiceError(
+                "Notification policies that people made in Grafana cannot be kept: %s"
+                % error.message,
+                error.remedy
+                or "see why Grafana does not run (journalctl -u grafana-server), start it and run"
+                " again; or leave grafana_contacts out until it does",
+            ) from None
+    return {"differences": found, "secrets": taken}
 
 
 def _alerts(entry: Dict[str, Any], password: str, patience: float) -> List[Dict[str, str]]:

@@ -93,7 +93,10 @@ class _Handler(urllib.request.AbstractHTTPHandler):
         known = _KNOWN.get(_origin(request.full_url)) or {}
         authorities = known.get("ca")
         if authorities not in _CONTEXTS:
-            _CONTEXTS[authorities] = ssl.create_default_context(cadata=authorities)
+            context = ssl.create_default_context(cadata=authorities)
+            # Python 3.13 wants more of a certificate than Go, in which Telegraf and Grafana are.
+            context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+            _CONTEXTS[authorities] = context
 
         def connection(host: str, **options: Any) -> _Connection:
             made = _Connection(host, context=_CONTEXTS[authorities], **options)

@@ -1,14 +1,16 @@
 """The key with which a Grafana that is there has encrypted what people keep in it.
 
 With another it could not read their data sources' passwords and contact points any more. So the
-key of a Grafana that runs is taken into the secrets file, whoever configured it.
+key of a Grafana that has a database is taken into the secrets file, whoever configured it.
 
 Source: Grafana documentation, Configure database encryption; its conf/defaults.ini.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from typing import Any, Dict, List, Mapping, Optional
 
 from ansible.module_utils.provision.http import ServiceError
@@ -16,12 +18,14 @@ from ansible.module_utils.provision.http import ServiceError
 #: What the difference is called that the secrets file has another key.
 NAME = "secret key"
 _DEFAULTS = "/usr/share/grafana/conf/defaults.ini"
+#: Where what people keep is, encrypted.
+DATABASE = "/var/lib/grafana/grafana.db"
 #: What the secrets file can have, and stands for nothing else in Grafana's configuration.
 _PLAIN = re.compile(r"[A-Za-z0-9._~+/=:@-]+")
 
 
 def difference(entry: Mapping[str, Any], secrets: Mapping[str, str]) -> List[Dict[str, str]]:
-    """That a Grafana which runs has another key than the secrets file, in the form of converge."""
+    """That a Grafana has another key than the secrets file, in the form of converge."""
     key = _in_use(entry)
     if key in (None, secrets.get(entry["key"])):
         return []
@@ -57,21 +61,30 @@ def taken(entry: Mapping[str, Any], secrets: Mapping[str, str]) -> Dict[str, str
 
 
 def in_environment(entry: Mapping[str, Any], variable: str) -> Optional[str]:
-    """The value of a variable in the service's environment file; None where that has none."""
-    for line in _lines(entry["environment"]):
-        match = re.fullmatch(r'%s=(["\']?)(.*)\1' % re.escape(variable), line.strip())
-        if match:
-            return match[2]
-    return None
+    """The value of a variable in the service's environment file; None where that has none.
+
+    Of several the last counts, as for systemd (systemd.exec(5), EnvironmentFile=).
+    """
+    form = re.compile(r'%s=(["\']?)(.*)\1' % re.escape(variable))
+    found = [form.fullmatch(line.strip()) for line in _lines(entry["environment"])]
+    return next((match[2] for match in reversed(found) if match), None)
 
 
 def _in_use(entry: Mapping[str, Any]) -> Optional[str]:
-    """The key of the service's environment, its configuration or its defaults; None if of none."""
-    return (
-        in_environment(entry, "GF_SECURITY_SECRET_KEY")
-        or _setting(entry["configuration"])
-        or _setting(_DEFAULTS)
-    )
+    """The key of the service's environment, its configuration or its defaults; None if of none.
+
+    Where only the defaults have one, it counts if the service runs with it: a package that was just
+    installed says nothing of a database that was left.
+    """
+    if not os.path.exists(DATABASE):
+        return None
+    key = in_environment(entry, "GF_SECURITY_SECRET_KEY") or _setting(entry["configuration"])
+    return key or (_setting(_DEFAULTS) if _runs() else None)
+
+
+def _runs() -> bool:
+    command = ["systemctl", "is-active", "--quiet", "grafana-server"]
+    return subprocess.run(command, check=False).returncode == 0
 
 
 def _setting(path: str) -> Optional[str]:

@@ -65,8 +65,18 @@ def _engine(entry: Mapping[str, Any]) -> Any:
 def inspect(
     entry: Dict[str, Any], secrets: Dict[str, str], renew: Sequence[str] = ()
 ) -> Dict[str, Any]:
-    """What converge would do. A service that can't be asked is {"problem", "remedy"}."""
+    """What converge would do. A service that can't be asked is {"problem", "remedy"}.
+
+    Either has "differences": what can be told of a service that does not answer, too.
+    """
+    found = []
+    if entry["role"] == "grafana":
+        from ansible.module_utils.provision import secret_key
+
+        found = secret_key.difference(entry, secrets)
     try:
-        return converge(entry, secrets, check=True, patience=0, renew=renew)
+        result = converge(entry, secrets, check=True, patience=0, renew=renew)
     except ServiceError as error:
-        return {"problem": error.message, "remedy": error.remedy}
+        return {"problem": error.message, "remedy": error.remedy, "differences": found}
+    result["differences"] += found
+    return result
