@@ -16,6 +16,7 @@ from jinja2 import Environment, StrictUndefined
 
 from bench.fleets import PROVISION, Bench, bare, packages
 from bench.measuring import Figure, command, tell, timed
+from provision.catalog.load import load_catalogs
 from provision.credentials import READER, fingerprint, writer
 from provision.secrets import KEY, load_secrets
 
@@ -111,8 +112,11 @@ def assert_works(bench: Bench) -> None:
     for worker in site.workers:
         rehearsal.execute(worker.name, "systemctl", "is-active", "telegraf")
     database = site.monitor.settings.influxdb_database
+    catalog = load_catalogs()["host"]
+    metric = next(metric for metric in catalog.metrics if metric.always)
+    field, measurement = catalog.field(metric), catalog.measurement(metric)
     for host in site.workers:
-        question = f"SELECT last(usage_idle) FROM cpu WHERE host = '{host.name}'"  # noqa: S608
+        question = f"SELECT last({field}) FROM {measurement} WHERE host = '{host.name}'"  # noqa: S608
         deadline = time.monotonic() + 60
         while True:
             said = rehearsal.execute(
