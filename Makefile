@@ -32,7 +32,7 @@ unit: $(VENV)/ready
 	$(PYTHON) -m pytest -q -n 2 --ignore tests/integration --ignore tests/e2e $(OPTIONS)
 
 test: lint
-	$(ONCE) $(PYTHON) -m pytest -p tests.passed -n 3 -m "not long" $(OPTIONS)
+	$(ONCE) $(PYTHON) -m pytest -p tests.passed -n 4 -m "not long" $(OPTIONS)
 
 # Whole files of tests that have just passed, on the very same files, are not run again, nor is what
 # came before them. Tests on hosts often wait for something.
