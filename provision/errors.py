@@ -65,10 +65,11 @@ def _together(problems: Sequence[Problem]) -> list[Problem]:
     """
     groups: dict[Problem, list[Problem]] = {}
     for problem in problems:
-        name = rf"(?<![\w.-]){re.escape(problem.host)}(?![\w.-])"
-        what = re.sub(name, "", problem.what) if problem.host else problem.what
-        of_all = replace(problem, host="", what=what)
-        of_all = replace(of_all, file="", line=0) if problem.host else of_all
+        of_all = problem
+        if problem.host:
+            name = rf"(?<![\w.-]){re.escape(problem.host)}(?![\w.-])"
+            what = re.sub(name, "", problem.what)
+            of_all = replace(problem, file="", host="", line=0, what=what)
         groups.setdefault(of_all, []).append(problem)
     return [
         replace(first, host=f"{first.host} and {len(others):,} more")

@@ -30,11 +30,11 @@ class ActionModule(converging.ConvergingAction):
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         result.update(changed=False, converged=[], made=[])
+        if self._task.check_mode:
+            return result
         compared = self.comparison(task_vars)
         differences = compared.get("differences", ())
         told = {each["name"] for each in differences if each["kind"] == "state"}
-        if self._task.check_mode:
-            return result
         known = self.secrets(task_vars)
         for entry in self.manifest(task_vars).state:
             if entry["role"] != "grafana":

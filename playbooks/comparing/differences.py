@@ -286,10 +286,9 @@ def _state(manifest: Manifest, report: Report, found: Sequence[Difference]) -> I
             continue
         if answer.get("remedy") and not idle:
             raise BlockingState(str(answer["problem"]), str(answer["remedy"]))
-        else:
-            why = "its service does not run yet" if idle else str(answer["problem"]).rstrip(".")
-            for name in state_names(entry):
-                yield Difference(role, "state", name, "create" if new else "check", why)
+        why = "its service does not run yet" if idle else str(answer["problem"]).rstrip(".")
+        for name in state_names(entry):
+            yield Difference(role, "state", name, "create" if new else "check", why)
 
 
 def state_names(entry: Mapping[str, Any]) -> list[str]:

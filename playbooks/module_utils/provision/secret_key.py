@@ -26,8 +26,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9._~+/=:@-]+")
 
 def difference(entry: Mapping[str, Any], secrets: Mapping[str, str]) -> List[Dict[str, str]]:
     """That a Grafana has another key than the secrets file, in the form of converge."""
-    key = _in_use(entry)
-    if key in (None, secrets.get(entry["key"])):
+    key = _other(entry, secrets)
+    if key is None:
         return []
     found = {
         "name": NAME,
@@ -47,17 +47,23 @@ def taken(entry: Mapping[str, Any], secrets: Mapping[str, str]) -> Dict[str, str
 
     Raises ServiceError for one that the secrets file cannot have.
     """
-    key, name = _in_use(entry), entry["key"]
-    if key in (None, secrets.get(name)):
+    key = _other(entry, secrets)
+    if key is None:
         return {}
-    if not _PLAIN.fullmatch(key or ""):
+    if not _PLAIN.fullmatch(key):
         raise ServiceError(
             "Grafana's secret key (secret_key) has characters that the secrets file cannot hold.",
             "let Grafana have another one as its documentation has it (Configure database"
             " encryption), or remove %s from the host to give up what is encrypted with it"
             % entry["configuration"],
         )
-    return {name: key or ""}
+    return {entry["key"]: key}
+
+
+def _other(entry: Mapping[str, Any], secrets: Mapping[str, str]) -> Optional[str]:
+    """The key that is in use, where it is not that of the secrets file."""
+    key = _in_use(entry)
+    return None if key == secrets.get(entry["key"]) else key
 
 
 def in_environment(entry: Mapping[str, Any], variable: str) -> Optional[str]:
