@@ -10,16 +10,18 @@ from pathlib import Path
 
 import yaml
 
-from bench.fleets import Bench, fleet
+from bench.fleets import Bench, fleet, packages
 from bench.measuring import Figure, tell, timed
+from provision.paths import CATALOGS
 
 HOSTS = 3
-RUNS, RUNS_EVERYWHERE = 11, 3
-WORKER = "w0.rehearsal"
+RUNS, RUNS_EVERYWHERE, RUNS_GRAFANA = 11, 3, 7
+WORKER, MONITOR = "w0.rehearsal", "monitor.rehearsal"
 # What no run can do without, by hand.
 RESTART, RELOAD = "systemctl restart telegraf", "systemctl reload telegraf"
 UNIT = f"systemctl daemon-reload; {RESTART}"
 BY_HAND = (RESTART, UNIT, RELOAD)
+RESTART_GRAFANA = "systemctl restart grafana-server"
 # Run on the host itself: how many seconds a command takes until Telegraf listens for statsd again,
 # and for how many of them there is neither the socket of before nor the new one.
 LISTENS = """
@@ -38,6 +40,19 @@ listens = time.monotonic()
 job.wait()
 print(listens - begun, listens - (closed or listens))
 """
+# Likewise, until Grafana answers.
+ANSWERS = """
+import subprocess, sys, time, urllib.request
+begun = time.monotonic()
+subprocess.run(sys.argv[1], shell=True, check=True)
+while True:
+    try:
+        urllib.request.urlopen("http://127.0.0.1:3000/api/health").close()
+        break
+    except OSError:
+        time.sleep(0.01)
+print(time.monotonic() - begun)
+"""
 
 
 def main() -> None:
@@ -48,6 +63,8 @@ def main() -> None:
             everywhere(bench)
             if hosts == HOSTS:
                 one_worker(bench)
+                if packages():
+                    one_catalog(bench)
 
 
 def one_worker(bench: Bench) -> None:
@@ -67,7 +84,7 @@ def one_worker(bench: Bench) -> None:
         timed(noop, bench.up)
         timed(connection, lambda: rehearsal.execute(WORKER, "true", standing=False))
         for words in BY_HAND:
-            seconds, silent = map(float, on_worker(bench, LISTENS, words).split())
+            seconds, silent = map(float, on_host(bench, WORKER, LISTENS, words).split())
             by_hand[words].runs.append(seconds)
             deaf[words].runs.append(silent * 1000)
         for figure, reload, name, value in (
@@ -85,10 +102,35 @@ def one_worker(bench: Bench) -> None:
     tell("change", figures, "; ".join(told))
 
 
+def one_catalog(bench: Bench) -> None:
+    """A threshold of a catalog, which is in an alert rule and a line of a dashboard."""
+    noop = Figure("no-op", hosts=HOSTS)
+    by_hand = Figure(f"{RESTART_GRAFANA}, until it answers")
+    taken = Figure("provision up, a threshold of a catalog", hosts=HOSTS)
+    told: dict[str, None] = {}
+    text = (CATALOGS / "realm.yaml").read_text()
+    catalog = bench.inventory.parent / "catalogs" / "realm.yaml"
+    catalog.parent.mkdir()
+    for number in range(RUNS_GRAFANA):
+        catalog.write_text(text.replace("above: 0", f"above: {2 * number + 1}"))
+        bench.up()
+        timed(noop, bench.up)
+        by_hand.runs.append(float(on_host(bench, MONITOR, ANSWERS, RESTART_GRAFANA)))
+        grafana = process_of(bench, MONITOR, "grafana-server")
+        catalog.write_text(text.replace("above: 0", f"above: {2 * number + 2}"))
+        told[changed(bench, taken, set(), restarts=False)] = None
+        if process_of(bench, MONITOR, "grafana-server") != grafana:
+            raise RuntimeError("Grafana was restarted for it")
+    catalog.unlink()
+    bench.up()
+    taken.most = round(noop.median + by_hand.median, 2)
+    tell("change-catalog", [taken, noop, by_hand], "; ".join(told))
+
+
 def everywhere(bench: Bench) -> None:
     """A setting of all workers at once, and what is done by hand on all of them at once."""
     hosts = bench.hosts
-    workers = {worker.name for worker in bench.stage.fleet.site.workers}
+    workers = set(workers_of(bench))
     noop = Figure("no-op", hosts=hosts)
     by_hand = {words: Figure(f"{words}, over ssh that stands") for words in (RESTART, RELOAD)}
     taken = Figure(f"provision up, one setting of {len(workers)} workers", hosts=hosts)
@@ -134,29 +176,36 @@ def set_variable(path: Path, name: str, value: object) -> None:
     path.write_text(yaml.safe_dump(values | {name: value}))
 
 
-def on_worker(bench: Bench, program: str, *words: str) -> str:
-    """What a program of Python prints on the worker."""
+def on_host(bench: Bench, host: str, program: str, *words: str) -> str:
+    """What a program of Python prints on a host."""
     execute = bench.stage.rehearsal.execute
-    return execute(WORKER, "python3", "-c", program, *words, timeout=60).stdout
+    return execute(host, "python3", "-c", program, *words, timeout=60).stdout
 
 
 def loads(bench: Bench) -> dict[str, str]:
     """How often each worker's Telegraf has read its files."""
     read = "journalctl -u telegraf -o cat | grep -c 'Loading config: /etc/telegraf/telegraf.conf'"
-    return _on_workers(bench, read)
+    return {host: printed(bench, host, read) for host in workers_of(bench)}
 
 
 def processes(bench: Bench) -> dict[str, str]:
     """The process of each worker's Telegraf."""
-    return _on_workers(bench, "systemctl show -p MainPID --value telegraf")
+    return {host: process_of(bench, host, "telegraf") for host in workers_of(bench)}
 
 
-def _on_workers(bench: Bench, script: str) -> dict[str, str]:
-    stage = bench.stage
-    return {
-        worker.name: stage.rehearsal.execute(worker.name, "sh", "-c", script).stdout.strip()
-        for worker in stage.fleet.site.workers
-    }
+def process_of(bench: Bench, host: str, service: str) -> str:
+    """The process of a service."""
+    return printed(bench, host, f"systemctl show -p MainPID --value {service}")
+
+
+def printed(bench: Bench, host: str, script: str) -> str:
+    """What a script of the shell prints on a host."""
+    return bench.stage.rehearsal.execute(host, "sh", "-c", script).stdout.strip()
+
+
+def workers_of(bench: Bench) -> list[str]:
+    """The names of the workers."""
+    return [worker.name for worker in bench.stage.fleet.site.workers]
 
 
 def differing(before: dict[str, str], after: dict[str, str]) -> set[str]:

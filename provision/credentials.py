@@ -10,6 +10,8 @@ import hashlib
 import re
 from typing import Any
 
+#: The administrator of InfluxDB and of Grafana.
+ADMIN = "admin"
 _PLAIN = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 
 

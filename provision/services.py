@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from provision.credentials import READER, fingerprint
+from provision.credentials import ADMIN, READER, fingerprint
 from provision.errors import ProvisionError
 from provision.external import login
 from provision.fleet import Fleet
@@ -13,8 +13,6 @@ from provision.grafana import Grafana
 from provision.influx import InfluxDB
 from provision.secrets import load_secrets
 from provision.tls.keeping import ca_file
-
-ADMIN = "admin"
 
 
 def reader(fleet: Fleet) -> InfluxDB:

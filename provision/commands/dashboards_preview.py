@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
+from provision.credentials import ADMIN
 from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.pictures import Picture, find_browser, take_pictures
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
@@ -20,7 +21,7 @@ from provision.rehearsal.stage import Engine, Stage, required, set_stage
 from provision.run.plan import plan_of
 from provision.run.plan_view import show_plan
 from provision.run.view import RunView
-from provision.services import ADMIN, admin_password
+from provision.services import admin_password
 from provision.traffic import documented_traffic
 from provision.values import seconds
 

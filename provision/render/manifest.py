@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from provision import listening
-from provision.credentials import tokens, users
+from provision.credentials import ADMIN, tokens, users
 from provision.ports import statsd
 from provision.render.alerts import alert_state
 from provision.render.targets import (
@@ -32,6 +32,9 @@ from provision.values import local_url, seconds
 _TAKEN_UP = (
     r"^/etc/(telegraf/telegraf\.(conf$|d/(?!(host|output)\.conf$))|provision/telegraf\.nft$)"
 )
+
+# What Grafana takes up while it runs. New contacts it would take up a minute later.
+_TAKEN_UP_BY_GRAFANA = r"^/etc/grafana/provisioning/(alerting|datasources)/provision\.yaml$"
 
 # Telegraf reports that it is ready before its plugins start; what is wrong shows a little later. It
 # starts them in the order of its files and ends with the first that fails. Where it is what listens
@@ -150,7 +153,18 @@ def _services(host: Host, site: Site) -> list[dict[str, Any]]:
     if "grafana" in roles:
         where = (settings.grafana_address, settings.grafana_port)
         known = tls.trust(tls.grafana)
-        services.append(_web_service("grafana", "grafana-server", *where, "api/health", known))
+        by = {
+            "url": local_url(*where, scheme(tls.mode)),
+            "username": ADMIN,
+            "environment": GRAFANA_ENVIRONMENT,
+        }
+        services.append(
+            {
+                **_web_service("grafana", "grafana-server", *where, "api/health", known),
+                "reloads": _TAKEN_UP_BY_GRAFANA,
+                "reload_by": by,
+            }
+        )
     if "pushgateway" in roles:
         where = (settings.pushgateway_address, settings.pushgateway_port)
         services.append(_web_service("pushgateway", "prometheus-pushgateway", *where, "-/healthy"))
@@ -215,7 +229,7 @@ def _state(host: Host, site: Site) -> list[dict[str, Any]]:
             "role": "influxdb",
             "engine": settings.influxdb_engine,
             "url": local_url(settings.influxdb_address, settings.influxdb_port, begin),
-            "username": "admin",
+            "username": ADMIN,
             "retention_seconds": site.retention_seconds,
             "interval_seconds": int(site.interval.removesuffix("s")),
         }
@@ -241,7 +255,7 @@ def _state(host: Host, site: Site) -> list[dict[str, Any]]:
             {
                 "role": "grafana",
                 "url": local_url(settings.grafana_address, settings.grafana_port, begin),
-                "username": "admin",
+                "username": ADMIN,
                 "secret": "grafana_admin_password",
                 "key": "grafana_secret_key",
                 "environment": GRAFANA_ENVIRONMENT,

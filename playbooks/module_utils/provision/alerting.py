@@ -18,6 +18,7 @@ import shutil
 import time
 from typing import Any, Dict, Iterator, List, Optional
 
+from ansible.module_utils.provision import provisioning
 from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
 
 _RULE = re.compile(r"provision-.+-[0-9a-f]{12}")
@@ -109,7 +110,7 @@ class Alerting:
         """Do it. Raises ServiceError where Grafana has not done it."""
         look = self._look()
         with self._told(look):
-            self._reload()
+            provisioning.reload(self._url, "alerting", self._headers, self._patience)
         left = self._look()
         for what in ("rules", "contacts", "missing"):
             if left[what]:
@@ -178,21 +179,6 @@ class Alerting:
                 "see that unified alerting is not disabled in Grafana",
             )
         return answer
-
-    def _reload(self) -> None:
-        status, answer = call_patiently(
-            self._url + "/api/admin/provisioning/alerting/reload",
-            seconds=self._patience,
-            method="POST",
-            headers=self._headers,
-            timeout=60,
-        )
-        if status not in (200, 202):
-            raise ServiceError(
-                "Grafana at %s does not read its alerting files again: HTTP %d %s"
-                % (self._url, status, told(answer)),
-                "see `journalctl -u grafana-server` on the host",
-            )
 
 
 def _is_ours(uid: str, rule: Dict[str, Any]) -> bool:

@@ -12,9 +12,9 @@ import pwd
 import subprocess
 from typing import Any, Dict, List, Optional
 
-from ansible.module_utils.provision import secret_key
+from ansible.module_utils.provision import environment_file, provisioning, secret_key
 from ansible.module_utils.provision.alerting import Alerting, Refused
-from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
+from ansible.module_utils.provision.http import ServiceError, basic, call_patiently
 
 #: Since 13 there is only `grafana`; 8 and before had only `grafana-cli`.
 _PROGRAMS = (
@@ -36,26 +36,6 @@ def login_works(entry: Dict[str, Any], password: str, patience: float) -> bool:
     if status in (401, 403):
         return False
     raise ServiceError("Grafana at %s answers with HTTP %d to a login." % (entry["url"], status))
-
-
-def reload_datasources(entry: Dict[str, Any], password: str, patience: float) -> None:
-    """Let Grafana read its datasources' files again. Raises ServiceError if it does not.
-
-    Grafana 9.4 forgets the database of a datasource when it creates it from a file, and has it
-    once it finds the datasource there already.
-    """
-    status, answer = call_patiently(
-        entry["url"].rstrip("/") + "/api/admin/provisioning/datasources/reload",
-        seconds=patience,
-        method="POST",
-        headers=basic(entry["username"], password),
-    )
-    if status != 200:
-        raise ServiceError(
-            "Grafana at %s does not read its datasources again: HTTP %d %s"
-            % (entry["url"], status, told(answer)),
-            "see `journalctl -u grafana-server` on the host",
-        )
 
 
 def reset_command(program: List[str]) -> List[str]:
@@ -91,7 +71,7 @@ def converge(
     if check:
         # To check a password takes Grafana a tenth of a second, for each question anew. One that it
         # was never given is not tried: after five wrong ones it takes none for five minutes.
-        given = secret_key.in_environment(entry, "GF_SECURITY_ADMIN_PASSWORD")
+        given = environment_file.value(entry["environment"], provisioning.ADMIN_VARIABLE)
         alerting = Alerting(entry, password, patience)
         found = [difference, *alerting.unseen()]
         if given in (None, password):
@@ -99,7 +79,7 @@ def converge(
                 found = alerting.differences()
         return {"differences": found, "secrets": {}}
     if login_works(entry, password, patience):
-        reload_datasources(entry, password, patience)
+        _reload_datasources(entry, password, patience)
         return {"differences": _alerts(entry, password, patience), "secrets": {}}
     _reset(password)
     if not login_works(entry, password, patience):
@@ -109,7 +89,7 @@ def converge(
             "wait five minutes, in which Grafana takes no password after five wrong ones, and run"
             " again; and see that %s is its first administrator" % entry["username"],
         )
-    reload_datasources(entry, password, patience)
+    _reload_datasources(entry, password, patience)
     _alerts(entry, password, patience)
     return {"differences": [difference], "secrets": {}}
 
@@ -138,6 +118,13 @@ def keep(entry: Dict[str, Any], secrets: Dict[str, str], *, patience: float) -> 
                 " again; or leave grafana_contacts out until it does",
             ) from None
     return {"differences": found, "secrets": taken}
+
+
+def _reload_datasources(entry: Dict[str, Any], password: str, patience: float) -> None:
+    # Grafana 9.4 forgets the database of a datasource when it creates it from a file, and has it
+    # once it finds the datasource there already.
+    headers = basic(entry["username"], password)
+    provisioning.reload(entry["url"], "datasources", headers, patience)
 
 
 def _alerts(entry: Dict[str, Any], password: str, patience: float) -> List[Dict[str, str]]:

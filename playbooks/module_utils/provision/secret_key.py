@@ -13,6 +13,7 @@ import re
 import subprocess
 from typing import Any, Dict, List, Mapping, Optional
 
+from ansible.module_utils.provision import environment_file
 from ansible.module_utils.provision.http import ServiceError
 
 #: What the difference is called that the secrets file has another key.
@@ -66,16 +67,6 @@ def _other(entry: Mapping[str, Any], secrets: Mapping[str, str]) -> Optional[str
     return None if key == secrets.get(entry["key"]) else key
 
 
-def in_environment(entry: Mapping[str, Any], variable: str) -> Optional[str]:
-    """The value of a variable in the service's environment file; None where that has none.
-
-    Of several the last counts, as for systemd (systemd.exec(5), EnvironmentFile=).
-    """
-    form = re.compile(r'%s=(["\']?)(.*)\1' % re.escape(variable))
-    found = [form.fullmatch(line.strip()) for line in _lines(entry["environment"])]
-    return next((match[2] for match in reversed(found) if match), None)
-
-
 def _in_use(entry: Mapping[str, Any]) -> Optional[str]:
     """The key of the service's environment, its configuration or its defaults; None if of none.
 
@@ -84,7 +75,8 @@ def _in_use(entry: Mapping[str, Any]) -> Optional[str]:
     """
     if not os.path.exists(DATABASE):
         return None
-    key = in_environment(entry, "GF_SECURITY_SECRET_KEY") or _setting(entry["configuration"])
+    key = environment_file.value(entry["environment"], "GF_SECURITY_SECRET_KEY")
+    key = key or _setting(entry["configuration"])
     return key or (_setting(_DEFAULTS) if _runs() else None)
 
 
@@ -99,15 +91,7 @@ def _setting(path: str) -> Optional[str]:
     reader = configparser.RawConfigParser(strict=False, comment_prefixes=("#", ";"))
     try:
         # What comes before the first section is of none.
-        reader.read_string("[top]\n" + "\n".join(_lines(path)))
+        reader.read_string("[top]\n" + "\n".join(environment_file.lines(path)))
     except configparser.Error:
         return None
     return reader.get("security", "secret_key", fallback="").strip("\"'`") or None
-
-
-def _lines(path: str) -> List[str]:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().splitlines()
-    except OSError:
-        return []
