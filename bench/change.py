@@ -64,7 +64,7 @@ def main() -> None:
             if hosts == HOSTS:
                 one_worker(bench)
                 if packages():
-                    one_catalog(bench)
+                    of_grafana(bench)
 
 
 def one_worker(bench: Bench) -> None:
@@ -102,29 +102,42 @@ def one_worker(bench: Bench) -> None:
     tell("change", figures, "; ".join(told))
 
 
-def one_catalog(bench: Bench) -> None:
-    """A threshold of a catalog, which is in an alert rule and a line of a dashboard."""
+def of_grafana(bench: Bench) -> None:
+    """A threshold of a catalog, for an alert rule and a dashboard, and a setting of Grafana."""
     noop = Figure("no-op", hosts=HOSTS)
     by_hand = Figure(f"{RESTART_GRAFANA}, until it answers")
     taken = Figure("provision up, a threshold of a catalog", hosts=HOSTS)
+    anew = Figure("provision up, a setting for which Grafana is restarted", hosts=HOSTS)
     told: dict[str, None] = {}
     text = (CATALOGS / "realm.yaml").read_text()
     catalog = bench.inventory.parent / "catalogs" / "realm.yaml"
     catalog.parent.mkdir()
+    variables = bench.inventory.parent / "host_vars" / f"{MONITOR}.yml"
+    variables.parent.mkdir(exist_ok=True)
+    set_variable(variables, "grafana_smtp_host", "smtp.example.com:587")
+
+    def threshold(number: int) -> None:
+        catalog.write_text(text.replace("above: 0", f"above: {number + 1}"))
+
+    def sender(number: int) -> None:
+        set_variable(variables, "grafana_smtp_from", f"grafana-{number}@example.com")
+
+    sender(RUNS_GRAFANA)
+    bench.up()
     for number in range(RUNS_GRAFANA):
-        catalog.write_text(text.replace("above: 0", f"above: {2 * number + 1}"))
-        bench.up()
         timed(noop, bench.up)
         by_hand.runs.append(float(on_host(bench, MONITOR, ANSWERS, RESTART_GRAFANA)))
-        grafana = process_of(bench, MONITOR, "grafana-server")
-        catalog.write_text(text.replace("above: 0", f"above: {2 * number + 2}"))
-        told[changed(bench, taken, set(), restarts=False)] = None
-        if process_of(bench, MONITOR, "grafana-server") != grafana:
-            raise RuntimeError("Grafana was restarted for it")
-    catalog.unlink()
+        for figure, change in ((taken, threshold), (anew, sender)):
+            grafana = process_of(bench, MONITOR, "grafana-server")
+            change(number)
+            told[changed(bench, figure, set(), restarts=False)] = None
+            if (process_of(bench, MONITOR, "grafana-server") == grafana) != (figure is taken):
+                raise RuntimeError(f"that Grafana is restarted is wrong: {figure.name}")
+    for path in (catalog, variables):
+        path.unlink()
     bench.up()
-    taken.most = round(noop.median + by_hand.median, 2)
-    tell("change-catalog", [taken, noop, by_hand], "; ".join(told))
+    taken.most = anew.most = round(noop.median + by_hand.median, 2)
+    tell("change-grafana", [taken, anew, noop, by_hand], "; ".join(told))
 
 
 def everywhere(bench: Bench) -> None:

@@ -31,10 +31,6 @@ POLICIES = "notification policies"
 _UNTOUCHED = {"receiver": "grafana-default-email", "group_by": ["grafana_folder", "alertname"]}
 
 
-class Refused(ServiceError):
-    """Grafana does not take the login."""
-
-
 class Alerting:
     """What Grafana has of ours, against "alerting" of a state entry (see CONTRIBUTING.md)."""
 
@@ -173,7 +169,7 @@ class Alerting:
             headers=self._headers,
         )
         if status != 200:
-            raise (Refused if status == 401 else ServiceError)(
+            raise (provisioning.Refused if status == 401 else ServiceError)(
                 "Grafana at %s does not tell its %s: HTTP %d %s"
                 % (self._url, what, status, told(answer)),
                 "see that unified alerting is not disabled in Grafana",

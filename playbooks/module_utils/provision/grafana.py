@@ -13,8 +13,9 @@ import subprocess
 from typing import Any, Dict, List, Optional
 
 from ansible.module_utils.provision import environment_file, provisioning, secret_key
-from ansible.module_utils.provision.alerting import Alerting, Refused
-from ansible.module_utils.provision.http import ServiceError, basic, call_patiently
+from ansible.module_utils.provision.alerting import Alerting
+from ansible.module_utils.provision.http import ServiceError, basic
+from ansible.module_utils.provision.provisioning import Refused
 
 #: Since 13 there is only `grafana`; 8 and before had only `grafana-cli`.
 _PROGRAMS = (
@@ -22,20 +23,6 @@ _PROGRAMS = (
     ["/usr/sbin/grafana", "cli"],
     ["/usr/sbin/grafana-cli"],
 )
-
-
-def login_works(entry: Dict[str, Any], password: str, patience: float) -> bool:
-    """Whether the user of entry logs in with password. Raises ServiceError when nothing answers."""
-    status, _ = call_patiently(
-        entry["url"].rstrip("/") + "/api/user",
-        seconds=patience,
-        headers=basic(entry["username"], password),
-    )
-    if status == 200:
-        return True
-    if status in (401, 403):
-        return False
-    raise ServiceError("Grafana at %s answers with HTTP %d to a login." % (entry["url"], status))
 
 
 def reset_command(program: List[str]) -> List[str]:
@@ -78,18 +65,21 @@ def converge(
             with contextlib.suppress(Refused):
                 found = alerting.differences()
         return {"differences": found, "secrets": {}}
-    if login_works(entry, password, patience):
+    try:
         _reload_datasources(entry, password, patience)
+    except Refused:
+        _reset(password)
+    else:
         return {"differences": _alerts(entry, password, patience), "secrets": {}}
-    _reset(password)
-    if not login_works(entry, password, patience):
+    try:
+        _reload_datasources(entry, password, patience)
+    except Refused:
         raise ServiceError(
             "Grafana at %s does not accept the password of %s, although it was just set."
             % (entry["url"], entry["username"]),
             "wait five minutes, in which Grafana takes no password after five wrong ones, and run"
             " again; and see that %s is its first administrator" % entry["username"],
-        )
-    _reload_datasources(entry, password, patience)
+        ) from None
     _alerts(entry, password, patience)
     return {"differences": [difference], "secrets": {}}
 
@@ -121,8 +111,8 @@ def keep(entry: Dict[str, Any], secrets: Dict[str, str], *, patience: float) -> 
 
 
 def _reload_datasources(entry: Dict[str, Any], password: str, patience: float) -> None:
-    # Grafana 9.4 forgets the database of a datasource when it creates it from a file, and has it
-    # once it finds the datasource there already.
+    # Which shows that the login works, too. Grafana 9.4 forgets the database of a datasource when
+    # it creates it from a file, and has it once it finds the datasource there already.
     headers = basic(entry["username"], password)
     provisioning.reload(entry["url"], "datasources", headers, patience)
 

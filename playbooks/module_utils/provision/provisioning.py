@@ -15,6 +15,10 @@ from ansible.module_utils.provision.http import ServiceError, basic, call_patien
 ADMIN_VARIABLE = "GF_SECURITY_ADMIN_PASSWORD"
 
 
+class Refused(ServiceError):
+    """Grafana does not take the login, or not for that."""
+
+
 def reload(url: str, kind: str, headers: Dict[str, str], patience: float) -> None:
     """Have the Grafana at url read its files of a kind again (datasources, alerting).
 
@@ -28,7 +32,7 @@ def reload(url: str, kind: str, headers: Dict[str, str], patience: float) -> Non
         timeout=60,
     )
     if status not in (200, 202):
-        raise ServiceError(
+        raise (Refused if status in (401, 403) else ServiceError)(
             "Grafana at %s does not read its files of %s again: HTTP %d %s"
             % (url, kind, status, told(answer)),
             "see `journalctl -u grafana-server` on the host",
