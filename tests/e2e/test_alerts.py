@@ -196,6 +196,42 @@ def test_a_rule_that_leaves_the_catalogs_leaves_grafana_and_no_other(told: Told)
     assert told.rules().keys() == before.keys() | {"a-persons"}
 
 
+def test_a_threshold_is_taken_up_at_work_or_by_a_restart(told: Told) -> None:
+    """A person's password is another than the one by which Grafana is told; the run sets ours."""
+    own = told.site.secrets_file.parent / "catalogs"
+    own.mkdir()
+    text = (CATALOGS / "realm.yaml").read_text()
+    uid = rule_uid(REALM, METRICS["protocol.violated"])
+    ours = told.site.secrets["grafana_admin_password"]
+
+    def bound() -> float:
+        (threshold,) = [each for each in told.rules()[uid]["data"] if each["refId"] == "C"]
+        found: float = threshold["model"]["conditions"][0]["evaluator"]["params"][0]
+        return found
+
+    def process() -> str:
+        return told.site.pid(told.site.monitor, "grafana-server")
+
+    try:
+        for number, how in ((5, "reload"), (7, "restart")):
+            (own / "realm.yaml").write_text(text.replace("above: 0", f"above: {number}"))
+            assert "reload service grafana-server" in told.up("--check")
+            if how == "restart":
+                new = {"oldPassword": ours, "newPassword": "a-persons", "confirmNew": "a-persons"}
+                told.grafana("/api/user/password", new, "PUT")
+            before = process()
+            said = " ".join(told.up().split())
+            assert f"{how} service grafana-server" in said
+            assert ("it did not take them up while it runs" in said) == (how == "restart")
+            assert (process() != before) == (how == "restart")
+            assert bound() == number
+            assert "3 hosts, 0 changed, 0 failed" in told.up()
+    finally:
+        shutil.rmtree(own)
+    told.up()
+    assert bound() == 0
+
+
 def test_contacts_that_leave_the_inventory_leave_grafana(told: Told) -> None:
     done = told.site.provision("up")
     assert done.status == 0, done.text
