@@ -57,18 +57,7 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
             problems += faults.open_to_all(host, file)
             problems += faults.own_gateway(host, urls.address_of(entry), file)
         if worker and settings and not settings.apps:
-            other = sorted(entry.names & {"app", "application", "applications"})
-            instead = f" (not {other[0]})" if other else ""
-            problems.append(
-                Problem(
-                    file,
-                    "apps",
-                    "no application for this worker",
-                    f"set apps{instead} to some of {', '.join(sorted(catalogs))}; [host] where"
-                    " nothing runs that has a catalog",
-                    host=entry.name,
-                )
-            )
+            problems.append(faults.no_application(entry, catalogs, file))
     if len(monitors) != 1:
         problems.append(faults.not_one_monitor(file, monitors, ours))
     problems += [found for host in hosts if host.monitor for found in contradictions(host, file)]

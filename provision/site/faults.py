@@ -60,6 +60,20 @@ def unknown_contact_apps(
     ]
 
 
+def no_application(worker: InventoryHost, catalogs: Iterable[str], file: str) -> Problem:
+    """That it is not said what runs on a worker."""
+    other = sorted(worker.names & {"app", "application", "applications"})
+    instead = f" (not {other[0]})" if other else ""
+    return Problem(
+        file,
+        "apps",
+        "no application for this worker",
+        f"set apps{instead} to some of {', '.join(sorted(catalogs))}; [host] where"
+        " nothing runs that has a catalog",
+        host=worker.name,
+    )
+
+
 def same_ports(host: Host, file: str) -> list[Problem]:
     """Services of a host that would listen on the same port."""
     return [
