@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 from pathlib import Path
 
 import yaml
@@ -103,21 +104,31 @@ def one_worker(bench: Bench) -> None:
 
 
 def of_grafana(bench: Bench) -> None:
-    """A threshold of a catalog, for an alert rule and a dashboard, and a setting of Grafana."""
+    """A text of a catalog, for a dashboard, a threshold, for an alert too, a setting of Grafana."""
     noop = Figure("no-op", hosts=HOSTS)
     by_hand = Figure(f"{RESTART_GRAFANA}, until it answers")
-    taken = Figure("provision up, a threshold of a catalog", hosts=HOSTS)
+    read = Figure("provision up, a title in a catalog", hosts=HOSTS)
+    taken = Figure("provision up, a threshold in a catalog", hosts=HOSTS)
     anew = Figure("provision up, a setting for which Grafana is restarted", hosts=HOSTS)
     told: dict[str, None] = {}
     text = (CATALOGS / "realm.yaml").read_text()
     catalog = bench.inventory.parent / "catalogs" / "realm.yaml"
     catalog.parent.mkdir()
     variables = bench.inventory.parent / "host_vars" / f"{MONITOR}.yml"
-    variables.parent.mkdir(exist_ok=True)
+    before = variables.read_text()
     set_variable(variables, "grafana_smtp_host", "smtp.example.com:587")
 
+    said: dict[str, str] = {}
+
+    def in_catalog(before: str, now: str) -> None:
+        said[before] = now
+        catalog.write_text(reduce(lambda words, each: words.replace(*each), said.items(), text))
+
+    def title(number: int) -> None:
+        in_catalog("Sessions online", f"Sessions online {number + 1}")
+
     def threshold(number: int) -> None:
-        catalog.write_text(text.replace("above: 0", f"above: {number + 1}"))
+        in_catalog("above: 0", f"above: {number + 1}")
 
     def sender(number: int) -> None:
         set_variable(variables, "grafana_smtp_from", f"grafana-{number}@example.com")
@@ -127,17 +138,17 @@ def of_grafana(bench: Bench) -> None:
     for number in range(RUNS_GRAFANA):
         timed(noop, bench.up)
         by_hand.runs.append(float(on_host(bench, MONITOR, ANSWERS, RESTART_GRAFANA)))
-        for figure, change in ((taken, threshold), (anew, sender)):
+        for figure, change in ((read, title), (taken, threshold), (anew, sender)):
             grafana = process_of(bench, MONITOR, "grafana-server")
             change(number)
             told[changed(bench, figure, set(), restarts=False)] = None
-            if (process_of(bench, MONITOR, "grafana-server") == grafana) != (figure is taken):
-                raise RuntimeError(f"that Grafana is restarted is wrong: {figure.name}")
-    for path in (catalog, variables):
-        path.unlink()
+            if (process_of(bench, MONITOR, "grafana-server") != grafana) != (figure is anew):
+                raise RuntimeError(f"Grafana was restarted, or not, which is wrong: {figure.name}")
+    catalog.unlink()
+    variables.write_text(before)
     bench.up()
     taken.most = anew.most = round(noop.median + by_hand.median, 2)
-    tell("change-grafana", [taken, anew, noop, by_hand], "; ".join(told))
+    tell("change-grafana", [read, taken, anew, noop, by_hand], "; ".join(told))
 
 
 def everywhere(bench: Bench) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from comparing import converging
+from comparing import actions, converging
 
 from ansible.module_utils.provision import alerting, secret_key  # isort: skip
 
@@ -20,7 +20,7 @@ class ActionModule(converging.ConvergingAction):
 
     Policies are not seen where Grafana does not run, or its password is not known: the module looks
     again before the file is placed that replaces them. Result: changed, converged, made (the names
-    of secrets that were taken over).
+    of secrets that were taken over; the host is in the group of those that have made some then).
     """
 
     _VALID_ARGS = frozenset()
@@ -45,4 +45,5 @@ class ActionModule(converging.ConvergingAction):
                 if made:
                     self.remember(made, task_vars)
                     result["made"] += sorted(made)
+                    self.join([actions.MADE_SECRETS], result, task_vars)
         return result
