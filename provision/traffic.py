@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from provision.applications import Application, Target
 from provision.catalog.model import (
+    SINCE_START,
     VALUE,
     Catalog,
     Input,
@@ -39,8 +40,8 @@ class Expected:
 class Sample:
     """One series: its metric, its tags, what is sent for it, and what must arrive.
 
-    packets are datagrams of statsd lines, or one line of Prometheus' text format; of Telegraf's own
-    plugins, which nobody sends, there are none.
+    packets are datagrams of statsd lines, or lines of Prometheus' text format: one, or those of a
+    timer's sum and count; of Telegraf's own plugins, which nobody sends, there are none.
     """
 
     catalog: Catalog
@@ -71,7 +72,9 @@ class Page:
         """The page in Prometheus' text format, with what client libraries add of themselves."""
         lines = []
         for sample in self.samples:
-            header = f"# TYPE {sample.metric.name} {sample.metric.type}"
+            metric = sample.metric
+            kind = "summary" if metric.type is MetricType.TIMER else metric.type
+            header = f"# TYPE {metric.name} {kind}"
             # The series of a metric follow each other.
             lines += [*([] if header in lines else [header]), *sample.packets]
         for name in self.others:
@@ -259,9 +262,14 @@ def _shown(
     tags = {name: said.get(name, "") for name in catalog.tags(metric)}
     # Backslashes and quotes are escaped in Prometheus' text format as they are in JSON.
     pairs = ",".join(f"{name}={json.dumps(own[name], ensure_ascii=False)}" for name in own)
-    series = f"{metric.name}{{{pairs}}}" if pairs else metric.name
-    expected = (Expected("last", VALUE, float(number)),)
-    return Sample(catalog, metric, tags, (f"{series} {number}",), expected)
+    labelled = f"{{{pairs}}}" if pairs else ""
+    shown = {metric.name: (VALUE, number)}
+    if metric.type is MetricType.TIMER:
+        parts = zip(SINCE_START, (number, TIMES), strict=True)
+        shown = {f"{metric.name}_{field}": (field.value, value) for field, value in parts}
+    lines = tuple(f"{name}{labelled} {value}" for name, (_, value) in shown.items())
+    expected = tuple(Expected("last", field, float(value)) for field, value in shown.values())
+    return Sample(catalog, metric, tags, lines, expected)
 
 
 def _others(catalog: Catalog) -> tuple[str, ...]:

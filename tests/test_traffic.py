@@ -14,6 +14,7 @@ from provision.applications import Application, read_application
 from provision.catalog.buckets import classify
 from provision.catalog.model import Catalog, Input, MetricType, Transport
 from provision.traffic import Sample, Traffic, documented_traffic
+from tests.catalog.builders import CLOSED, TIMER, scraped
 
 Catalogs = Mapping[str, Catalog]
 LINE = re.compile(r"(?P<bucket>[^:|]+):(?P<value>[^|]+)\|(?P<type>c|g|ms|s)(\|@(?P<rate>[0-9.]+))?")
@@ -307,6 +308,24 @@ def test_pages_are_prometheus_text_with_everything_the_process_documents(
         if "client" in (metric.labels["service"] or ())
     }
     assert shown["metadata-service"] == set()
+
+
+def test_a_timer_that_is_scraped_is_a_summary_with_its_sum_and_its_count() -> None:
+    made = scraped(TIMER | {"labels": {"city": None}}, placeholders={"city": CLOSED})
+    application, _ = read_application(made, {})
+    assert application
+    (page,) = documented_traffic([application]).scraped
+    (family,) = text_string_to_metric_families(page.text)
+    assert family.type == "summary"
+    values = {(s.name, s.labels["city"]): s.value for s in family.samples}
+    for sample in page.samples:
+        assert [(each.function, each.field) for each in sample.expected] == [
+            ("last", "sum"),
+            ("last", "count"),
+        ]
+        for each in sample.expected:
+            assert values.pop((f"took_{each.field}", sample.tags["city"])) == each.value
+    assert values == {}
 
 
 def test_what_client_libraries_add_is_on_every_page(catalogs: Catalogs) -> None:

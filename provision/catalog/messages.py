@@ -207,11 +207,8 @@ def _near_word(value: object, path: KeyPath, catalog: Mapping[str, Any]) -> str 
     field = part.model_fields.get(key) if part else None
     word = str(value).lower() if isinstance(value, str | int) else ""
     meant = _MEANT.get(key, {}).get(word)
-    if key == "type" and word in _NO_TYPE:
-        if _input_of(catalog) == Input.PROMETHEUS:
-            return "document its _count and _sum as counters"
-        if _input_of(catalog) == Input.STATSD:
-            meant = MetricType.TIMER.value
+    if key == "type" and word in _NO_TYPE and _input_of(catalog) != Input.TELEGRAF:
+        meant = MetricType.TIMER.value
     if meant is None and field is not None:
         near = difflib.get_close_matches(
             word, _words(field.annotation), n=1, cutoff=_NEAR.get(key, 0.6)

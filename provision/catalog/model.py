@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -60,6 +60,8 @@ TOTALS_TAG = "totals"
 RESERVED_VARIABLES = frozenset({"datasource", GROUP_BY, NONE, TOTALS_TAG})
 # What Prometheus and the Pushgateway tell processes of one application apart by.
 TARGET_LABELS = ("instance", "job")
+# What a histogram and a summary of Prometheus have in common, as Telegraf's fields.
+SINCE_START = (TimerField.SUM, TimerField.COUNT)
 UNDOCUMENTED = "undocumented"
 VALUE = "value"
 # The keys that a catalog has with one kind of input alone.
@@ -100,6 +102,24 @@ class Catalog(Part):
     metrics: tuple[Metric, ...] = Field(min_length=1, max_length=5000)
     """The documented (name, type) pairs."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _known_since_a_start(cls, given: Any) -> Any:
+        """Of times that were added up since a start their sum and count are all that is kept."""
+        if not isinstance(given, Mapping) or given.get("input") != Input.PROMETHEUS:
+            return given
+        metrics = given.get("metrics")
+        if not isinstance(metrics, Sequence) or isinstance(metrics, str):
+            return given
+        known = {"fields": list(SINCE_START), "percentiles": []}
+        made = [
+            {**known, **metric}
+            if isinstance(metric, Mapping) and metric.get("type") == MetricType.TIMER
+            else metric
+            for metric in metrics
+        ]
+        return {**given, "metrics": made}
+
     @model_validator(mode="after")
     def _fits_input(self) -> Self:
         if input_forgotten(self.model_fields_set):
@@ -125,7 +145,7 @@ class Catalog(Part):
 
     @property
     def cumulative(self) -> bool:
-        """Whether counters are counts since the start, as those of statsd are not."""
+        """Whether counters and timers count since the start, as those of statsd do not."""
         return self.input is not Input.STATSD
 
     @property

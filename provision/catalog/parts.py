@@ -137,7 +137,7 @@ class Metric(Part):
     """The bucket after the catalog's prefix; a Prometheus metric's name; or a Telegraf plugin's
     measurement and field, as cpu.usage_active."""
     type: MetricType
-    """counter, gauge, timer or set."""
+    """counter, gauge, timer (of Prometheus a histogram or a summary, by its whole name) or set."""
     unit: Unit
     """The unit of one recorded value: count, bytes, bits, one of time, percent or ratio."""
     title: Line
@@ -153,11 +153,11 @@ class Metric(Part):
     percentiles: Annotated[
         tuple[Percentile, ...], Field(max_length=20, json_schema_extra=UNIQUE), DISTINCT
     ] = (50, 95, 99)
-    """Which percentiles of a timer are kept."""
+    """Which percentiles of a timer are kept (statsd)."""
     fields: Annotated[tuple[TimerField, ...], Field(json_schema_extra=UNIQUE), DISTINCT] = tuple(
         TimerField
     )
-    """Which of a timer's other fields are kept."""
+    """Which of a timer's other fields are kept; with prometheus sum and count."""
     always: StrictBool = False
     """Whether a running application always sends it, so that its absence is a fault."""
     condition: Condition | None = None
@@ -198,6 +198,12 @@ class Metric(Part):
         # What should not be more is an error, what should not be less is wanted.
         wrong = self.condition is not None and self.condition.above is not None
         return Signal.ERRORS if wrong else Signal.TRAFFIC
+
+    @property
+    def has_mean(self) -> bool:
+        """Whether a timer's mean of any time can be worked out of what is stored."""
+        timer = self.type is MetricType.TIMER
+        return timer and {TimerField.SUM, TimerField.COUNT} <= set(self.fields)
 
     @property
     def default_measurement(self) -> str:

@@ -13,7 +13,15 @@ from functools import cache
 from jinja2 import Template
 
 from provision.applications import variables
-from provision.catalog.model import Catalog, Condition, Input, Metric, MetricType, Transport
+from provision.catalog.model import (
+    Catalog,
+    Condition,
+    Input,
+    Metric,
+    MetricType,
+    TimerField,
+    Transport,
+)
 from provision.catalog.series import TOTALS, series, totals
 from provision.catalog.units import Unit
 from provision.render.environment import environment
@@ -33,6 +41,11 @@ _STORED = {
     MetricType.GAUGE: "the last value",
     MetricType.TIMER: "the count, the sum, the mean and so on of the times of one interval",
     MetricType.SET: "the number of different members that came in one interval",
+}
+# Of what an application of Prometheus shows (Prometheus documentation, Metric types).
+_SINCE_START = {
+    MetricType.COUNTER: "the count since the start",
+    MetricType.TIMER: "the sum and the count of all times since the start",
 }
 _TELEGRAF_ESCAPES = str.maketrans({character: f"\\{character}" for character in " ,="})
 
@@ -145,9 +158,7 @@ def _entries(catalog: Catalog) -> list[Entry]:
 
 def _stored(catalog: Catalog) -> list[tuple[MetricType, str]]:
     """What a point of each type of metric is, for the types that the catalog has."""
-    texts = _STORED | (
-        {MetricType.COUNTER: "the count since the start"} if catalog.cumulative else {}
-    )
+    texts = _STORED | (_SINCE_START if catalog.cumulative else {})
     types = {metric.type for metric in catalog.metrics}
     return [(each, texts[each]) for each in MetricType if each in types]
 
@@ -167,7 +178,8 @@ def _worry(catalog: Catalog, metric: Metric, condition: Condition) -> str:
         more = "more" if side == "above" else "less"
         return f"it increases by {more} than {bound} in 5 minutes"
     if metric.type is MetricType.TIMER:
-        return f"its {catalog.field(metric)} is {side} {bound}"
+        what = TimerField.MEAN if metric.has_mean else catalog.field(metric)
+        return f"its {what} is {side} {bound}"
     return f"it is {side} {bound}"
 
 
@@ -200,7 +212,8 @@ def example(catalog: Catalog, metric: Metric) -> str:
         return f"{catalog.patterns(metric)[0].fill(tags)}:{value}|{mark}"
     if catalog.input is Input.PROMETHEUS:
         labels = ",".join(f'{name}="{_in_quotes(text)}"' for name, text in tags.items())
-        return f"{metric.name}{{{labels}}} {value}" if labels else f"{metric.name} {value}"
+        part = f"_{TimerField.SUM}" if metric.type is MetricType.TIMER else ""
+        return f"{metric.name}{part}{f'{{{labels}}}' if labels else ''} {value}"
     keys = "".join(f",{name}={text.translate(_TELEGRAF_ESCAPES)}" for name, text in tags.items())
     return f"{catalog.measurement(metric)}{keys} {catalog.field(metric)}={value}"
 

@@ -13,6 +13,7 @@ from provision.applications import variables
 from provision.catalog.buckets import Kind
 from provision.catalog.model import (
     PROMETHEUS_NAME,
+    SINCE_START,
     TELEGRAF_NAME,
     UNDOCUMENTED,
     Condition,
@@ -28,6 +29,8 @@ from provision.settings import VARIABLES
 from provision.values import seconds
 
 RESERVED_APPS = frozenset({"provision", "overview", UNDOCUMENTED})
+# What a histogram's parts are called behind its name (Prometheus documentation, Metric types).
+_PART = re.compile("_(bucket|count|sum)$")
 # What provision sends and stores itself.
 _OWN = re.compile(r"(provision[._]|undocumented$)")
 # Ansible documentation, Special Variables: those that an application and a word could make.
@@ -157,29 +160,42 @@ def _measurement_reserved(subject: Subject) -> Found:
 
 
 def _type_input(subject: Subject) -> Found:
-    """Only statsd sends times and the members of sets one by one."""
+    """Only statsd sends the members of sets, and no plugin of Telegraf's has timers."""
+    inputs = {MetricType.SET: {Input.STATSD}, MetricType.TIMER: {Input.STATSD, Input.PROMETHEUS}}
     for index, metric in subject.metrics:
-        single = metric.type in {MetricType.TIMER, MetricType.SET}
-        if single and subject.catalog.input is not Input.STATSD:
+        if subject.catalog.input not in inputs.get(metric.type, Input):
             what = f"there is no {metric.type} with {subject.catalog.input}"
-            if metric.type is MetricType.TIMER and subject.catalog.input is Input.PROMETHEUS:
-                whole = re.sub("_(bucket|count|sum)$", "", metric.name)
-                what += f": of a histogram or a summary, document {whole}_sum and {whole}_count"
-                what += " as counters"
             yield ("metrics", index, "type"), what
 
 
 def _histogram_parts(subject: Subject) -> Found:
-    """Telegraf makes fields of a histogram's buckets and a summary's quantiles."""
+    """Of a histogram and a summary the sum and the count are kept, as one timer or two counters."""
     if subject.catalog.input is not Input.PROMETHEUS:
         return
+    timers = {metric.name for _, metric in subject.metrics if metric.type is MetricType.TIMER}
     for index, metric in subject.metrics:
-        parts = sorted({"le", "quantile"} & metric.labels.keys())
-        whole = metric.name.removesuffix("_bucket")
-        if parts or whole != metric.name:
-            place = ("metrics", index, "labels", parts[0]) if parts else ("metrics", index, "name")
-            what = f"buckets and quantiles are not kept: document {whole}_sum and {whole}_count"
-            yield place, f"{what} as counters"
+        timer = metric.type is MetricType.TIMER
+        whole = _PART.sub("", metric.name)
+        labels = sorted({"le", "quantile"} & metric.labels.keys())
+        place = ("metrics", index, "labels", labels[0]) if labels else ("metrics", index, "name")
+        if labels or metric.name.endswith("_bucket"):
+            yield place, f"buckets and quantiles are not kept: document {_both(whole, metric.unit)}"
+        elif whole != metric.name and (timer or whole in timers):
+            yield place, f"the timer is {whole}: its sum and count are in that"
+        for key, more in (
+            ("fields", sorted({*metric.fields} - {*SINCE_START})),
+            ("percentiles", [f"{value:g}" for value in metric.percentiles]),
+        ):
+            if timer and more:
+                what = f"only statsd's timers have {', '.join(more)}"
+                yield ("metrics", index, key), f"{what}: leave out {key}"
+
+
+def _both(whole: str, unit: Unit) -> str:
+    """How the sum and the count of a histogram are documented."""
+    if unit in TIMES:
+        return f"{whole} with type: {MetricType.TIMER}, which has its sum and its count"
+    return f"{whole}_sum and {whole}_count as counters"
 
 
 def _type_unit(subject: Subject) -> Found:
@@ -192,7 +208,10 @@ def _type_unit(subject: Subject) -> Found:
         if metric.type is MetricType.COUNTER and metric.unit not in countable:
             yield where, f"a counter counts things or bytes: {metric.unit}"
         if metric.type is MetricType.TIMER and metric.unit not in TIMES:
-            yield where, f"a timer measures time: {metric.unit}"
+            what = f"a timer measures time: {metric.unit}"
+            if subject.catalog.input is Input.PROMETHEUS:
+                what += f": document {_both(_PART.sub('', metric.name), metric.unit)}"
+            yield where, what
         if metric.type is MetricType.SET and metric.unit is not Unit.COUNT:
             yield where, f"a set counts its members: {metric.unit}"
 

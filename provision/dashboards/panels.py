@@ -35,9 +35,10 @@ from provision.dashboards.model import (
 from provision.dashboards.queries import (
     WINDOW,
     asked_by_graph,
+    counted,
     highest,
     level,
-    mean_is_kept,
+    mean_of_counts,
     mean_time,
     now,
     rate_of_counts,
@@ -198,8 +199,7 @@ def _together(metric: Metric) -> Together:
 
 def _over(metric: Metric) -> Together:
     """What becomes of all series in a number: of times that nobody judges, the mean of all."""
-    timer = metric.type is MetricType.TIMER and mean_is_kept(metric)
-    return Together.MEAN if timer and not metric.condition else function(metric)
+    return Together.MEAN if metric.has_mean and not metric.condition else function(metric)
 
 
 def steps(metric: Metric, scale: float = 1) -> tuple[Step, ...]:
@@ -246,7 +246,7 @@ def _line_is(catalog: Catalog, metric: Metric) -> list[str]:
     if metric.type is MetricType.COUNTER:
         of_each = "The dashed line is of each series: choose All in Group by to see them."
         return [of_each] if metric.condition else []
-    if metric.type is MetricType.TIMER and (metric.percentiles or mean_is_kept(metric)):
+    if metric.type is MetricType.TIMER and (metric.percentiles or metric.has_mean):
         return []
     return [f"A line of several series is their {_WORDS[_together(metric)]}."]
 
@@ -288,8 +288,9 @@ def _asked(catalog: Catalog, metric: Metric) -> list[tuple[str, str]]:
     field = catalog.field(metric)
     if metric.type is MetricType.TIMER:
         texts = [(highest(asked, percentile(p)), f"p{p:g} {name}") for p in metric.percentiles]
-        if mean_is_kept(metric):
-            texts.append((mean_time(asked), f"mean {name}"))
+        if metric.has_mean:
+            mean = mean_of_counts if counted(catalog, metric) else mean_time
+            texts.append((mean(asked), f"mean {name}"))
         # Of its fields the catalog may keep only such as say little by themselves.
         return texts or [(level(asked, field, _together(metric)), f"{field} {name}")]
     if metric.type is not MetricType.COUNTER:
@@ -343,7 +344,7 @@ def _number_is(catalog: Catalog, metric: Metric) -> str:
     what = "Last value"
     if metric.type is MetricType.COUNTER:
         what = "Increase in the last 5 minutes"
-    elif metric.type is MetricType.TIMER and mean_is_kept(metric):
+    elif metric.has_mean:
         what = "Mean of the last 5 minutes"
     over = _over(metric)
     # A timer's mean is of all its events already.

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from provision.catalog.model import (
     FORMER_NAME,
     GROUP_BY,
+    SINCE_START,
     Catalog,
     Metric,
     MetricType,
-    TimerField,
     Together,
 )
 from provision.catalog.series import totals
@@ -22,6 +22,8 @@ from provision.dashboards.variables import TOTALS_CHOSEN, grouped, variable_tags
 WINDOW = 300
 # The condition of what is so now: the last seconds of the dashboard's time.
 RECENTLY = f"time > ${{__to}}ms - {WINDOW}s AND time <= ${{__to}}ms"
+# A timer's mean, and that it has one, of its fields.
+_MEAN, _COUNTED = 'sum("sum") / sum("count")', '"count" > 0'
 # How long ago a host may have been seen that is missed now; later it is taken for gone.
 REMEMBERED = 86_400
 
@@ -133,7 +135,22 @@ def highest(asked: Asked, field: str) -> str:
 
 def mean_time(asked: Asked) -> str:
     """A timer's mean: all times over all events, not a mean of means."""
-    return _each_interval('sum("sum") / sum("count")', asked)
+    return _each_interval(_MEAN, asked)
+
+
+def mean_of_counts(asked: Asked) -> str:
+    """The same of a sum and a count since the start: of what they grew by, each series by itself.
+
+    Nothing is drawn where nothing was counted, which would be zero.
+    """
+    grown = ", ".join(
+        f'non_negative_difference(last("{field}")) AS "{field}"' for field in SINCE_START
+    )
+    return (
+        f"SELECT {_MEAN} FROM (SELECT {grown} FROM {asked.source} "
+        f"WHERE {asked.condition} GROUP BY time($__interval), *) "
+        f"WHERE $timeFilter AND {_COUNTED} GROUP BY {asked.groups} fill(null)"
+    )
 
 
 def _each_interval(what: str, asked: Asked) -> str:
@@ -161,6 +178,8 @@ def judged(catalog: Catalog, metric: Metric, times: str, chosen: Sequence[str] =
             f'AS "increase" FROM {asked.source} WHERE {condition} GROUP BY *) '
             f"WHERE {times} GROUP BY {by}"
         )
+    if counted(catalog, metric):
+        return f"{_mean_of_counts(asked.source, condition, times)} GROUP BY {by}"
     what = _of_all(catalog, metric) or f"last({field})"
     return f'SELECT {what} AS "value" FROM {asked.source} WHERE {condition} GROUP BY {by}'
 
@@ -173,7 +192,8 @@ def worst(catalog: Catalog, metric: Metric, times: str) -> str:
     as it may be one that goes on under another tag, as a program that was upgraded does.
     """
     asked = asked_of(catalog, metric)
-    if _of_all(catalog, metric) or (metric.type is MetricType.COUNTER and catalog.cumulative):
+    counts = metric.type is MetricType.COUNTER and catalog.cumulative
+    if _of_all(catalog, metric) or counts or counted(catalog, metric):
         return judged(catalog, metric, times)
     most = (metric.condition and metric.condition.worst) or Together.MAX
     return (
@@ -183,18 +203,26 @@ def worst(catalog: Catalog, metric: Metric, times: str) -> str:
     )
 
 
+def counted(catalog: Catalog, metric: Metric) -> bool:
+    """Whether a timer's mean is that of what its sum and count grew by."""
+    return catalog.cumulative and metric.has_mean
+
+
+def _mean_of_counts(source: str, condition: str, times: str) -> str:
+    grown = ", ".join(f'non_negative_difference("{field}") AS "{field}"' for field in SINCE_START)
+    return (
+        f'SELECT {_MEAN} AS "value" FROM (SELECT {grown} FROM {source} '
+        f"WHERE {condition} GROUP BY *) WHERE {times} AND {_COUNTED}"
+    )
+
+
 def _of_all(catalog: Catalog, metric: Metric) -> str | None:
     """What can be asked of several series as of one, if anything can."""
     if metric.type is MetricType.COUNTER and not catalog.cumulative:
         return f"sum({identifier(catalog.field(metric))})"
-    if metric.type is MetricType.TIMER and mean_is_kept(metric):
-        return 'sum("sum") / sum("count")'
+    if metric.has_mean and not catalog.cumulative:
+        return _MEAN
     return None
-
-
-def mean_is_kept(metric: Metric) -> bool:
-    """Whether a timer's mean can be worked out of what is stored."""
-    return {TimerField.SUM, TimerField.COUNT} <= set(metric.fields)
 
 
 def _among(chosen: Sequence[str], times: str) -> str:
@@ -208,9 +236,11 @@ def now(catalog: Catalog, metric: Metric, function: str, chosen: Sequence[str]) 
     mean is that of all events, in one go and not of each series first, which takes InfluxDB more
     time for each; so is the sum of what came.
     """
+    measured = source(catalog.measurements(metric))
+    if function == "mean" and counted(catalog, metric):
+        return _mean_of_counts(measured, _among(chosen, RECENTLY), RECENTLY)
     what = _of_all(catalog, metric) if function in {"mean", "sum"} else None
     if what:
-        measured = source(catalog.measurements(metric))
         return f'SELECT {what} AS "value" FROM {measured} WHERE {_among(chosen, RECENTLY)}'
     return _over_judged(catalog, metric, function, chosen, "value")
 

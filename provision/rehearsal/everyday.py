@@ -6,6 +6,7 @@ Where documented_traffic proves what arrives, this makes pictures of dashboards 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 
@@ -41,25 +42,35 @@ def _sent(sample: Sample, random: Random, elapsed: float) -> Sample:
     elif metric.type is MetricType.GAUGE:
         lines = [f"{bucket}:{_level(sample, random, elapsed):.0f}|g"]
     elif metric.type is MetricType.TIMER:
-        middle = 10 if metric.unit is Unit.SECONDS else 80
-        lines = [
-            f"{bucket}:{random.lognormvariate(math.log(middle), 0.6):.1f}|ms" for _ in range(TIMES)
-        ]
+        middle = math.log(_time(metric))
+        lines = [f"{bucket}:{random.lognormvariate(middle, 0.6):.1f}|ms" for _ in range(TIMES)]
     else:
         lines = [f"{bucket}:m{random.randrange(40)}|s" for _ in range(TIMES)]
     return replace(sample, packets=tuple(lines))
 
 
 def _page(page: Page, random: Random, elapsed: float) -> Page:
-    samples = []
-    for sample in page.samples:
-        name = sample.packets[0].rpartition(" ")[0]
-        if sample.metric.type is MetricType.COUNTER:
-            value = elapsed * (3 + len(name) % 7) + random.random()
-        else:
-            value = _level(sample, random, elapsed)
-        samples.append(replace(sample, packets=(f"{name} {value:.0f}",)))
+    samples = [
+        replace(sample, packets=tuple(_shown(sample, random, elapsed))) for sample in page.samples
+    ]
     return replace(page, samples=tuple(samples))
+
+
+def _shown(sample: Sample, random: Random, elapsed: float) -> Iterator[str]:
+    metric = sample.metric
+    counted = elapsed * (3 + len(metric.name) % 7)
+    values = {
+        MetricType.COUNTER: [counted + random.random()],
+        # The sum of all times, and how many there were.
+        MetricType.TIMER: [_time(metric) * counted, counted],
+    }.get(metric.type, [_level(sample, random, elapsed)])
+    for packet, value in zip(sample.packets, values, strict=True):
+        yield f"{packet.rpartition(' ')[0]} {value:.0f}"
+
+
+def _time(metric: Metric) -> float:
+    """What a time is, more or less."""
+    return 10 if metric.unit is Unit.SECONDS else 80
 
 
 def _events(metric: Metric, random: Random) -> int:

@@ -166,7 +166,7 @@ def documented_names(catalogs: Sequence[Catalog]) -> list[tuple[str, str, str, b
     """(name, measurement, type, whether it is a former name) of each Prometheus metric."""
     return [
         *(
-            (name, catalog.measurement(metric), metric.type.value, name != metric.name)
+            (name, catalog.measurement(metric), metric.type.telegraf, name != metric.name)
             for catalog in catalogs
             for metric in catalog.metrics
             for name in (metric.name, *(former.name for former in metric.formerly))

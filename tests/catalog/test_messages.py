@@ -95,7 +95,7 @@ SCRAPED = {"input": "prometheus", "scrape": {"port": 1}}
 @pytest.mark.parametrize(
     ("metric", "hint"),
     [
-        ({"type": "histogram"}, "document its _count and _sum as counters"),
+        ({"type": "histogram"}, "did you mean 'timer'?"),
         ({"tags": {}}, "did you mean 'labels'?"),
     ],
 )

@@ -163,6 +163,7 @@ def test_how_metrics_are_sent_is_said() -> None:
             "shop.x.orders:1|c",
         ),
         (scraped(), "orders 1"),
+        (scraped(TIMER), "took_sum 320"),
         (
             scraped(
                 METRIC | {"labels": {"city": None}},
@@ -192,6 +193,8 @@ def test_an_example_is_what_is_sent_or_fetched(made: Catalog, line: str) -> None
         (above(90, type="gauge", unit="percent"), "it is above 90 percent"),
         (above(12_345_678, type="gauge"), "it is above 12,345,678"),
         (above(5, **TIMER), "its mean is above 5 milliseconds"),
+        (above(5, **TIMER | {"fields": ["sum", "count"]}), "its mean is above 5 milliseconds"),
+        (above(5, **TIMER | {"fields": ["upper"]}), "its upper is above 5 milliseconds"),
     ],
 )
 def test_when_to_worry_is_a_sentence(metric: dict[str, Any], sentence: str) -> None:

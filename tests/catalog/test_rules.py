@@ -157,10 +157,39 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
     ),
     (
         "type-input",
+        gathered(TIMER | {"name": "watch.took"}),
+        "there is no timer with telegraf",
+        scraped(TIMER | {"name": "took_seconds"}),
+    ),
+    (
+        "histogram-parts",
         scraped(TIMER | {"name": "took_seconds_sum"}),
-        "there is no timer with prometheus: of a histogram or a summary, document "
-        "took_seconds_sum and took_seconds_count as counters",
+        "the timer is took_seconds: its sum and count are in that",
         scraped(METRIC | {"name": "took_seconds_sum", "unit": "seconds"}),
+    ),
+    (
+        "histogram-parts",
+        scraped(TIMER | {"name": "took_seconds"}, METRIC | {"name": "took_seconds_count"}),
+        "the timer is took_seconds: its sum and count are in that",
+        scraped(TIMER | {"name": "took_seconds"}, METRIC | {"name": "took_count"}),
+    ),
+    (
+        "histogram-parts",
+        scraped(TIMER | {"name": "took_seconds", "percentiles": [95]}),
+        "only statsd's timers have 95: leave out percentiles",
+        catalog(TIMER | {"percentiles": [95]}),
+    ),
+    (
+        "histogram-parts",
+        scraped(TIMER | {"name": "took_seconds", "fields": ["sum", "upper"]}),
+        "only statsd's timers have upper: leave out fields",
+        scraped(TIMER | {"name": "took_seconds", "fields": ["sum", "count"]}),
+    ),
+    (
+        "histogram-parts",
+        scraped(METRIC | {"name": "took_seconds_bucket", "unit": "seconds"}),
+        "document took_seconds with type: timer, which has its sum and its count",
+        scraped(TIMER | {"name": "took_seconds"}),
     ),
     (
         "histogram-parts",
@@ -181,6 +210,12 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
         scraped(METRIC | {"unit": "seconds"}),
     ),
     ("type-unit", catalog(TIMER | {"unit": "bytes"}), "a timer measures", catalog(TIMER)),
+    (
+        "type-unit",
+        scraped(TIMER | {"name": "size_bytes", "unit": "bytes"}),
+        "a timer measures time: bytes: document size_bytes_sum and size_bytes_count as counters",
+        scraped(METRIC | {"name": "size_bytes_sum", "unit": "bytes"}),
+    ),
     (
         "type-unit",
         catalog(METRIC | {"type": "set", "unit": "bytes"}),

@@ -18,7 +18,7 @@ from provision.dashboards.panels import (
     steps,
 )
 from provision.dashboards.variables import group_tags
-from tests.catalog.builders import METRIC, catalog, scraped
+from tests.catalog.builders import METRIC, TIMER, catalog, scraped
 from tests.hostile import HOSTILE
 
 Catalogs = Mapping[str, Catalog]
@@ -114,6 +114,16 @@ def test_a_timer_of_which_little_is_kept_is_on_a_panel_too(
     )
     queries = graph(catalog, [kept]).queries
     assert [q.text.removeprefix("SELECT ").split(" FROM ")[0] for q in queries] == asked
+
+
+def test_a_histogram_is_the_mean_of_what_was_counted_in_each_interval() -> None:
+    made = scraped(TIMER)
+    (query,) = graph(made, made.metrics).queries
+    assert query.text.startswith('SELECT sum("sum") / sum("count") FROM (SELECT non_negative_')
+    assert 'WHERE $timeFilter AND "count" > 0 GROUP BY' in query.text
+    panel = number(made, made.metrics[0], ["host"])
+    assert panel.description.startswith("Mean of the last 5 minutes, all series together.")
+    assert panel.unit == "ms"
 
 
 def test_what_is_read_together_says_which_is_which(realm: Catalog) -> None:

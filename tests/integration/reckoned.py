@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
@@ -96,6 +96,8 @@ class Reckoner:
             return [self._levels(asking)]
         if self.metric.type is MetricType.COUNTER and self.catalog.cumulative:
             return [self._lines(asking, lambda each: self._grown(each, asking))]
+        if self.metric.type is MetricType.TIMER and self.catalog.cumulative:
+            return [self._lines(asking, lambda each: _mean_grown(each, asking))]
         return [
             self._lines(asking, lambda each, of=of: _in_intervals(each, asking, of))  # type: ignore[misc]
             for of in self._measures(asking)
@@ -182,6 +184,10 @@ class Reckoner:
     def _now(self, series: Sequence[Written], asking: Asking) -> float | None:
         field = self.catalog.field(self.metric)
         points = [value for _, value in _points(series, field, asking.lately)]
+        if self.metric.type is MetricType.TIMER and self.catalog.cumulative:
+            both = [_both_grown(each, asking.lately, lambda time: time) for each in series]
+            grown = [each for one in both for _, each in one]
+            return _mean_of(grown) if grown else None
         if self.metric.type is MetricType.TIMER and self._mean:
             sums, counts = (
                 [value for _, value in _points(series, name, asking.lately)]
@@ -282,6 +288,32 @@ def _in_intervals(
         for time, value in _points(series, name, asking.spans):
             found[asking.bucket(time)][index].append(value)
     return {bucket: reckon(*values) for bucket, values in found.items()}
+
+
+def _both_grown(
+    each: Written, wanted: Callable[[int], bool], when: Callable[[int], int]
+) -> Iterator[tuple[int, tuple[float, float]]]:
+    """By how much a series' sum and count have grown, with when, where something was counted."""
+    lasts: dict[int, tuple[Value, Value]] = {}
+    for time in sorted(each.points):
+        if wanted(time):
+            lasts[when(time)] = (each.points[time]["sum"], each.points[time]["count"])
+    for (_, old), (time, new) in pairwise(lasts.items()):
+        if new[1] > old[1]:
+            yield time, (new[0] - old[0], new[1] - old[1])
+
+
+def _mean_grown(series: Sequence[Written], asking: Asking) -> dict[int, float]:
+    """The mean of the times that were counted in each interval, of several series."""
+    found: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for each in series:
+        for time, grown in _both_grown(each, asking.spans, asking.bucket):
+            found[time].append(grown)
+    return {time: _mean_of(both) for time, both in found.items()}
+
+
+def _mean_of(both: Sequence[tuple[float, float]]) -> float:
+    return sum(sums for sums, _ in both) / sum(counts for _, counts in both)
 
 
 def _mean(sums: Sequence[float], counts: Sequence[float]) -> float:

@@ -1,7 +1,7 @@
 """Catalogs with what no built-in one has.
 
-Former names, conditions of the other kind, timers of which less is kept, counts of time, and a
-silence that is no part of a day.
+Former names, conditions of the other kind, timers of which less is kept, histograms, counts of
+time, and a silence that is no part of a day.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from tests.catalog.builders import METRIC, above, below, catalog, gathered, scra
 PLACES = {"description": "a place", "examples": ["bonn"], "expected": 2}
 KINDS = {"description": "a kind", "values": ["big", "small", "other"]}
 TIMER = METRIC | {"type": "timer", "unit": "milliseconds"}
+TOOK = METRIC | {"type": "timer", "unit": "seconds"}
 GAUGE = METRIC | {"type": "gauge"}
 
 
@@ -56,6 +57,8 @@ FARM = scraped(
         below(3, name="farm_milk_total"),
         METRIC | {"name": "farm_busy_ns_total", "unit": "nanoseconds"},
         METRIC | {"name": "farm_busy_seconds_total", "unit": "seconds"},
+        TOOK | {"name": "farm_milking_seconds", "labels": {"kind": None}},
+        above(3, **TOOK | {"name": "farm_feeding_seconds", **former("farm_food_seconds")}),
         below(3, name="farm_hens", type="gauge", **former("farm_chicken")),
     ),
     app="farm",

@@ -180,17 +180,19 @@ def _numbers(
     own = next(serial)
     gap = range(10 + own % 5, 19 + own % 5)
     there = [number for number in alive if number not in gap]
-    if metric.type is MetricType.TIMER:
+    if metric.type is MetricType.TIMER and not catalog.cumulative:
         there = [number for number in there if (number * 7 + own) % 3]
         return _times(catalog, metric, own, there, serial)
     name = catalog.field(metric)
-    if metric.type is not MetricType.COUNTER:
+    if metric.type not in {MetricType.COUNTER, MetricType.TIMER}:
         part = 0 if _is_whole(catalog, metric) else 0.5
         return {n: {name: _unique(own, n) + part} for n in there}
     if not catalog.cumulative:
         return {n: {name: _unique(own, n)} for n in there if (n * 7 + own) % 3}
     # One starts anew behind a gap, the next between two points, early or late.
     restart = (gap.stop, 22 + own % 7, 41 + own % 7)[own % 3]
+    if metric.type is MetricType.TIMER:
+        return _histogram(own, there, restart)
     return {n: {name: value} for n, value in _counts(catalog, own, there, restart).items()}
 
 
@@ -216,6 +218,20 @@ def _counts(
             total, again = 0, True
         total += _unique(own, number)
         made[number] = total if catalog.input is Input.TELEGRAF else float(total)
+    return made
+
+
+def _histogram(own: int, there: Sequence[int], restart: int) -> dict[int, dict[str, Value]]:
+    """A sum and a count of times since the start; in some intervals there is none."""
+    made: dict[int, dict[str, Value]] = {}
+    total, count, again = own * 1_000_000.0, own * 1000.0, False
+    for number in there:
+        if number >= restart and not again:
+            total, count, again = 0.0, 0.0, True
+        if (number * 7 + own) % 4:
+            total += _unique(own, number) + 0.5
+            count += (number + own) % 4 + 1
+        made[number] = {"sum": total, "count": count}
     return made
 
 

@@ -7,6 +7,7 @@ from provision.applications import read_application
 from provision.catalog.model import Catalog, MetricType
 from provision.rehearsal.everyday import an_interval
 from provision.traffic import Traffic, documented_traffic
+from tests.catalog.builders import TIMER, scraped
 
 Catalogs = Mapping[str, Catalog]
 
@@ -14,7 +15,7 @@ Catalogs = Mapping[str, Catalog]
 def documented(catalogs: Catalogs) -> Traffic:
     applications = [
         application
-        for catalog in catalogs.values()
+        for catalog in (*catalogs.values(), scraped(TIMER))
         for application in [read_application(catalog, {})[0]]
         if application
     ]
@@ -66,9 +67,10 @@ def test_counts_since_the_start_only_grow(catalogs: Catalogs) -> None:
     for played in day(catalogs):
         for page in played.scraped:
             for sample in page.samples:
-                if sample.metric.type is MetricType.COUNTER:
-                    name, value = sample.packets[0].split()
-                    counts.setdefault((page.url, name), []).append(int(value))
-    assert counts
+                if sample.metric.type in {MetricType.COUNTER, MetricType.TIMER}:
+                    for packet in sample.packets:
+                        name, value = packet.split()
+                        counts.setdefault((page.url, name), []).append(int(value))
+    assert {"took_sum", "took_count"} < {name for _, name in counts}
     for values in counts.values():
         assert values == sorted(values) and values[-1] > values[0]
