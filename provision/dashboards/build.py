@@ -12,8 +12,8 @@ from provision.catalog.model import Catalog, Input, Metric, MetricType, Signal
 from provision.catalog.units import Unit
 from provision.dashboards.layout import Heading, lay_out
 from provision.dashboards.model import Dashboard, Kind, Variable
-from provision.dashboards.panels import dashboard_uid, graph, number
-from provision.dashboards.queries import asked_of
+from provision.dashboards.panels import dashboard_uid, events, graph, number
+from provision.dashboards.queries import asked_of, counted
 from provision.dashboards.variables import group_tags, tag_values, totals_query, variable_tags
 
 TAG = "provision"
@@ -39,6 +39,12 @@ def build_dashboard(catalog: Catalog, extra: Sequence[Heading] = ()) -> Dashboar
             for signal in signals
             for family in families(m for m in catalog.metrics if m.says is signal)
         ]
+        if Signal.TRAFFIC in signals:
+            found += [
+                events(catalog, metric)
+                for metric in catalog.metrics
+                if counted(catalog, metric) and metric.says is Signal.LATENCY
+            ]
         headings.append(Heading(title, found, collapsed))
     return Dashboard(
         uid=dashboard_uid(catalog),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from provision.catalog.model import (
@@ -14,6 +15,7 @@ from provision.catalog.model import (
     MetricType,
     Severity,
     Signal,
+    TimerField,
     Together,
     percentile,
 )
@@ -104,6 +106,24 @@ def graph(catalog: Catalog, metrics: Sequence[Metric]) -> Panel:
                 "&var-host=${__field.labels.host}",
             ),
         ),
+    )
+
+
+def events(catalog: Catalog, metric: Metric) -> Panel:
+    """How many times a histogram counts in a second: no counter beside it says so."""
+    asked, name = asked_by_graph(catalog, metric), _told_apart(catalog, metric)
+    if grouped(catalog) and metric.formerly:
+        name = f"{metric.title} {name}".strip()
+    query = Query("A", rate_of_counts(asked, TimerField.COUNT), _plain(name) or _OF_ALL)
+    return replace(
+        graph(catalog, [metric]),
+        id=identity("events", metric.name),
+        title=f"{metric.title} per second",
+        unit=grafana_unit(Unit.COUNT, per_second=True),
+        queries=(query,),
+        steps=(Step(NEUTRAL),),
+        style=Style(),
+        overrides=tuple(_names([query], [_plain(name)])) if grouped(catalog) else (),
     )
 
 
@@ -279,12 +299,7 @@ def _asked(catalog: Catalog, metric: Metric) -> list[tuple[str, str]]:
 
     Where they are grouped by what is chosen, their labels are named by _names().
     """
-    asked = asked_by_graph(catalog, metric)
-    # A label that has one value tells nothing apart.
-    tags = [tag for tag in catalog.tags(metric) if len(metric.labels.get(tag) or ()) != 1]
-    former = [FORMER_NAME] if metric.formerly else []
-    by = () if asked.grouped else ("host", *tags, *former)
-    name = " ".join(f"$tag_{tag}" for tag in by)
+    asked, name = asked_by_graph(catalog, metric), _told_apart(catalog, metric)
     field = catalog.field(metric)
     if metric.type is MetricType.TIMER:
         texts = [(highest(asked, percentile(p)), f"p{p:g} {name}") for p in metric.percentiles]
@@ -299,6 +314,16 @@ def _asked(catalog: Catalog, metric: Metric) -> list[tuple[str, str]]:
         share = _per_second(metric)
         return [(rate_of_counts(asked, field, "" if share == 1 else f" / {share:.0f}"), name)]
     return [(rate_of_deltas(asked, field), name)]
+
+
+def _told_apart(catalog: Catalog, metric: Metric) -> str:
+    """The tags in a line's name, where _names() does not name them."""
+    if grouped(catalog):
+        return ""
+    # A label that has one value tells nothing apart.
+    tags = [tag for tag in catalog.tags(metric) if len(metric.labels.get(tag) or ()) != 1]
+    former = [FORMER_NAME] if metric.formerly else []
+    return " ".join(f"$tag_{tag}" for tag in ("host", *tags, *former))
 
 
 def reference(index: int) -> str:

@@ -6,19 +6,20 @@ from collections.abc import Mapping
 import pytest
 
 from provision.catalog.model import Catalog, Condition, Former, Metric, Severity, TimerField
-from provision.dashboards.build import build_dashboard
+from provision.dashboards.build import build_dashboard, graph_ids
 from provision.dashboards.model import NEUTRAL, Kind, Panel, Step
 from provision.dashboards.panels import (
     describe,
     function,
     graph,
+    graph_id,
     number,
     override,
     reference,
     steps,
 )
 from provision.dashboards.variables import group_tags
-from tests.catalog.builders import METRIC, TIMER, catalog, scraped
+from tests.catalog.builders import METRIC, TIMER, above, catalog, scraped
 from tests.hostile import HOSTILE
 
 Catalogs = Mapping[str, Catalog]
@@ -124,6 +125,19 @@ def test_a_histogram_is_the_mean_of_what_was_counted_in_each_interval() -> None:
     panel = number(made, made.metrics[0], ["host"])
     assert panel.description.startswith("Mean of the last 5 minutes, all series together.")
     assert panel.unit == "ms"
+
+
+def test_how_many_times_a_histogram_counts_is_a_rate_of_its_own() -> None:
+    made = scraped(above(5, **TIMER))
+    (timer,) = made.metrics
+    dashboard = build_dashboard(made)
+    rows = {row.title: [panel.title for panel in row.panels] for row in dashboard.rows}
+    assert rows["Rate and errors"] == [f"{timer.title} per second"]
+    assert rows["Duration"] == [timer.title]
+    (rate,) = [each for each in dashboard.panels if each.title.endswith("per second")]
+    assert 'non_negative_derivative(last("count"), 1s)' in rate.queries[0].text
+    assert not rate.style.line, "the bound is one of times"
+    assert graph_ids(dashboard) == {(timer.name, timer.type): graph_id(timer)}
 
 
 def test_what_is_read_together_says_which_is_which(realm: Catalog) -> None:

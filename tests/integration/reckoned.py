@@ -95,13 +95,18 @@ class Reckoner:
         if self.grouped and not self._adds_up:
             return [self._levels(asking)]
         if self.metric.type is MetricType.COUNTER and self.catalog.cumulative:
-            return [self._lines(asking, lambda each: self._grown(each, asking))]
+            field, share = self.catalog.field(self.metric), SECONDS.get(self.metric.unit, 1.0)
+            return [self._lines(asking, lambda each: self._grown(each, asking, field, share))]
         if self.metric.type is MetricType.TIMER and self.catalog.cumulative:
             return [self._lines(asking, lambda each: _mean_grown(each, asking))]
         return [
             self._lines(asking, lambda each, of=of: _in_intervals(each, asking, of))  # type: ignore[misc]
             for of in self._measures(asking)
         ]
+
+    def events(self, asking: Asking) -> list[dict[Key, Rows]]:
+        """The lines of how many times a histogram counts in a second."""
+        return [self._lines(asking, lambda each: self._grown(each, asking, "count", 1.0))]
 
     def _measures(self, asking: Asking) -> list[tuple[tuple[str, ...], Callable[..., float]]]:
         """Of each query the fields, and what becomes of an interval's points."""
@@ -163,13 +168,14 @@ class Reckoner:
             if line
         }
 
-    def _grown(self, series: Sequence[Written], asking: Asking) -> dict[int, float]:
+    def _grown(
+        self, series: Sequence[Written], asking: Asking, field: str, share: float
+    ) -> dict[int, float]:
         """How fast counts grow, by interval: each by itself, and then their sum."""
         found: dict[int, float] = defaultdict(float)
-        share = SECONDS.get(self.metric.unit, 1.0)
         for each in series:
             lasts: dict[int, Value] = {}
-            for time, value in _points([each], self.catalog.field(self.metric), asking.spans):
+            for time, value in _points([each], field, asking.spans):
                 lasts[asking.bucket(time)] = value
             for (before, old), (time, new) in pairwise(lasts.items()):
                 if new >= old:
