@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 
 from provision.catalog.model import Catalog, Input, Metric, MetricType, Signal
 from provision.catalog.units import Unit
+from provision.dashboards.graphs import events, graph
 from provision.dashboards.layout import Heading, lay_out
 from provision.dashboards.model import Dashboard, Kind, Variable
-from provision.dashboards.panels import dashboard_uid, events, graph, number
+from provision.dashboards.numbers import number
+from provision.dashboards.panels import dashboard_uid
 from provision.dashboards.queries import asked_of, counted
 from provision.dashboards.variables import group_tags, tag_values, totals_query, variable_tags
 

@@ -22,10 +22,10 @@ from provision.dashboards.model import (
     Query,
     Step,
 )
+from provision.dashboards.numbers import number
 from provision.dashboards.panels import (
     dashboard_uid,
     function,
-    number,
     override,
     reference,
     silent,

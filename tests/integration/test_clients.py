@@ -20,7 +20,7 @@ from statsd import StatsClient, TCPStatsClient
 
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import GROUP_BY
-from provision.dashboards.panels import graph
+from provision.dashboards.graphs import graph
 from provision.dashboards.variables import either, expand
 from provision.influx import InfluxDB
 from provision.verify.findings import Status

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from provision.catalog.load import load_catalogs
-from provision.dashboards.panels import graph, number
+from provision.dashboards.graphs import graph
+from provision.dashboards.numbers import number
 from provision.dashboards.variables import expand
 from provision.influx import InfluxDB
 from provision.traffic import documented_traffic

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Transport
-from provision.dashboards.panels import graph
+from provision.dashboards.graphs import graph
 from provision.dashboards.variables import expand
 from provision.traffic import documented_traffic
 from provision.verify.arrival import Sent
