@@ -58,19 +58,26 @@ def _page(page: Page, random: Random, elapsed: float) -> Page:
 
 def _shown(sample: Sample, random: Random, elapsed: float) -> Iterator[str]:
     metric = sample.metric
-    counted = elapsed * (3 + len(metric.name) % 7)
+    rate = 3 + len(metric.name) % 7
     values = {
-        MetricType.COUNTER: [counted + random.random()],
-        # The sum of all times, and how many there were.
-        MetricType.TIMER: [_time(metric) * counted, counted],
+        MetricType.COUNTER: [rate * elapsed + random.random()],
+        # The sum of all times, which swing, and how many there were.
+        MetricType.TIMER: [_time(metric) * rate * _swung(elapsed), rate * elapsed],
     }.get(metric.type, [_level(sample, random, elapsed)])
     for packet, value in zip(sample.packets, values, strict=True):
         yield f"{packet.rpartition(' ')[0]} {value:.0f}"
 
 
 def _time(metric: Metric) -> float:
-    """What a time is, more or less."""
+    """What a time is, more or less, well within what is fine."""
+    if metric.condition and metric.condition.above:
+        return metric.condition.above / 3
     return 10 if metric.unit is Unit.SECONDS else 80
+
+
+def _swung(elapsed: float) -> float:
+    """What a number that swings around 1 is in all: the integral of 1 + sin(t / 100) / 3."""
+    return elapsed + 100 / 3 * (1 - math.cos(elapsed / 100))
 
 
 def _events(metric: Metric, random: Random) -> int:
