@@ -179,7 +179,7 @@ def judged(catalog: Catalog, metric: Metric, times: str, chosen: Sequence[str] =
             f"WHERE {times} GROUP BY {by}"
         )
     if counted(catalog, metric):
-        return f"{_mean_of_counts(asked.source, condition, times)} GROUP BY {by}"
+        return f"{_mean_in(asked.source, condition, times)} GROUP BY {by}"
     what = _of_all(catalog, metric) or f"last({field})"
     return f'SELECT {what} AS "value" FROM {asked.source} WHERE {condition} GROUP BY {by}'
 
@@ -208,7 +208,8 @@ def counted(catalog: Catalog, metric: Metric) -> bool:
     return catalog.cumulative and metric.has_mean
 
 
-def _mean_of_counts(source: str, condition: str, times: str) -> str:
+def _mean_in(source: str, condition: str, times: str) -> str:
+    """The mean of what a sum and a count since the start grew by in a time, as "value"."""
     grown = ", ".join(f'non_negative_difference("{field}") AS "{field}"' for field in SINCE_START)
     return (
         f'SELECT {_MEAN} AS "value" FROM (SELECT {grown} FROM {source} '
@@ -238,7 +239,7 @@ def now(catalog: Catalog, metric: Metric, function: str, chosen: Sequence[str]) 
     """
     measured = source(catalog.measurements(metric))
     if function == "mean" and counted(catalog, metric):
-        return _mean_of_counts(measured, _among(chosen, RECENTLY), RECENTLY)
+        return _mean_in(measured, _among(chosen, RECENTLY), RECENTLY)
     what = _of_all(catalog, metric) if function in {"mean", "sum"} else None
     if what:
         return f'SELECT {what} AS "value" FROM {measured} WHERE {_among(chosen, RECENTLY)}'
