@@ -142,7 +142,7 @@ def of_grafana(bench: Bench) -> None:
             grafana = process_of(bench, MONITOR, "grafana-server")
             change(number)
             told[changed(bench, figure, set(), restarts=False)] = None
-            if (process_of(bench, MONITOR, "grafana-server") != grafana) != (figure is anew):
+            if (process_of(bench, MONITOR, "grafana-server") != grafana) != (figure is not read):
                 raise RuntimeError(f"Grafana was restarted, or not, which is wrong: {figure.name}")
     catalog.unlink()
     variables.write_text(before)

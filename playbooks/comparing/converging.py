@@ -35,6 +35,7 @@ class ConvergingAction(actions.ProvisionAction):
             "entry": wanted,
             "secrets": {name: known[name] for name in names if known.get(name)},
             "operator": self.operator(task_vars),
+            "refused": self._is_refused(entry, task_vars),
             **options,
         }
         # What the module prints holds new tokens, and ssh's -vvv would show it.
@@ -50,6 +51,14 @@ class ConvergingAction(actions.ProvisionAction):
         said = {name: done.pop(name) for name in _SAID if name in done}
         result.update(done)
         return said
+
+    def _is_refused(self, entry: Mapping[str, Any], task_vars: Mapping[str, Any]) -> bool:
+        """Whether the comparison saw that Grafana does not take the login."""
+        user = {"role": "grafana", "kind": "state", "action": "change"}
+        user["name"] = f"user {entry['username']}"
+        return entry["role"] == "grafana" and any(
+            user.items() <= each.items() for each in self.comparison(task_vars)["differences"]
+        )
 
     def remember(
         self, made: dict[str, str], task_vars: dict[str, Any], *, forget: Sequence[str] = ()

@@ -89,9 +89,7 @@ class Service:
     alive is a file that it writes to as long as it is at work, and for how many seconds at most it
     does not: {"path", "seconds"}.
     tls is how it is known at that URL (module_utils/provision/http.py).
-    reloads is a regular expression of the files that it takes up while it runs, when it is told to:
-    by a signal, or over HTTP with reload_by, {"url", "username", "environment"}, of which the last
-    is the file that has the password (module_utils/provision/provisioning.py).
+    reloads is a regular expression of the files that it takes up while it runs, when it is told to.
     stable is for how many seconds it is watched at least.
     """
 
@@ -103,7 +101,6 @@ class Service:
     alive: Mapping[str, Any] | None = None
     tls: Mapping[str, Any] | None = None
     reloads: str = ""
-    reload_by: Mapping[str, str] | None = None
     stable: float = 0
 
 

@@ -36,6 +36,10 @@ options:
     description: Instead of converging, keep of people's in Grafana what is about to be replaced.
     type: bool
     default: false
+  refused:
+    description: Whether Grafana was seen to refuse the login, which then is set without a trial.
+    type: bool
+    default: false
   author:
     description: Who changes this host, and with which version, for its record.
     type: dict
@@ -60,6 +64,7 @@ def main() -> None:
             "renew": {"type": "list", "elements": "str", "default": []},
             "settled": {"type": "dict"},
             "keep": {"type": "bool", "default": False},
+            "refused": {"type": "bool", "default": False},
             "author": {"type": "dict"},
             "operator": {"type": "dict"},
         },
@@ -74,7 +79,7 @@ def main() -> None:
             result = state.revoke(entry, secrets, since, patience=patience)
             module.exit_json(changed=bool(result["differences"]), **result)
         if module.params["keep"]:
-            result = state.keep(entry, secrets, patience=patience)
+            result = state.keep(entry, secrets, patience=patience, refused=module.params["refused"])
             module.exit_json(
                 changed=bool(result["differences"]),
                 differences=result["differences"],
@@ -86,6 +91,7 @@ def main() -> None:
             check=module.check_mode,
             patience=patience,
             renew=module.params["renew"],
+            refused=module.params["refused"],
         )
         if result["differences"] and not module.check_mode:
             _note(module, result["differences"])

@@ -80,9 +80,9 @@ options:
   services:
     description:
       - The services that run with the files, as in the manifest. C(reloads) is a regular expression
-        of files that one takes up while it runs, when it is told to (M(reloading), for Grafana
-        M(provisioning)); where it is not seen to do so, it is restarted, and C(restarted) of the
-        result has its name, with the drop-ins by which others change its unit.
+        of files that one takes up while it runs, when it is told to (M(reloading)); where it is
+        not seen to do so, it is restarted, and C(restarted) of the result has its name, with the
+        drop-ins by which others change its unit.
     type: list
     elements: dict
     default: []

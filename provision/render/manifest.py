@@ -33,9 +33,6 @@ _TAKEN_UP = (
     r"^/etc/(telegraf/telegraf\.(conf$|d/(?!(host|output)\.conf$))|provision/telegraf\.nft$)"
 )
 
-# What Grafana takes up while it runs. New contacts it would take up a minute later.
-_TAKEN_UP_BY_GRAFANA = r"^/etc/grafana/provisioning/(alerting|datasources)/provision\.yaml$"
-
 # Telegraf reports that it is ready before its plugins start; what is wrong shows a little later. It
 # starts them in the order of its files and ends with the first that fails. Where it is what listens
 # (statsd.conf is the last) all have been started; else it is watched for so many seconds.
@@ -153,18 +150,7 @@ def _services(host: Host, site: Site) -> list[dict[str, Any]]:
     if "grafana" in roles:
         where = (settings.grafana_address, settings.grafana_port)
         known = tls.trust(tls.grafana)
-        by = {
-            "url": local_url(*where, scheme(tls.mode)),
-            "username": ADMIN,
-            "environment": GRAFANA_ENVIRONMENT,
-        }
-        services.append(
-            {
-                **_web_service("grafana", "grafana-server", *where, "api/health", known),
-                "reloads": _TAKEN_UP_BY_GRAFANA,
-                "reload_by": by,
-            }
-        )
+        services.append(_web_service("grafana", "grafana-server", *where, "api/health", known))
     if "pushgateway" in roles:
         where = (settings.pushgateway_address, settings.pushgateway_port)
         services.append(_web_service("pushgateway", "prometheus-pushgateway", *where, "-/healthy"))

@@ -14,6 +14,7 @@ from provision.commands import verify as command
 from provision.errors import ProvisionError
 from provision.fleet import Fleet
 from provision.grafana import Grafana
+from provision.grafana_requests import GrafanaRefused
 from provision.influx import Answer, InfluxDB
 from provision.run.ansible import Difference, HostResult, RunResult
 from provision.secrets import write_secrets
@@ -210,7 +211,8 @@ def test_each_kind_of_fault_is_exit_1_and_named(
     }
     details = {(f["host"], f["name"]): f["detail"] for f in found}
     assert details["w1", "file /etc/x"] == "`provision up` would change it: by hand"
-    assert details["w2", "services"] == "telegraf is not up. see its journal"
+    assert details["w2", "services"] == "telegraf is not up; see its journal"
+    assert details["w2", "udp"] == "not sent: see why the host cannot be looked at"
     # A host that differs is up, one that failed is not praised for anything.
     assert details["w1", "services"] == "up, and answer"
     assert ("w1", "configuration") not in details
@@ -376,6 +378,47 @@ def test_a_grafana_that_cannot_be_asked_is_a_fault_beside_the_rest(
     found = json.loads(capsys.readouterr().out)["findings"]
     assert faults(found) == {("datasource", "", "Grafana")}
     assert {f["detail"].split(":")[0] for f in found if f["area"] == "panel"} == {"InfluxDB"}
+
+
+def test_a_dashboard_that_grafana_has_not_read_yet_is_waited_for(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Late(Grafana):
+        def dashboard(self, uid: str) -> Mapping[str, Any]:
+            asked.append(uid)
+            if len(asked) < 3 or gone:
+                raise GrafanaRefused("not found", 404, "not found", "", "wait")
+            return {"panels": []}
+
+        def query(self, *_: Any, **__: Any) -> list[tuple[int, int, str | None]]:
+            return []
+
+    monkeypatch.setattr(command, "viewer", lambda _: Late("http://m:3000", "admin", "x"))
+    monkeypatch.setattr(command.time, "sleep", lambda _: None)
+    words = ["verify", "-e", "grafana_enabled=true", "--format", "json"]
+    gone = False
+    run(words)
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert [f["status"] for f in found if f["area"] == "datasource"] == ["ok"]
+    gone = True
+    monkeypatch.setattr(command, "_READ", 0)
+    run(words)
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert [f["detail"] for f in found if f["area"] == "datasource"] == ["not found; wait"]
+
+
+def test_a_grafana_that_does_not_take_the_password_is_not_asked_again(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five wrong passwords lock the login, for people as well."""
+    other = Difference("grafana", "state", "user admin", "change", "its password is another")
+    world.results["m"] = HostResult(differences=[other])
+    monkeypatch.setattr(command, "viewer", lambda _: pytest.fail("Grafana was asked"))
+    assert run(["verify", "-e", "grafana_enabled=true", "--format", "json"]) == 1
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert faults(found) == {("datasource", "", "Grafana"), ("host", "m", "state user admin")}
 
 
 def test_panels_that_grafana_answers_are_told_apart(

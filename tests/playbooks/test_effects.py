@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +9,6 @@ import pytest
 import trees
 from comparing import effects, manifest
 from comparing.differences import Difference
-
-from tests.conftest import CASES
 
 DASHBOARD = "/etc/grafana/dashboards/one.json"
 SOURCES = "/etc/grafana/provisioning/datasources/provision.yaml"
@@ -119,24 +116,6 @@ def test_what_is_taken_up_takes_a_reload_and_all_else_a_restart(tmp_path: Path) 
     never = replace(worker, services=(replace(service, reloads=""),))
     (told,) = concerned(never, inputs)
     assert told.action == "restart"
-
-
-@pytest.mark.parametrize(
-    ("names", "action"),
-    [
-        (["alerting/provision.yaml"], "reload"),
-        (["alerting/provision.yaml", "datasources/provision.yaml"], "reload"),
-        (["alerting/provision-contacts.yaml"], "restart"),
-        (["alerting/provision.yaml", "alerting/provision-contacts.yaml"], "restart"),
-        (["dashboards/provision.yaml"], "restart"),
-        (["../grafana.ini", "datasources/provision.yaml"], "restart"),
-    ],
-)
-def test_grafana_is_told_of_rules_and_datasources(names: list[str], action: str) -> None:
-    rendered = manifest.load(CASES / "realm" / "engine-2", "monitor.example.com")
-    folder = "/etc/grafana/provisioning"
-    (told,) = concerned(rendered, *(file(os.path.normpath(f"{folder}/{name}")) for name in names))
-    assert (told.name, told.action) == ("grafana-server", action)
 
 
 def test_what_is_polled_is_what_the_role_itself_goes_by() -> None:

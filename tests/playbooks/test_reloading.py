@@ -51,7 +51,6 @@ show*)
 *reload*) {reload};;
 esac
 """
-NEW = ["/etc/telegraf/telegraf.conf"]
 Made = Callable[..., dict[str, Any]]
 
 
@@ -96,7 +95,7 @@ def test_a_service_that_opens_its_sockets_anew_has_taken_up_its_files(
     tmp_path: Path, running: Made
 ) -> None:
     wanted = running()
-    assert reloading.reload(wanted, NEW)
+    assert reloading.reload(wanted)
     assert "reload" in asked(tmp_path)
 
 
@@ -116,7 +115,7 @@ def shown(*commands: str) -> str:
 def test_where_a_unit_does_nothing_but_send_a_signal_it_is_sent(
     tmp_path: Path, running: Made, command: str
 ) -> None:
-    assert reloading.reload(running(how=shown(command)), NEW)
+    assert reloading.reload(running(how=shown(command)))
     assert "reload" not in asked(tmp_path)
 
 
@@ -134,7 +133,7 @@ def test_where_a_unit_does_nothing_but_send_a_signal_it_is_sent(
 def test_where_a_unit_does_something_else_systemd_is_told(
     tmp_path: Path, running: Made, commands: list[str]
 ) -> None:
-    assert reloading.reload(running(how=shown(*commands)), NEW)
+    assert reloading.reload(running(how=shown(*commands)))
     assert "reload" in asked(tmp_path)
 
 
@@ -143,7 +142,7 @@ def test_one_that_was_started_anew_since_it_was_seen_is_not_told(
 ) -> None:
     wanted = running(how=shown("/bin/kill -HUP $MAINPID"))
     past = reloading.Running(wanted["services"][0], "/x.service", {1}, 1)
-    assert not reloading.reload(wanted, NEW, [past]), "who had its number then may be another now"
+    assert not reloading.reload(wanted, [past]), "who had its number then may be another now"
     assert not (tmp_path / "asked").exists()
 
 
@@ -153,7 +152,7 @@ def test_one_that_takes_another_port_need_not_have_had_it(running: Made) -> None
         port = other.getsockname()[1]
     wanted = running(f"anew {port}")
     wanted["services"][0]["listen"] = [f"udp:127.0.0.1:{port}"]
-    assert reloading.reload(wanted, NEW)
+    assert reloading.reload(wanted)
 
 
 def test_one_of_which_a_socket_is_missing_has_not_taken_them_up(running: Made) -> None:
@@ -161,12 +160,12 @@ def test_one_of_which_a_socket_is_missing_has_not_taken_them_up(running: Made) -
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         wanted["services"][0]["listen"].append(f"udp:127.0.0.1:{other.getsockname()[1]}")
-        assert not reloading.reload(wanted, NEW)
+        assert not reloading.reload(wanted)
 
 
 def test_one_that_is_heard_meanwhile_has_its_time(running: Made) -> None:
     """It ends what it does first, longer than nobody may be there to listen."""
-    assert reloading.reload(running("later"), NEW)
+    assert reloading.reload(running("later"))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +175,7 @@ def test_one_that_is_heard_meanwhile_has_its_time(running: Made) -> None:
 def test_a_service_that_does_not_is_to_be_restarted(
     running: Made, how: str, answers: dict[str, str]
 ) -> None:
-    assert not reloading.reload(running(how, **answers), NEW)
+    assert not reloading.reload(running(how, **answers))
 
 
 def test_what_others_have_put_in_the_place_of_a_signal_has_less_time(
@@ -185,14 +184,14 @@ def test_what_others_have_put_in_the_place_of_a_signal_has_less_time(
     monkeypatch.setattr(reloading, "_OTHERS", 0.3)
     wanted = running("keeps", how=shown("/bin/true"), reload="true") | {"timeout": 60}
     started = time.monotonic()
-    assert not reloading.reload(wanted, NEW)
+    assert not reloading.reload(wanted)
     assert time.monotonic() - started < 30
 
 
 def test_one_that_is_watched_for_longer_is_watched_after_that(running: Made) -> None:
     wanted = running() | {"stable_seconds": 0.7}
     started = time.monotonic()
-    assert reloading.reload(wanted, NEW), "it was not restarted for that"
+    assert reloading.reload(wanted), "it was not restarted for that"
     assert time.monotonic() - started >= 0.7
 
 
@@ -200,17 +199,17 @@ def test_one_that_is_watched_for_longer_is_watched_after_that(running: Made) -> 
 def test_what_is_not_at_work_as_it_should_be_is_not_reloaded(
     tmp_path: Path, running: Made, answers: dict[str, str]
 ) -> None:
-    assert not reloading.reload(running(**answers), NEW)
+    assert not reloading.reload(running(**answers))
     assert "reload" not in asked(tmp_path)
 
 
 def test_what_cannot_be_seen_is_not_reloaded(tmp_path: Path, running: Made) -> None:
     wanted = running()
-    assert not reloading.reload({**wanted, "services": [{"name": "telegraf", "listen": []}]}, NEW)
+    assert not reloading.reload({**wanted, "services": [{"name": "telegraf", "listen": []}]})
     (tmp_path / "x.service/cgroup.procs").write_text("1\n")
-    assert not reloading.reload(wanted, NEW), "another listens in its place"
+    assert not reloading.reload(wanted), "another listens in its place"
     (tmp_path / "x.service/cgroup.procs").unlink()
-    assert not reloading.reload(wanted, NEW)
+    assert not reloading.reload(wanted)
     assert "reload" not in asked(tmp_path)
 
 

@@ -15,10 +15,10 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import time
 from typing import Any, Dict, Iterator, List, Optional
 
-from ansible.module_utils.provision import provisioning
 from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
 
 _RULE = re.compile(r"provision-.+-[0-9a-f]{12}")
@@ -29,6 +29,14 @@ _TOLD = 3
 POLICIES = "notification policies"
 #: Grafana's policies as long as nobody has made any (9 to 13).
 _UNTOUCHED = {"receiver": "grafana-default-email", "group_by": ["grafana_folder", "alertname"]}
+
+
+#: For how many seconds it is waited until Grafana has read its files.
+_READ = 60.0
+
+
+class Refused(ServiceError):
+    """Grafana does not take the login, or not for that."""
 
 
 class Alerting:
@@ -46,7 +54,7 @@ class Alerting:
         look = self._look()
         lines = [
             ("alert rules", "create", look["missing"], "Grafana does not have them"),
-            ("alert rules", "remove", look["rules"], "no catalog has them any more"),
+            ("alert rules", "remove", look["titles"], "no catalog has them any more"),
             ("contact points", "remove", look["contacts"], "the inventory has them no more"),
         ]
         found = [
@@ -103,11 +111,17 @@ class Alerting:
         return None if made == _UNTOUCHED else made
 
     def converge(self) -> None:
-        """Do it. Raises ServiceError where Grafana has not done it."""
+        """Do it. Raises ServiceError where Grafana has not done it.
+
+        It is started anew for it: where it is told to read its alerting files again, 9.4 takes all
+        rules for changed, so that what fires is told as over and what is pending begins anew.
+        """
         look = self._look()
         with self._told(look):
-            provisioning.reload(self._url, "alerting", self._headers, self._patience)
-        left = self._look()
+            restart()
+            deadline = time.monotonic() + _READ
+            while any((left := self._look()).values()) and time.monotonic() < deadline:
+                time.sleep(0.5)
         for what in ("rules", "contacts", "missing"):
             if left[what]:
                 raise ServiceError(
@@ -120,7 +134,7 @@ class Alerting:
         # One after the other: five wrong passwords lock the login for five minutes.
         rules = {rule["uid"]: rule for rule in self._ask("alert-rules")}
         contacts = self._ask("contact-points")
-        ours = [uid for uid, rule in rules.items() if _is_ours(uid, rule)]
+        ours = sorted(uid for uid, rule in rules.items() if _is_ours(uid, rule))
         left = [
             contact["uid"]
             for contact in contacts
@@ -130,7 +144,8 @@ class Alerting:
         ]
         wanted = set(self._wanted["rules"])
         return {
-            "rules": sorted(uid for uid in ours if uid not in wanted),
+            "rules": [uid for uid in ours if uid not in wanted],
+            "titles": [rules[uid].get("title") or uid for uid in ours if uid not in wanted],
             "missing": sorted(wanted - set(rules)),
             "contacts": sorted(left),
         }
@@ -169,12 +184,23 @@ class Alerting:
             headers=self._headers,
         )
         if status != 200:
-            raise (provisioning.Refused if status == 401 else ServiceError)(
+            raise (Refused if status == 401 else ServiceError)(
                 "Grafana at %s does not tell its %s: HTTP %d %s"
                 % (self._url, what, status, told(answer)),
                 "see that unified alerting is not disabled in Grafana",
             )
         return answer
+
+
+def restart() -> None:
+    """Start Grafana anew."""
+    command = ["systemctl", "restart", "grafana-server"]
+    done = subprocess.run(command, stderr=subprocess.PIPE, universal_newlines=True)
+    if done.returncode:
+        raise ServiceError(
+            "Grafana cannot be started: %s" % done.stderr.strip(),
+            "see `journalctl -u grafana-server` on the host",
+        )
 
 
 def _is_ours(uid: str, rule: Dict[str, Any]) -> bool:

@@ -12,11 +12,12 @@ import pwd
 import subprocess
 from typing import Any, Dict, List, Optional
 
-from ansible.module_utils.provision import environment_file, provisioning, secret_key
-from ansible.module_utils.provision.alerting import Alerting
-from ansible.module_utils.provision.http import ServiceError, basic
-from ansible.module_utils.provision.provisioning import Refused
+from ansible.module_utils.provision import environment_file, secret_key
+from ansible.module_utils.provision.alerting import Alerting, Refused
+from ansible.module_utils.provision.http import ServiceError, basic, call_patiently, told
 
+#: By which it is told who its administrator is, when it makes its database.
+_ADMIN = "GF_SECURITY_ADMIN_PASSWORD"
 #: Since 13 there is only `grafana`; 8 and before had only `grafana-cli`.
 _PROGRAMS = (
     ["/usr/share/grafana/bin/grafana", "cli"],
@@ -43,11 +44,17 @@ def reset_command(program: List[str]) -> List[str]:
 
 
 def converge(
-    entry: Dict[str, Any], secrets: Dict[str, str], *, check: bool, patience: float = 60
+    entry: Dict[str, Any],
+    secrets: Dict[str, str],
+    *,
+    check: bool,
+    patience: float = 60,
+    refused: bool = False,
 ) -> Dict[str, Any]:
     """Make the login of entry work and its alerts be those of the files, or in check say of both.
 
-    Gives {"differences": [{"name", "action", "why"}], "secrets": {}}; raises ServiceError.
+    With refused the login was seen not to work: it is set without being tried, as five wrong ones
+    lock it. Gives {"differences": [{"name", "action", "why"}], "secrets": {}}; raises ServiceError.
     """
     password = secrets[entry["secret"]]
     difference = {
@@ -58,19 +65,18 @@ def converge(
     if check:
         # To check a password takes Grafana a tenth of a second, for each question anew. One that it
         # was never given is not tried: after five wrong ones it takes none for five minutes.
-        given = environment_file.value(entry["environment"], provisioning.ADMIN_VARIABLE)
+        given = environment_file.value(entry["environment"], _ADMIN)
         alerting = Alerting(entry, password, patience)
         found = [difference, *alerting.unseen()]
         if given in (None, password):
             with contextlib.suppress(Refused):
                 found = alerting.differences()
         return {"differences": found, "secrets": {}}
-    try:
-        _reload_datasources(entry, password, patience)
-    except Refused:
-        _reset(password)
-    else:
-        return {"differences": _alerts(entry, password, patience), "secrets": {}}
+    if not refused:
+        with contextlib.suppress(Refused):
+            _reload_datasources(entry, password, patience)
+            return {"differences": _alerts(entry, password, patience), "secrets": {}}
+    _reset(password)
     try:
         _reload_datasources(entry, password, patience)
     except Refused:
@@ -84,7 +90,9 @@ def converge(
     return {"differences": [difference], "secrets": {}}
 
 
-def keep(entry: Dict[str, Any], secrets: Dict[str, str], *, patience: float) -> Dict[str, Any]:
+def keep(
+    entry: Dict[str, Any], secrets: Dict[str, str], *, patience: float, refused: bool = False
+) -> Dict[str, Any]:
     """Keep of people's what the files are about to replace, in the form of converge.
 
     The secret key goes into the secrets file, their notification policies into one of the host.
@@ -94,6 +102,8 @@ def keep(entry: Dict[str, Any], secrets: Dict[str, str], *, patience: float) -> 
     password = secrets[entry["secret"]]
     alerting = Alerting(entry, password, patience)
     if os.path.exists(secret_key.DATABASE):
+        if refused:
+            _reset(password)
         try:
             found += alerting.keep()
         except Refused:
@@ -113,8 +123,18 @@ def keep(entry: Dict[str, Any], secrets: Dict[str, str], *, patience: float) -> 
 def _reload_datasources(entry: Dict[str, Any], password: str, patience: float) -> None:
     # Which shows that the login works, too. Grafana 9.4 forgets the database of a datasource when
     # it creates it from a file, and has it once it finds the datasource there already.
-    headers = basic(entry["username"], password)
-    provisioning.reload(entry["url"], "datasources", headers, patience)
+    status, answer = call_patiently(
+        entry["url"].rstrip("/") + "/api/admin/provisioning/datasources/reload",
+        seconds=patience,
+        method="POST",
+        headers=basic(entry["username"], password),
+    )
+    if status != 200:
+        raise (Refused if status in (401, 403) else ServiceError)(
+            "Grafana at %s does not read its datasources again: HTTP %d %s"
+            % (entry["url"], status, told(answer)),
+            "see `journalctl -u grafana-server` on the host",
+        )
 
 
 def _alerts(entry: Dict[str, Any], password: str, patience: float) -> List[Dict[str, str]]:

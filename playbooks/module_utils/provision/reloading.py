@@ -81,10 +81,8 @@ def at_work(past: Sequence[Running]) -> bool:
     return all(running.service.get("listen") and running.is_heard() for running in past)
 
 
-def reload(
-    wanted: Dict[str, Any], new: Sequence[str], before: Optional[Sequence[Running]] = None
-) -> bool:
-    """Have the services of a module's options (options.WORKING) take up new files at work.
+def reload(wanted: Dict[str, Any], before: Optional[Sequence[Running]] = None) -> bool:
+    """Have the services of a module's options (options.WORKING) take up their files at work.
 
     before is how they run, if that was asked already. Gives whether all have; it is not tried where
     one is not at work. NotWorkingError if one does not stay so.
@@ -92,17 +90,13 @@ def reload(
     past = before or Asked(wanted["services"]).answer()
     if not at_work(past):
         return False
-    done = all(_reloads(running, new, wanted["timeout"]) for running in past)
+    done = all(_reloads(running, wanted["timeout"]) for running in past)
     if done and wanted["stable_seconds"]:
         services.await_working(wanted)
     return done
 
 
-def _reloads(running: Running, new: Sequence[str], timeout: float) -> bool:
-    if running.service.get("reload_by"):
-        from ansible.module_utils.provision import provisioning
-
-        return provisioning.take_up(running.service, new, timeout)
+def _reloads(running: Running, timeout: float) -> bool:
     unit = running.service["name"] + ".service"
     if not _told(unit, running.process):
         return False

@@ -65,7 +65,7 @@ def _take_up(
             with trouble.told():
                 old_files.restore(wanted["unfinished"])
             raise letting_in.refused(name, why, "The old files are back, and it runs with them")
-    return letting_in.are_all(new, names) or reloading.reload(wanted, new, past)
+    return letting_in.are_all(new, names) or reloading.reload(wanted, past)
 
 
 def _names(wanted: Dict[str, Any]) -> List[str]:

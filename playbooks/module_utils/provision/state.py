@@ -18,6 +18,7 @@ def converge(
     check: bool,
     patience: float,
     renew: Sequence[str] = (),
+    refused: bool = False,
 ) -> Dict[str, Any]:
     """Converge (or check) one entry; raises ServiceError.
 
@@ -27,17 +28,19 @@ def converge(
     if entry["role"] == "grafana":
         from ansible.module_utils.provision import grafana
 
-        return grafana.converge(entry, secrets, check=check, patience=patience)
+        return grafana.converge(entry, secrets, check=check, patience=patience, refused=refused)
     engine = _engine(entry)
     return engine.converge(entry, secrets, check=check, patience=patience, renew=renew)  # type: ignore[no-any-return]
 
 
-def keep(entry: Dict[str, Any], secrets: Dict[str, str], *, patience: float) -> Dict[str, Any]:
+def keep(
+    entry: Dict[str, Any], secrets: Dict[str, str], *, patience: float, refused: bool = False
+) -> Dict[str, Any]:
     """Keep of people's in Grafana what is about to be replaced; in the form of converge."""
     from ansible.module_utils.provision import grafana
 
     know(entry["url"], entry.get("tls"))
-    return grafana.keep(entry, secrets, patience=patience)
+    return grafana.keep(entry, secrets, patience=patience, refused=refused)
 
 
 def revoke(
