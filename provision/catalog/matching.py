@@ -19,6 +19,7 @@ from provision.catalog.subject import Found, Rule, Subject, names, whole
 # One metric of one host; a database with more than some hundred thousand series in all gets slow.
 MOST_SERIES = 10_000
 
+_OWN_BEGINNING = "let one of them begin with a segment that the other has not"
 Shared = Callable[[Sequence[Catalog]], Iterator[str]]
 
 
@@ -71,7 +72,11 @@ def _bucket_apart(subject: Subject) -> Found:
         if bucket and not _nested(one.pattern, other.pattern):
             told.add((early.index, late.index))
             name = "by another of its names" if early is late else early.metric.name
-            yield ("metrics", late.index, "name"), f"{bucket} could be {name} as well"
+            taken = (late.pattern.match(bucket) or {}).items()
+            here = [f"<{tag}> is {value}" for tag, value in taken if "." in value]
+            what = f"{bucket} could be {name} as well"
+            what += f" (here {' and '.join(here)})" if here else ""
+            yield ("metrics", late.index, "name"), f"{what}: {_OWN_BEGINNING}"
 
 
 def _rows(subject: Subject) -> Iterator[_Row]:

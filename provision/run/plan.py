@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from provision.credentials import host_key
 from provision.run.ansible import Diff, Difference, HostResult, RunResult
+from provision.run.remedies import LEAVE_OUT
 
 #: What stands for the name of a host where hosts are compared with one another.
 ANY = "\N{BULLET}host\N{BULLET}"
@@ -145,6 +146,12 @@ def plan_of(result: RunResult) -> Plan:
     made = _made_anew(result)
     hosts = result.hosts
     plans = tuple(_host_plan(name, hosts[name], made) for name in sorted(hosts))
+    if all(plan.unreachable for plan in plans):
+        # Without them there is nobody left.
+        plans = tuple(
+            replace(plan, remedy=plan.remedy.removesuffix(LEAVE_OUT.format(host=plan.name)))
+            for plan in plans
+        )
     return Plan(plans, tuple(result.warnings))
 
 

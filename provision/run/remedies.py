@@ -24,6 +24,8 @@ _UNREACHABLE = {
     "Connection refused": "see that sshd runs there, and on which port: ansible_port",
 }
 _ELSE = "see that it runs and that ssh gets in (-u, --private-key)"
+#: What helps the others of a run, where there are any.
+LEAVE_OUT = ", or leave it out: --limit '!{host}'"
 # How ssh itself says what to do, with the name under which it knows the host.
 _FORGET = re.compile(r"ssh-keygen -f \S+ -R \S+")
 _FORGETS = "ssh-keygen -R …"
@@ -44,7 +46,7 @@ def remedy(host: str, said: str, unreachable: bool) -> str | None:
         found = next((what for words, what in _UNREACHABLE.items() if words in said), _ELSE)
         forget = _FORGET.search(said)
         found = found.format(host=host, forget=f"`{forget.group(0) if forget else _FORGETS}`")
-        return f"{found}, or leave it out: --limit '!{host}'"
+        return f"{found}{LEAVE_OUT.format(host=host)}"
     return next((what for words, what in _FAILURES.items() if words in said), None)
 
 

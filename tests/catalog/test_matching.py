@@ -248,7 +248,8 @@ TOGETHER_CASES: list[tuple[str, list[Catalog], str, list[Catalog]]] = [
     (
         "setting-apart",
         [SET.with_settings({"town": ["total"]})],
-        "shop: shop.total.x could be <town>.x as well",
+        "shop: shop.total.x could be <town>.x as well: "
+        "let one of them begin with a segment that the other has not",
         [SET.with_settings({"town": ["rome", "oslo.north"]})],
     ),
 ]

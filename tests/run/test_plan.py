@@ -119,6 +119,13 @@ def test_hosts_that_fail_alike_are_told_once_with_a_remedy_for_all(said: str) ->
     assert found.differing == ()
 
 
+def test_nobody_is_left_out_where_nobody_would_be_left() -> None:
+    remedy = "see that it runs, or leave it out: --limit '!w1'"
+    down = HostResult(failed="no route", remedy=remedy, unreachable=True)
+    assert plan(w1=down).hosts[0].remedy == "see that it runs"
+    assert plan(w1=down, w2=HostResult()).hosts[0].remedy == remedy
+
+
 def test_failures_of_other_kinds_stay_apart() -> None:
     found = plan(w1=HostResult(failed="a"), w2=HostResult(failed="b"))
     assert len(groups(found.hosts, diffs=False)) == 2
