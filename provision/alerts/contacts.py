@@ -153,6 +153,13 @@ class PagerDuty(_Contact):
 
 Contact = Annotated[Email | Slack | Webhook | PagerDuty, Field(discriminator="type")]
 Contacts = dict[ContactName, Contact]
+#: The kinds of contacts by their type.
+KINDS: Mapping[str, type[_Contact]] = {
+    "email": Email,
+    "slack": Slack,
+    "webhook": Webhook,
+    "pagerduty": PagerDuty,
+}
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,8 @@ def _say_what_is_left(inventory: Inventory, hosts: Sequence[str]) -> None:
     if workers := [name for name in hosts if WORKERS_GROUP in groups[name]]:
         note(
             f"take {', '.join(workers)} out of the inventory; `provision monitor-server` then"
-            " revokes what let it write to InfluxDB"
+            ' revokes what let it write to InfluxDB. Its alert "Host silent" comes, and is over'
+            " after a day: silence it in Grafana"
         )
 
 

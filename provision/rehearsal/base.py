@@ -104,7 +104,7 @@ def base_image(cache: Path, progress: Progress) -> Path:
         return image
     processes.require(["debootstrap"], purpose="making throwaway hosts")
     cache.mkdir(parents=True, exist_ok=True)
-    with locks.exclusive(cache / "base.lock") as lock:
+    with locks.exclusive(cache / "base.lock", progress) as lock:
         if image.is_dir():
             return image
         for leftover in cache.glob("base-*.part*"):

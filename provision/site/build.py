@@ -15,10 +15,8 @@ from provision.errors import InvalidInput, Problem
 from provision.external import authorities_of, contradictions
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, InventoryHost
 from provision.settings import VARIABLES, Settings
-from provision.site import faults, urls
+from provision.site import faults, urls, wrong_settings
 from provision.site.model import HOST_NAME, NAMED_SO, NO_HOST_NAME, Host, Site
-from provision.validation import in_words
-from provision.values import found_text
 from provision.watched_influxdb import with_influxdb, without_influxdb
 
 
@@ -131,10 +129,5 @@ def _settings(host: InventoryHost, file: str, problems: list[Problem]) -> Settin
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        for details in error.errors():
-            where = ".".join(str(part) for part in details["loc"])
-            what = f"{in_words(details) or details['msg']} (found {found_text(details['input'])})"
-            if details["type"] == "extra_forbidden":  # it may be a secret that was put there
-                what = "no such key; secrets go into the secrets file"
-            problems.append(Problem(file, where, what, host=host.name))
+        problems += [wrong_settings.problem(each, host.name, file) for each in error.errors()]
         return None

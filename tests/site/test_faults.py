@@ -21,6 +21,26 @@ def test_everything_that_is_wrong_with_contacts_is_told_with_host_and_key(fleet_
     assert "secrets go into the secrets file" in found[1] and "hooks" not in found[1]
 
 
+@pytest.mark.parametrize(
+    ("contact", "told"),
+    [
+        ("type: webhook, user: me", "grafana_contacts.a.user: no such key; secrets go into the"
+         " secrets file (did you mean username?)"),
+        ("type: slack, severities: [critcal]", "grafana_contacts.a.severities.0: 'info', 'warning'"
+         " or 'critical' is needed (found 'critcal') (did you mean critical?)"),
+        ("type: email, addresses: []", "grafana_contacts.a.addresses: at least 1 is needed"
+         " (found [])"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_contact_is_told_where_it_stands(
+    fleet_of: Make, contact: str, told: str
+) -> None:
+    contacts = f"{{a: {{{contact}}}}}"
+    text = INVENTORY.replace("192.0.2.1", f"192.0.2.1, grafana_contacts: {contacts}")
+    (found,) = problems(fleet_of, text)
+    assert found == f"monitor.example.com: {told}"
+
+
 def test_a_contact_is_for_applications_that_are_known(fleet_of: Make) -> None:
     contacts = "{a: {type: slack, apps: [relm]}}"
     text = INVENTORY.replace("192.0.2.1", f"192.0.2.1, grafana_contacts: {contacts}")

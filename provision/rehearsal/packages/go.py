@@ -89,7 +89,7 @@ def fetch(cache: Path, progress: Progress) -> Go:
     """
     own = environment(cache)
     marker = cache / "go" / f"{TOOLCHAIN}.path"
-    with locks.exclusive(cache / "go" / "fetch.lock"):
+    with locks.exclusive(cache / "go" / "fetch.lock", progress):
         if marker.is_file() and (program := Path(marker.read_text().strip())).is_file():
             return Go(program, own)
         with progress.step("Go toolchain") as step:

@@ -51,7 +51,7 @@ def influxdb2(cache: Path, progress: Progress) -> Path:
     Raises ProvisionError if a C or Rust compiler is missing or too old.
     """
     directory = cache / "packages" / f"influxdb2-{VERSION}-{_key()}"
-    with locks.exclusive(cache / "packages" / "influxdb2.lock"):
+    with locks.exclusive(cache / "packages" / "influxdb2.lock", progress):
         for path in directory.glob("influxdb2_*.deb"):
             return path
         _check_compilers()

@@ -40,7 +40,7 @@ def telegraf(cache: Path, progress: Progress) -> Path:
     (scripts/, etc/; packed as by upstream's Makefile).
     """
     directory = cache / "packages" / f"telegraf-{VERSION}-{_key()}"
-    with locks.exclusive(cache / "packages" / "telegraf.lock"):
+    with locks.exclusive(cache / "packages" / "telegraf.lock", progress):
         for path in directory.glob("telegraf_*.deb"):
             return path
         processes.require(["dpkg-deb", "dpkg"], purpose="packing Telegraf")
