@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import socket
 
@@ -9,6 +10,18 @@ from ansible.module_utils.provision import diagnosis
 def test_our_own_questions_are_not_in_what_a_journal_tells() -> None:
     journal = 'started\n"GET /ping" provision-playbooks\n\nE! broken\n'
     assert diagnosis.telling(journal) == ["started", "E! broken"]
+
+
+def test_of_a_service_that_is_started_again_and_again_the_end_of_the_last_start_is_told() -> None:
+    told = [("a", "old"), ("b", "starting"), ("b", "E! the cause\nof it"), ("c", "starting")]
+    entries = [{"_SYSTEMD_INVOCATION_ID": start, "MESSAGE": text} for start, text in told]
+    entries[1]["MESSAGE"] = [*b"start\xffing"]  # type: ignore[assignment]
+    journal = "".join(f"{json.dumps(entry)}\n" for entry in entries)
+    assert diagnosis.said(journal, "c").split("\n") == ["start\ufffding", "E! the cause", "of it"]
+    assert diagnosis.said(journal, "").endswith("E! the cause\nof it\nstarting")
+    first = json.dumps({"_SYSTEMD_INVOCATION_ID": "c", "MESSAGE": "the first"})
+    assert diagnosis.said(first, "c") == "the first"
+    assert diagnosis.said(first + '\n{"MESSA', "c") == "the first"
 
 
 def test_a_host_that_cannot_hold_a_service_in_is_told_the_setting() -> None:

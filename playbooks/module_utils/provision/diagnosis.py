@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import List, Sequence, Tuple
 
@@ -15,12 +16,12 @@ _CANNOT_HOLD_IN = ("218", "226", "227", "228", "232")
 def of(name: str, listen: Sequence[str], why: str) -> Tuple[str, str, List[str]]:
     """What is wrong with a service (why), what to do, and the last lines of its journal."""
     unit = name + ".service"
-    lines: List[str] = []
+    journal = ["journalctl", "-n", "500", "--no-pager", "-o"]
     # What the service says itself, and only if it says nothing what systemd says about it.
-    for which in ("_SYSTEMD_UNIT=" + unit, "--unit=" + unit):
-        lines = lines or telling(
-            units.printed(["journalctl", which, "-n", "500", "--no-pager", "-o", "cat"])
-        )
+    itself = units.printed([*journal, "json", "_SYSTEMD_UNIT=" + unit])
+    lines = telling(said(itself, _goes_on(unit))) or telling(
+        units.printed([*journal, "cat", "--unit=" + unit])
+    )
     problem = "%s does not work: %s." % (name, why)
     if lines:
         problem += " Its journal ends: " + " / ".join(lines[-4:])[-800:].rstrip(".") + "."
@@ -34,6 +35,34 @@ def of(name: str, listen: Sequence[str], why: str) -> Tuple[str, str, List[str]]
         problem += " Its unit is changed by %s." % " and ".join(others)
         what += "; see whether it works without those drop-ins"
     return problem, what, lines
+
+
+def _goes_on(unit: str) -> str:
+    """The invocation that is under way, where systemd has started the unit again by itself."""
+    if units.shown(unit, "NRestarts") in ("", "0"):
+        return ""
+    up = units.shown(unit, "ActiveState") in ("active", "activating")
+    return units.shown(unit, "InvocationID") if up else ""
+
+
+def said(journal: str, goes_on: str) -> str:
+    """What a service has said, of its journal as JSON lines.
+
+    goes_on is the start that is under way, which does not say why the one before it ended; where
+    there is one before it, that alone counts.
+    """
+    found = []
+    for line in journal.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:  # it was cut off
+            continue
+        message = entry.get("MESSAGE") or ""
+        if isinstance(message, list):  # bytes that are no UTF-8 (systemd, Journal Export Formats)
+            message = bytes(message).decode("utf-8", "replace")
+        found.append((entry.get("_SYSTEMD_INVOCATION_ID"), message))
+    before = [start for start, _ in found if start != goes_on] if goes_on else []
+    return "\n".join(message for start, message in found if not before or start == before[-1])
 
 
 def strangers(listing: str, listen: Sequence[str], unit: str) -> List[str]:
