@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from provision.credentials import ADMIN
 from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.model import Kind
 from provision.dashboards.pictures import BROWSERS, take_pictures
 from provision.dashboards.render import DATASOURCE_UID
 from provision.paths import cache
-from provision.services import ADMIN, viewer
+from provision.services import viewer
 from provision.verify.panels import check_panels_in_grafana
 from tests.e2e.conftest import ENGINES, GRAFANA_PACKAGES, StageSetter, needs_grafana
 from tests.e2e.operating import Site, ask, basic, described
@@ -169,13 +170,18 @@ def test_a_dashboard_that_is_not_ours_beside_ours_goes_and_ours_comes_back(site:
     )
 
 
-def forget_wrong_passwords(site: Site) -> None:
-    """As Grafana does by itself after five minutes."""
+def of_wrong_passwords(site: Site, statement: str) -> str:
+    """What comes of a statement in Grafana's own database."""
     program = (
         "import sqlite3; known = sqlite3.connect('/var/lib/grafana/grafana.db', timeout=20); "
-        "known.execute('DELETE FROM login_attempt'); known.commit()"
+        f"print(known.execute('{statement} FROM login_attempt').fetchall()); known.commit()"
     )
-    site.on(site.monitor, f'python3 -c "{program}"')
+    return site.on(site.monitor, f'python3 -c "{program}"').strip()
+
+
+def forget_wrong_passwords(site: Site) -> None:
+    """As Grafana does by itself after five minutes."""
+    of_wrong_passwords(site, "DELETE")
 
 
 def test_what_grafana_reads_with_is_renewed_with_the_rest(site: Site) -> None:
@@ -208,8 +214,14 @@ def test_a_password_changed_in_grafana_is_put_back(site: Site) -> None:
     assert status == 200, answer
     check = site.provision("up", "--check")
     assert "3 hosts, 1 would change" in check.out, check.text
+    site.provision("status")
+    told = site.provision("verify").text
+    assert "its password is another" in told and "not asked" in told
     done = site.provision("up")
     assert done.status == 0, done.text
+    # Each looks once, and after five wrong ones nobody gets in for five minutes.
+    assert of_wrong_passwords(site, "SELECT COUNT(*)") in ("[(3,)]", "[(4,)]")
+    forget_wrong_passwords(site)
     assert as_admin(site, "/api/org")[0] == 200
     assert api(site, "/api/org", "admin", "changed-by-a-person")[0] == 401
     assert "3 hosts, 0 changed" in site.provision("up").out
