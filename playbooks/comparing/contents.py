@@ -113,7 +113,9 @@ def _compared(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterator[s
         ("gone", [key for key in before if key not in after], before),
     ):
         if keys:
-            names = [str(of[key].get("title") or "(no title)") for key in keys]
+            # A number and a graph of one metric have one title.
+            titles = (str(of[key].get("title") or "(no title)") for key in keys)
+            names = list(dict.fromkeys(titles))
             more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
             what = "panel" if len(names) == 1 else "panels"
             yield f"{what} {word}: {', '.join(names[:_TOLD])}{more}"

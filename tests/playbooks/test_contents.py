@@ -61,6 +61,8 @@ def test_a_dashboard_is_told_by_its_title_and_its_panels(monitor: manifest.Manif
     ]
     many = dashboard(*(panel(number, f"P{number}") for number in range(10, 15)))
     assert "panels new: P10, P11, P12 and 2 more" in told(monitor, DASHBOARD, old, many)[0][2]
+    twice = dashboard(*(panel(number, "Orders") for number in (10, 11)))
+    assert "panel new: Orders; " in told(monitor, DASHBOARD, old, twice)[0][2]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "null", '"x"', '{"panels": [1, null]}', "\x00"])
