@@ -113,15 +113,23 @@ class Alerting:
     def converge(self) -> None:
         """Do it. Raises ServiceError where Grafana has not done it.
 
-        It is started anew for it: where it is told to read its alerting files again, 9.4 takes all
-        rules for changed, so that what fires is told as over and what is pending begins anew.
+        For rules it is started anew: where it is told to read its alerting files again, 9.4 takes
+        all rules for changed, so that what fires is told as over and what is pending begins anew.
+        For contacts it is told: people's rules may use one, and with a file that it cannot follow
+        it would not start.
         """
         look = self._look()
-        with self._told(look):
-            restart()
-            deadline = time.monotonic() + _READ
-            while any((left := self._look()).values()) and time.monotonic() < deadline:
-                time.sleep(0.5)
+        if look["rules"] or look["missing"]:
+            with self._told({"deleteRules": look["rules"]}):
+                restart()
+                deadline = time.monotonic() + _READ
+                while self._lacks_rules() and time.monotonic() < deadline:
+                    time.sleep(0.5)
+        if look["contacts"]:
+            policies = {"resetPolicies": [1]} if self._policies_are_ours_alone() else {}
+            with self._told({"deleteContactPoints": look["contacts"]}, policies):
+                self._reload()
+        left = self._look()
         for what in ("rules", "contacts", "missing"):
             if left[what]:
                 raise ServiceError(
@@ -150,16 +158,18 @@ class Alerting:
             "contacts": sorted(left),
         }
 
+    def _lacks_rules(self) -> bool:
+        look = self._look()
+        return bool(look["rules"] or look["missing"])
+
     @contextlib.contextmanager
-    def _told(self, look: Dict[str, Any]) -> Iterator[None]:
-        """A file that tells Grafana what to forget, for as long as it takes."""
-        document = {
-            "apiVersion": 1,
-            "deleteRules": [{"orgId": 1, "uid": uid} for uid in look["rules"]],
-            "deleteContactPoints": [{"orgId": 1, "uid": uid} for uid in look["contacts"]],
-        }
-        if look["contacts"] and self._policies_are_ours_alone():
-            document["resetPolicies"] = [1]
+    def _told(
+        self, gone: Dict[str, List[str]], more: Optional[Dict[str, Any]] = None
+    ) -> Iterator[None]:
+        """A file that tells Grafana what to forget, by its uids, for as long as it takes."""
+        document: Dict[str, Any] = {"apiVersion": 1, **(more or {})}
+        for what, uids in gone.items():
+            document[what] = [{"orgId": 1, "uid": uid} for uid in uids]
         path = self._wanted["left"]
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
         try:
@@ -190,6 +200,21 @@ class Alerting:
                 "see that unified alerting is not disabled in Grafana",
             )
         return answer
+
+    def _reload(self) -> None:
+        status, answer = call_patiently(
+            self._url + "/api/admin/provisioning/alerting/reload",
+            seconds=self._patience,
+            method="POST",
+            headers=self._headers,
+            timeout=60,
+        )
+        if status not in (200, 202):
+            raise ServiceError(
+                "Grafana at %s does not read its alerting files again: HTTP %d %s"
+                % (self._url, status, told(answer)),
+                "see `journalctl -u grafana-server` on the host",
+            )
 
 
 def restart() -> None:
