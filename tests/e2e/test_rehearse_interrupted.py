@@ -56,7 +56,7 @@ def test_an_interrupted_rehearsal_leaves_nothing(
     changes = {"XDG_CACHE_HOME": str(own_cache.parent)}
     with running(*PROVISION, "rehearse", "--engine", "1", changes=changes) as run:
         number = number_of(run, directory)
-        run.until(moment)
+        run.until(moment, timeout=300)
         time.sleep(seconds)
         end(run)
         status = run.wait(60)
