@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from provision.applications import Application, Target
 from provision.catalog.model import (
-    SINCE_START,
+    OF_MEAN,
     VALUE,
     Catalog,
     Input,
@@ -265,7 +265,7 @@ def _shown(
     labelled = f"{{{pairs}}}" if pairs else ""
     shown = {metric.name: (VALUE, number)}
     if metric.type is MetricType.TIMER:
-        parts = zip(SINCE_START, (number, TIMES), strict=True)
+        parts = zip(OF_MEAN, (number, TIMES), strict=True)
         shown = {f"{metric.name}_{field}": (field.value, value) for field, value in parts}
     lines = tuple(f"{name}{labelled} {value}" for name, (_, value) in shown.items())
     expected = tuple(Expected("last", field, float(value)) for field, value in shown.values())

@@ -22,6 +22,7 @@ from provision.catalog.parts import Metric as Metric
 from provision.catalog.parts import Part, fixed_name, tell
 from provision.catalog.parts import Placeholder as Placeholder
 from provision.catalog.parts import Scrape as Scrape
+from provision.catalog.vocabulary import OF_MEAN as OF_MEAN
 from provision.catalog.vocabulary import AppName, Line, Name, Text
 from provision.catalog.vocabulary import Input as Input
 from provision.catalog.vocabulary import MetricType as MetricType
@@ -60,8 +61,6 @@ TOTALS_TAG = "totals"
 RESERVED_VARIABLES = frozenset({"datasource", GROUP_BY, NONE, TOTALS_TAG})
 # What Prometheus and the Pushgateway tell processes of one application apart by.
 TARGET_LABELS = ("instance", "job")
-# What a histogram and a summary of Prometheus have in common, as Telegraf's fields.
-SINCE_START = (TimerField.SUM, TimerField.COUNT)
 UNDOCUMENTED = "undocumented"
 VALUE = "value"
 # The keys that a catalog has with one kind of input alone.
@@ -111,7 +110,7 @@ class Catalog(Part):
         metrics = given.get("metrics")
         if not isinstance(metrics, Sequence) or isinstance(metrics, str):
             return given
-        known = {"fields": list(SINCE_START), "percentiles": []}
+        known = {"fields": list(OF_MEAN), "percentiles": []}
         made = [
             {**known, **metric}
             if isinstance(metric, Mapping) and metric.get("type") == MetricType.TIMER

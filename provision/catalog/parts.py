@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 from provision.catalog.units import Unit
 from provision.catalog.vocabulary import (
     DISTINCT,
+    OF_MEAN,
     UNIQUE,
     Duration,
     Line,
@@ -202,8 +203,7 @@ class Metric(Part):
     @property
     def has_mean(self) -> bool:
         """Whether a timer's mean of any time can be worked out of what is stored."""
-        timer = self.type is MetricType.TIMER
-        return timer and {TimerField.SUM, TimerField.COUNT} <= set(self.fields)
+        return self.type is MetricType.TIMER and {*OF_MEAN} <= {*self.fields}
 
     @property
     def default_measurement(self) -> str:

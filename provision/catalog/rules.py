@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from provision.applications import variables
 from provision.catalog.buckets import Kind
 from provision.catalog.model import (
+    OF_MEAN,
     PROMETHEUS_NAME,
-    SINCE_START,
     TELEGRAF_NAME,
     UNDOCUMENTED,
     Condition,
@@ -183,7 +183,7 @@ def _histogram_parts(subject: Subject) -> Found:
             yield place, f"buckets and quantiles are not kept: document {_both(whole, metric.unit)}"
         elif whole != metric.name and (timer or whole in timers):
             yield place, f"the timer is {whole}: its sum and count are in that"
-        if timer and {*metric.fields} != {*SINCE_START}:
+        if timer and {*metric.fields} != {*OF_MEAN}:
             yield ("metrics", index, "fields"), f"{_KEPT}: leave out fields"
         if timer and metric.percentiles:
             yield ("metrics", index, "percentiles"), f"{_KEPT}: leave out percentiles"

@@ -12,12 +12,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from provision.catalog.model import (
     NONE,
+    OF_MEAN,
     VALUE,
     Catalog,
     Input,
     Metric,
     MetricType,
-    TimerField,
     percentile,
 )
 
@@ -78,8 +78,7 @@ def totals(catalog: Catalog, metric: Metric) -> Mapping[str, str]:
     if metric.type is not MetricType.TIMER:
         return {}
     # The mean of all events is in their sum and count; percentiles cannot be added.
-    parts = (TimerField.SUM.value, TimerField.COUNT.value)
-    mean = dict.fromkeys(parts if set(parts) <= set(catalog.fields(metric)) else (), "sum")
+    mean = dict.fromkeys((field.value for field in OF_MEAN) if metric.has_mean else (), "sum")
     return {**mean, **dict.fromkeys(map(percentile, metric.percentiles), "max")}
 
 

@@ -124,6 +124,10 @@ class TimerField(StrEnum):
     UPPER = "upper"
 
 
+#: What a timer's mean of any time is made of; of a histogram or a summary nothing else is kept.
+OF_MEAN = (TimerField.SUM, TimerField.COUNT)
+
+
 class Together(StrEnum):
     """What several series of a level are, taken together; as InfluxQL calls it."""
 

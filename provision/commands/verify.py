@@ -14,7 +14,7 @@ from provision.fleet import Fleet, apply, assert_provisioned, hosts_of, read_fle
 from provision.grafana_requests import GrafanaRefused
 from provision.influx import InfluxDB
 from provision.inventory import ALL_HOSTS
-from provision.run.ansible import RunResult
+from provision.run.ansible import HostResult, RunResult
 from provision.run.view import RunView
 from provision.services import reader, viewer
 from provision.site.model import Host, Site
@@ -105,7 +105,7 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
     left_out = {host.name for host in site.hosts} - limited
     silent = left_out | {name for name, host in result.hosts.items() if host.failed}
     # Grafana is asked while the probes are on their way, for an interval or two.
-    panels = _through_grafana(fleet, site, found) if site.monitor.settings.grafana_enabled else []
+    panels = _through_grafana(fleet, site, result) if site.monitor.settings.grafana_enabled else []
     failed_there = {name for name, host in result.hosts.items() if host.failed}
     try:
         database = reader(fleet)
@@ -223,25 +223,29 @@ def _panel(outcome: PanelOutcome, where: str) -> Finding:
     return Finding(Status.OK, Area.PANEL, "", name, f"{where}: answers, {points}")
 
 
-def _through_grafana(fleet: Fleet, site: Site, found: Sequence[Finding]) -> list[Finding]:
-    if any(f.name == f"state user {ADMIN}" and "would change" in f.detail for f in found):
+def _through_grafana(fleet: Fleet, site: Site, result: RunResult) -> list[Finding]:
+    seen = result.hosts.get(site.monitor.name, HostResult()).differences
+    if any((d.kind, d.name, d.action) == ("state", f"user {ADMIN}", "change") for d in seen):
         # Five wrong passwords lock the login, for people as well.
         detail = f"not asked: it does not take the password of {ADMIN}"
         return [Finding(Status.FAILED, Area.DATASOURCE, "", "Grafana", detail)]
     end = int(time.time() * 1000)
-    deadline = time.monotonic() + _READ
-    while True:
+
+    def asked() -> list[PanelOutcome] | ProvisionError:
         try:
-            panels = check_panels_in_grafana(
+            return check_panels_in_grafana(
                 viewer(fleet), site.catalogs, end - HOUR, end, few_hosts(site)
             )
-            break
         except ProvisionError as error:
-            missing = isinstance(error, GrafanaRefused) and error.status == 404
-            if not missing or time.monotonic() > deadline:
-                what = "; ".join(filter(None, (error.message, error.remedy)))
-                return [Finding(Status.FAILED, Area.DATASOURCE, "", "Grafana", what)]
-        time.sleep(1)
+            return error
+
+    def read(answer: list[PanelOutcome] | ProvisionError) -> bool:
+        return not (isinstance(answer, GrafanaRefused) and answer.status == 404)
+
+    panels = until(asked, read, time.monotonic() + _READ)
+    if isinstance(panels, ProvisionError):
+        what = "; ".join(filter(None, (panels.message, panels.remedy)))
+        return [Finding(Status.FAILED, Area.DATASOURCE, "", "Grafana", what)]
     answered = Finding(Status.OK, Area.DATASOURCE, "", "Grafana", "asked through its datasource")
     return [answered, *(_panel(outcome, "Grafana") for outcome in panels)]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from provision.catalog.model import (
     FORMER_NAME,
     GROUP_BY,
-    SINCE_START,
+    OF_MEAN,
     Catalog,
     Metric,
     MetricType,
@@ -143,9 +143,7 @@ def mean_of_counts(asked: Asked) -> str:
 
     Nothing is drawn where nothing was counted, which would be zero.
     """
-    grown = ", ".join(
-        f'non_negative_difference(last("{field}")) AS "{field}"' for field in SINCE_START
-    )
+    grown = ", ".join(f'non_negative_difference(last("{field}")) AS "{field}"' for field in OF_MEAN)
     return (
         f"SELECT {_MEAN} FROM (SELECT {grown} FROM {asked.source} "
         f"WHERE {asked.condition} GROUP BY time($__interval), *) "
@@ -210,7 +208,7 @@ def counted(catalog: Catalog, metric: Metric) -> bool:
 
 def _mean_in(source: str, condition: str, times: str) -> str:
     """The mean of what a sum and a count since the start grew by in a time, as "value"."""
-    grown = ", ".join(f'non_negative_difference("{field}") AS "{field}"' for field in SINCE_START)
+    grown = ", ".join(f'non_negative_difference("{field}") AS "{field}"' for field in OF_MEAN)
     return (
         f'SELECT {_MEAN} AS "value" FROM (SELECT {grown} FROM {source} '
         f"WHERE {condition} GROUP BY *) WHERE {times} AND {_COUNTED}"
