@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,18 +42,28 @@ INTERVAL = 1
 CLIENTS = Path(__file__).parent / "clients"
 
 
+# What says to other tests, also of other runs, that a port is taken: as many as a test might need.
+_TAKEN: deque[socket.socket] = deque(maxlen=200)
+
+
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port that nobody listens on.
+    """A port that nobody listens on, and that no other test is given meanwhile.
 
     It is none of those that the kernel gives to who asks for any, or to connections (ip(7)): until
-    the program that it is for listens there, another test's would have it now and then.
+    the program that it is for listens there, another test's would have it now and then. Who is
+    given it keeps a socket of its name (unix(7), abstract sockets), which goes with the process.
     """
     given = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
     ports = [*range(10_000, int(given[0])), *range(int(given[1]) + 1, 1 << 16)]
     while True:
+        taken = socket.socket(socket.AF_UNIX)
         with contextlib.suppress(OSError), socket.socket(socket.AF_INET, kind) as probe:
             probe.bind(("127.0.0.1", secrets.choice(ports) if ports else 0))
-            return int(probe.getsockname()[1])
+            port = int(probe.getsockname()[1])
+            taken.bind(f"\0provision-test-port-{port}")
+            _TAKEN.append(taken)
+            return port
+        taken.close()
 
 
 @dataclass
