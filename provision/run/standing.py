@@ -74,7 +74,7 @@ def _standing(name: str, host: HostResult) -> Standing:
 def _problem(host: HostResult, services: Sequence[Service]) -> tuple[int, str | None]:
     if host.unreachable:
         return 0, "cannot be reached"
-    idle = [f"{each.name} is {each.state}" for each in services if each.state != "active"]
+    idle = [f"{each.name} is {_idle(each)}" for each in services if each.state != "active"]
     if idle:
         return 1, ", ".join(idle)
     if host.failed:
@@ -85,6 +85,12 @@ def _problem(host: HostResult, services: Sequence[Service]) -> tuple[int, str | 
     if host.differences:
         return 4, "differs"
     return 5, None
+
+
+def _idle(service: Service) -> str:
+    """What a unit of which nothing runs is; systemd says of one without its package the same as of
+    one that was stopped."""
+    return service.state if service.version or not service.package else "not installed"
 
 
 def as_json(found: Sequence[Standing]) -> str:

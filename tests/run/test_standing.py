@@ -15,11 +15,13 @@ CHANGED = {
 DIFFERS = Difference("telegraf", "file", "/x", "change", "its content differs")
 
 
-def host(state: str = "active", outdated: bool = False, **more: Any) -> HostResult:
+def host(
+    state: str = "active", outdated: bool = False, version: str = "1.39", **more: Any
+) -> HostResult:
     service = {
         "name": "telegraf",
         "package": "telegraf",
-        "version": "1.39",
+        "version": version,
         "state": state,
         "seconds": 90_000 if state == "active" else None,
         "restarts": 2,
@@ -53,6 +55,11 @@ def test_the_worst_comes_first() -> None:
         ("b-differs", "differs"),
         ("a-well", None),
     ]
+
+
+def test_a_service_whose_package_is_gone_is_not_called_stopped() -> None:
+    [standing] = standings({"a": host("inactive", version="")})
+    assert standing.problem == "telegraf is not installed"
 
 
 def test_each_host_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
