@@ -16,7 +16,6 @@ from provision.inventory import (
     MONITOR_GROUP,
     WORKERS_GROUP,
     Inventory,
-    read_inventory,
 )
 from provision.options import LISTS, first_inventory, with_inventory
 from provision.output import note
@@ -26,6 +25,7 @@ from provision.render.tree import write_tree
 from provision.run import clocks
 from provision.run.alone import alone
 from provision.run.ansible import RunResult, account_for, run_playbook
+from provision.run.engine import read_inventory
 from provision.run.view import RunView
 from provision.scratch import scratch
 from provision.secrets import (

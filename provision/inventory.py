@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.errors import ProvisionError
-from provision.run import engine
 
 if TYPE_CHECKING:
     from ansible.parsing.dataloader import DataLoader
@@ -133,21 +132,6 @@ class Inventory:
         # With which single values are decrypted; Ansible takes it once in a process.
         VaultSecretsContext._current = VaultSecretsContext(secrets)
         return loader
-
-
-def read_inventory(options: Sequence[str], wanted: Wanted) -> Inventory:
-    """Read the inventory that ansible-playbook would use with these options (-i, -l, -e, vault).
-
-    Variables that are not wanted may be templates that cannot be evaluated yet. It is read by the
-    process that the run is to follow in, where there is one, else in this one.
-    Raises ProvisionError for an inventory that Ansible cannot read or a variable it cannot
-    evaluate.
-    """
-    if ready := engine.prepared():
-        return ready.read(options, wanted)
-    from provision.run.reading import read
-
-    return read(options, wanted)
 
 
 def _vault_id(content: bytes) -> str | None:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
-from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory, read_inventory
+from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory
 from provision.options import with_inventory
 from provision.output import note, out
 from provision.run.alone import alone
 from provision.run.ansible import RunResult, account_for, run_playbook
 from provision.run.asking import agreed, assert_answerable, password_of_sudo
+from provision.run.engine import read_inventory
 from provision.run.removing import show_removal
 from provision.run.view import RunView
 from provision.scratch import scratch

@@ -10,9 +10,10 @@ from typing import Any
 
 from provision.errors import ProvisionError
 from provision.fleet import read_fleet
-from provision.inventory import SSH, THROUGH, read_inventory
+from provision.inventory import SSH, THROUGH
 from provision.options import with_inventory
 from provision.output import note, out, shown
+from provision.run.engine import read_inventory
 from provision.site.model import Host
 from provision.values import bracketed, local_address
 

@@ -24,45 +24,16 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn, Protocol
 
 from provision.errors import ProvisionError
-from provision.paths import PLAYBOOKS
+from provision.run.environment import playbook_environment
 from provision.run.messages import received, send
 
 if TYPE_CHECKING:
     from provision.inventory import Inventory, Wanted
 
-#: Half an inventory is none: Ansible would only warn, where it is read and in the run that follows.
-WHOLE_INVENTORY = ("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true")
 #: The number of the first descriptor that a run is handed, beside its standard input.
 FIRST = 100
 # How long one that was interrupted may take to give the terminal back, in seconds.
 _PATIENCE = 0.5
-
-
-def playbook_environment(base: Mapping[str, str], *, verbose: bool) -> dict[str, str]:
-    """The environment of a run; what the caller set stands, and an ansible.cfg of theirs."""
-    environment = dict(base)
-    if not any(map(os.path.exists, _own_configurations(base))):
-        environment["ANSIBLE_CONFIG"] = str(PLAYBOOKS / "ansible.cfg")
-    environment["PROVISION_PARENT"] = str(os.getpid())
-    enabled = [each for each in environment.get("ANSIBLE_CALLBACKS_ENABLED", "").split(",") if each]
-    environment["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(dict.fromkeys([*enabled, "events"]))
-    environment["PYTHONUNBUFFERED"] = "1"
-    environment.setdefault(*WHOLE_INVENTORY)
-    if not verbose:
-        environment["ANSIBLE_NOCOLOR"] = "1"
-    return environment
-
-
-def _own_configurations(base: Mapping[str, str]) -> list[str]:
-    """Where an operator's ansible.cfg would be (Ansible documentation, configuration settings)."""
-    named = base.get("ANSIBLE_CONFIG")
-    home = base.get("HOME", "/")
-    return [
-        *([named] if named else []),
-        "ansible.cfg",
-        f"{home}/.ansible.cfg",
-        "/etc/ansible/ansible.cfg",
-    ]
 
 
 class Process(Protocol):
@@ -189,7 +160,7 @@ class Engine:
         serve(theirs, self.output, options)
 
     def read(self, options: Sequence[str], wanted: Wanted) -> Inventory:
-        """Let it read an inventory, as provision.inventory.read_inventory() does.
+        """Let it read an inventory, as read_inventory() does.
 
         What it asks for (the vault's password) and warns of is between it and the terminal. Raises
         SystemExit with its status where it ends over that, having said why.
@@ -285,3 +256,18 @@ def engine(*, shown: bool) -> Engine:
             return ready
         ready.close()
     return Engine(shown=shown)
+
+
+def read_inventory(options: Sequence[str], wanted: Wanted) -> Inventory:
+    """Read the inventory that ansible-playbook would use with these options (-i, -l, -e, vault).
+
+    Variables that are not wanted may be templates that cannot be evaluated yet. It is read by the
+    process that the run is to follow in, where there is one, else in this one.
+    Raises ProvisionError for an inventory that Ansible cannot read or a variable it cannot
+    evaluate.
+    """
+    if ready := prepared():
+        return ready.read(options, wanted)
+    from provision.run.reading import read
+
+    return read(options, wanted)

@@ -25,7 +25,7 @@ from provision.inventory import (
     Wanted,
 )
 from provision.paths import INVENTORY_FILE
-from provision.run.engine import WHOLE_INVENTORY
+from provision.run.environment import WHOLE_INVENTORY
 from provision.run.loading import find_plugins
 from provision.run.unreadable import directory_of, mismatch_told, told, warnings_if_read
 
@@ -34,7 +34,7 @@ _files: dict[str, Any] = {}
 
 
 def read(options: Sequence[str], wanted: Wanted) -> Inventory:
-    """The inventory, as provision.inventory.read_inventory() gives it."""
+    """The inventory, as provision.run.engine.read_inventory() gives it."""
     return Reading(options).inventory(wanted)
 
 

@@ -7,7 +7,8 @@ import pytest
 from provision.cli import run
 from provision.commands.remove import chosen_hosts
 from provision.errors import ProvisionError
-from provision.inventory import Inventory, read_inventory
+from provision.inventory import Inventory
+from provision.run.engine import read_inventory
 from tests.conftest import INVENTORY
 
 

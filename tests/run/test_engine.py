@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import re
 import signal
 import subprocess
 import sys
@@ -12,26 +11,9 @@ from pathlib import Path
 import pytest
 
 from provision.errors import ProvisionError
-from provision.paths import PLAYBOOKS
 from provision.run import engine as engines
-from provision.run.engine import Engine, playbook_environment
+from provision.run.engine import Engine
 from provision.run.reading import Reading, read
-
-
-def test_an_operators_configuration_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "ansible.cfg").write_text("[defaults]\nforks = 7\ncallbacks_enabled = timer\n")
-    monkeypatch.chdir(tmp_path)
-    base = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    made = playbook_environment(base, verbose=False)
-    argv = [sys.executable, "-m", "ansible", "config", "dump", "--only-changed"]
-    dump = subprocess.run(argv, env=made, capture_output=True, text=True, check=True).stdout
-    assert re.search(r"DEFAULT_FORKS\(.*ansible.cfg\) = 7", dump)
-
-
-def test_without_one_ours_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    made = playbook_environment({"HOME": str(tmp_path)}, verbose=False)
-    assert made["ANSIBLE_CONFIG"] == str(PLAYBOOKS / "ansible.cfg")
 
 
 @pytest.fixture(params=[False, True], ids=["anew", "fork"])
@@ -180,7 +162,7 @@ import pickle, sys
 from provision.errors import ProvisionError
 from provision.run import engine as engines
 engines.prepare()
-from provision.inventory import read_inventory
+from provision.run.engine import read_inventory
 try:
     read = read_inventory(["-i", *sys.argv[1:]], lambda directory: frozenset({"a", "b"}))
 except ProvisionError as error:
@@ -205,7 +187,7 @@ import sys
 from provision.run import engine as engines
 first, later = sys.argv[2].split(), sys.argv[3].split()
 engines.prepare(["-i", sys.argv[1], *first])
-from provision.inventory import read_inventory
+from provision.run.engine import read_inventory
 read = read_inventory(["-i", sys.argv[1], *later], lambda directory: frozenset({"a"}))
 print([host.variables for host in read.hosts], sorted(read.limited))
 """

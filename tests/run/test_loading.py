@@ -17,7 +17,7 @@ from ansible.utils.collection_loader import _collection_finder
 
 from provision.paths import PLAYBOOKS
 from provision.run import loading
-from provision.run.engine import playbook_environment
+from provision.run.environment import playbook_environment
 
 TEXT = b"plugin_routing: {modules: {old: {redirect: new}}}\n"
 ROUTES = {"plugin_routing": {"modules": {"old": {"redirect": "new"}}}}
