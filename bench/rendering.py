@@ -21,7 +21,7 @@ RUNS = 3
 RENDER = """
 import resource, sys, time
 from pathlib import Path
-from provision.fleet import read_fleet
+from provision.fleet.reading import read_fleet
 from provision.render.tree import write_tree
 def memory(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 site = read_fleet(["-i", sys.argv[1]]).site

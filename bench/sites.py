@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from provision.fleet import read_fleet
+from provision.fleet.reading import read_fleet
 from provision.site.model import Site
 
 APPS = ("realm", "django-clickhouse", "tinybird-jobs", "dataclay")

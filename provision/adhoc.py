@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from provision.errors import ProvisionError
-from provision.fleet import INVENTORY_FILE, Fleet
+from provision.fleet.model import Fleet
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP
-from provision.paths import config
+from provision.paths import INVENTORY_FILE, config
 from provision.secrets import replace_file
 from provision.settings import Settings
 from provision.site.model import HOST_NAME, NAMED_SO, NO_HOST_NAME

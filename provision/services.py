@@ -8,7 +8,7 @@ from pathlib import Path
 from provision.credentials import ADMIN, READER, fingerprint
 from provision.errors import ProvisionError
 from provision.external import login
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.grafana import Grafana
 from provision.influx import InfluxDB
 from provision.secrets import load_secrets

@@ -15,7 +15,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
-from provision.fleet import Fleet, read_fleet
+from provision.fleet.model import Fleet
+from provision.fleet.reading import read_fleet
 
 # What a shell runs in the background, or nohup, ignores Ctrl-C or hang-ups, and so does all that it
 # starts; what is asked here is what a command does that a person interrupts.

@@ -8,7 +8,7 @@ import yaml
 from provision.adhoc import adhoc_inventory, adhoc_path, for_a_look, remember_settings
 from provision.cli import run
 from provision.errors import ProvisionError
-from provision.fleet import read_fleet
+from provision.fleet.reading import read_fleet
 from tests.conftest import INVENTORY
 
 

@@ -9,7 +9,8 @@ import pytest
 from provision.applications import Application, Target, read_application, variables
 from provision.catalog.model import Catalog
 from provision.errors import InvalidInput
-from provision.fleet import Fleet, read_fleet
+from provision.fleet.model import Fleet
+from provision.fleet.reading import read_fleet
 
 Catalogs = Mapping[str, Catalog]
 Make = Callable[..., Fleet]

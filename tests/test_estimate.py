@@ -9,7 +9,7 @@ import pytest
 from provision.cli import run
 from provision.dashboards.fleet import all_dashboards
 from provision.estimate import SIZES, Load, loads, size_for
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 
 SITE = """
 monitor: {hosts: {m: {influxdb_engine: 1}}}

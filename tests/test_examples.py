@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from provision.fleet import read_fleet
+from provision.fleet.reading import read_fleet
 
 EXAMPLES = Path(__file__).parents[1] / "docs/examples"
 MACHINES = [

@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from provision.errors import InvalidInput, ProvisionError
-from provision.fleet import Fleet, assert_ready, keep_secrets, with_certificates
+from provision.fleet.applying import assert_ready
+from provision.fleet.keeping import keep_secrets, with_certificates
+from provision.fleet.model import Fleet
 from provision.render.tree import write_tree
 from provision.tls.certificates import make_ca, new_key, pem
 

@@ -6,7 +6,7 @@ import pytest
 
 from provision.catalog.model import Transport
 from provision.errors import InvalidInput
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.listening import PUSHGATEWAY, TELEGRAF, Listener, guarded, listeners
 from provision.settings import Settings
 from tests.conftest import INVENTORY

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from provision.errors import InvalidInput
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.ports import Listener, clashes
 from tests.conftest import INVENTORY
 

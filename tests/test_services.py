@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from provision.errors import ProvisionError
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.secrets import write_secrets
 from provision.services import reader, viewer
 from tests.answering import Reply, Request, answering

@@ -9,7 +9,9 @@ import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret, VaultSecretsContext
 
 from provision.errors import ProvisionError
-from provision.fleet import Fleet, keep_secrets, read_fleet
+from provision.fleet.keeping import keep_secrets
+from provision.fleet.model import Fleet
+from provision.fleet.reading import read_fleet
 from provision.run import engine
 from provision.secrets import load_secrets
 from tests.conftest import INVENTORY

@@ -7,7 +7,7 @@ import pytest
 
 from provision.applications import Target
 from provision.errors import InvalidInput
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 
 Make = Callable[..., Fleet]
 SITE = """\

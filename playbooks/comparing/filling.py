@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.template import trust_as_template
 
-#: The forms that provision.render.environment writes: a secret, and the fingerprint of one.
+#: The forms that provision.templating writes: a secret, and the fingerprint of one.
 _FORMS = re.compile(
     r"(?<!\{)\{\{ provision_secrets\.(?P<secret>\w+) \}\}"
     r"|(?<!\{)\{\{ \(provision_secrets\.(?P<printed>\w+) \| hash\('sha256'\)\)\[:8\] \}\}"

@@ -24,8 +24,8 @@ from provision.catalog.model import (
 )
 from provision.catalog.series import TOTALS, series, totals
 from provision.catalog.units import Unit
-from provision.render.environment import environment
 from provision.settings import Settings
+from provision.templating import environment
 from provision.values import seconds
 
 TEMPLATE = "catalog/reference.md.j2"

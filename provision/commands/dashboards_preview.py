@@ -11,7 +11,7 @@ from provision.credentials import ADMIN
 from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.pictures import Picture, find_browser, take_pictures
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
-from provision.fleet import apply
+from provision.fleet.applying import apply
 from provision.output import out, shown
 from provision.paths import cache
 from provision.rehearsal.everyday import an_interval

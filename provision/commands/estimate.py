@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from provision.errors import EXIT_OK, ProvisionError
 from provision.estimate import BYTES_A_POINT, DAY, SIZES, Load, loads, size_for
-from provision.fleet import read_fleet
+from provision.fleet.reading import read_fleet
 from provision.output import err, note, out, table
 from provision.run.standing import size
 

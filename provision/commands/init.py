@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from provision.errors import EXIT_OK, ProvisionError
-from provision.fleet import INVENTORY_FILE
 from provision.output import out, shown
-from provision.paths import TEMPLATES
+from provision.paths import INVENTORY_FILE, TEMPLATES
 
 
 def init(*, directory: Path) -> int:

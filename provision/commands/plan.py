@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from provision.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_OK
-from provision.fleet import read_fleet
+from provision.fleet.reading import read_fleet
+from provision.fleet.twice import Run
 from provision.inventory import ALL_HOSTS
 from provision.run.plan_view import as_json, show_plan
-from provision.run.twice import Run
 
 
 def plan(

@@ -15,16 +15,18 @@ from provision.adhoc import (
     unless_wrong,
 )
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
-from provision.fleet import Fleet, assert_ready, read_fleet
+from provision.fleet.applying import assert_ready
+from provision.fleet.batches import Batches
+from provision.fleet.model import Fleet
+from provision.fleet.reading import read_fleet
+from provision.fleet.twice import Run
 from provision.inventory import WORKERS_GROUP
 from provision.options import names_inventory
 from provision.output import note, out
 from provision.paths import INVENTORY_FILE
 from provision.run.asking import agreed, assert_answerable, password_of_sudo
-from provision.run.batches import Batches
 from provision.run.plan import Plan, surprises
 from provision.run.plan_view import show_outcome, show_plan
-from provision.run.twice import Run
 
 
 def provide(

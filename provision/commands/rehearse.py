@@ -10,7 +10,7 @@ from pathlib import Path
 from provision.catalog.model import Metric
 from provision.dashboards.model import Kind
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
-from provision.fleet import apply
+from provision.fleet.applying import apply
 from provision.influx import InfluxDB
 from provision.output import err, out, show_table, shown, table
 from provision.paths import INVENTORY_FILE, cache

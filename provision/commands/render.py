@@ -8,7 +8,8 @@ from pathlib import Path
 from shlex import quote
 
 from provision.errors import EXIT_OK, ProvisionError
-from provision.fleet import assert_given, keep_secrets, read_fleet, with_certificates
+from provision.fleet.keeping import assert_given, keep_secrets, with_certificates
+from provision.fleet.reading import read_fleet
 from provision.output import few, note, out, shown
 from provision.paths import PLAYBOOKS
 from provision.render.tree import trees, write_tree

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 from provision.commands.provide import ask_and_do
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
-from provision.fleet import Fleet, read_fleet
+from provision.fleet.model import Fleet
+from provision.fleet.reading import read_fleet
+from provision.fleet.twice import Run
 from provision.inventory import ALL_HOSTS
 from provision.output import note, out, shown
 from provision.run.asking import assert_answerable, password_of_sudo
 from provision.run.plan import Plan
 from provision.run.plan_view import show_plan
-from provision.run.twice import Run
 from provision.secrets import load_secrets
 
 ADMIN, OPERATOR = "influxdb_admin_password", "influxdb_operator_token"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from provision.errors import EXIT_ERROR, EXIT_OK
-from provision.fleet import apply, read_fleet
+from provision.fleet.applying import apply
+from provision.fleet.reading import read_fleet
 from provision.run.standing import as_json, show, standings
 from provision.run.view import RunView
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from provision.errors import ProvisionError
-from provision.fleet import read_fleet
+from provision.fleet.reading import read_fleet
 from provision.inventory import SSH, THROUGH
 from provision.options import with_inventory
 from provision.output import note, out, shown

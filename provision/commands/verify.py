@@ -10,7 +10,10 @@ from pathlib import Path
 from provision.catalog.model import Catalog
 from provision.credentials import ADMIN
 from provision.errors import EXIT_ERROR, EXIT_OK, ProvisionError
-from provision.fleet import Fleet, apply, assert_provisioned, hosts_of, read_fleet
+from provision.fleet.applying import apply
+from provision.fleet.keeping import assert_provisioned
+from provision.fleet.model import Fleet, hosts_of
+from provision.fleet.reading import read_fleet
 from provision.grafana_requests import GrafanaRefused
 from provision.influx import InfluxDB
 from provision.inventory import ALL_HOSTS

@@ -13,7 +13,7 @@ from provision.catalog.model import GROUP_BY, TOTALS_TAG, Catalog
 from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.model import Dashboard
 from provision.dashboards.variables import GROUPED, UNDIVIDED
-from provision.render.environment import environment
+from provision.templating import environment
 
 DATASOURCE_UID = "provision-influxdb"
 FOLDER = "provision"

@@ -13,7 +13,8 @@ from typing import Any, Literal
 import yaml
 
 from provision.errors import ProvisionError
-from provision.fleet import Fleet, read_fleet
+from provision.fleet.model import Fleet
+from provision.fleet.reading import read_fleet
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory
 from provision.paths import CATALOGS_DIRECTORY, INVENTORY_FILE
 from provision.rehearsal.base import base_image

@@ -20,7 +20,6 @@ from provision.dashboards.render import DATASOURCE_UID, FOLDER, provisioned_dash
 from provision.errors import ProvisionError
 from provision.listening import PUSHGATEWAY, TELEGRAF, guarded
 from provision.render.alerts import alert_values
-from provision.render.environment import Literal, environment, noted
 from provision.render.manifest import manifest, wanted_packages, wanted_repositories
 from provision.render.manifest import wanted_roles as roles_of
 from provision.render.targets import (
@@ -46,6 +45,7 @@ from provision.render.telegraf import (
     telegraf_values,
 )
 from provision.site.model import HOST_NAME, Host, Site
+from provision.templating import Literal, environment, noted
 from provision.tls.model import SERVER_KEY, scheme
 from provision.values import bracketed, local_url
 

@@ -8,7 +8,7 @@ import pytest
 from provision.cli import run
 from provision.commands.rotate import left_alone, renewals_of
 from provision.errors import ProvisionError
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.secrets import write_secrets
 from tests.conftest import INVENTORY
 

@@ -12,7 +12,7 @@ import pytest
 from provision.cli import run
 from provision.commands import verify as command
 from provision.errors import ProvisionError
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.grafana import Grafana
 from provision.grafana_requests import GrafanaRefused
 from provision.influx import Answer, InfluxDB

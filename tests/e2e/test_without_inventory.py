@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provision.fleet import read_fleet
+from provision.fleet.reading import read_fleet
 from tests.e2e.conftest import StageSetter
 from tests.e2e.operating import PROVISION, Outcome, Site, answered, described, execute
 

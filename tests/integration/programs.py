@@ -25,7 +25,7 @@ import yaml
 
 from provision.catalog.model import Transport
 from provision.credentials import READER, fingerprint, write_secret, writer
-from provision.fleet import read_fleet
+from provision.fleet.reading import read_fleet
 from provision.influx import InfluxDB
 from provision.rehearsal.pacing import share_an_interval
 from provision.render.targets import ALIVE_PATH

@@ -13,8 +13,8 @@ from ansible.module_utils.provision import alerting, secret_key
 from provision.alerts.contacts import contact_points
 from provision.alerts.rules import AlertRule, build_rules
 from provision.catalog.load import load_catalogs
-from provision.render.environment import environment
 from provision.settings import Settings
+from provision.templating import environment
 from tests.catalog.builders import METRIC, above, catalog
 from tests.hostile import HOSTILE
 from tests.integration.grafana import PASSWORD, GrafanaServer, grafana_process, unpacked

@@ -19,8 +19,8 @@ from provision.alerts.rules import AlertRule, build_rules
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog, Metric
 from provision.credentials import READER, fingerprint
-from provision.render.environment import environment
 from provision.render.targets import ALERT_RULES_PATH
+from provision.templating import environment
 from tests.alerts.series import (
     FINE,
     FIRING,

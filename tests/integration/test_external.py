@@ -13,7 +13,7 @@ import pytest
 
 from provision.errors import ProvisionError
 from provision.external import assert_usable
-from provision.fleet import read_fleet
+from provision.fleet.reading import read_fleet
 from provision.influx import InfluxDB
 from provision.render.targets import ALIVE_PATH
 from provision.render.tree import write_tree

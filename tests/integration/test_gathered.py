@@ -10,7 +10,7 @@ from pathlib import Path
 
 from provision.catalog.model import Input
 from provision.estimate import loads
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.render.telegraf import gathered
 from provision.render.tree import write_tree
 

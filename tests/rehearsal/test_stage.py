@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from provision.fleet import Fleet, read_fleet
+from provision.fleet.model import Fleet
+from provision.fleet.reading import read_fleet
 from provision.rehearsal import stage
 from provision.rehearsal.progress import Quiet
 

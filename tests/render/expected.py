@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from provision.fleet import read_fleet
+from provision.fleet.reading import read_fleet
 from provision.render.tree import write_tree
 from provision.site.model import Site
 from tests.conftest import CASES, INVENTORY

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.render.targets import ALERT_RULES_PATH, ALERTS_LEFT_PATH
 from provision.settings import Settings
 from tests.conftest import INVENTORY

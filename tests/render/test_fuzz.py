@@ -21,7 +21,8 @@ import yaml
 from pydantic import ValidationError
 
 from provision.errors import InvalidInput
-from provision.fleet import Fleet, read_fleet
+from provision.fleet.model import Fleet
+from provision.fleet.reading import read_fleet
 from provision.render.tree import Renderer
 from provision.settings import Settings
 from provision.site.model import Host, Site

@@ -22,13 +22,14 @@ import yaml
 from provision.applications import Target, read_application
 from provision.catalog.model import Catalog
 from provision.errors import InvalidInput
-from provision.fleet import Fleet, read_fleet
-from provision.render.environment import Literal, environment
+from provision.fleet.model import Fleet
+from provision.fleet.reading import read_fleet
 from provision.render.manifest import manifest
 from provision.render.targets import RenderedFile
 from provision.render.telegraf import DOCUMENTED_TEMPLATE, Documented, telegraf_values
 from provision.render.tree import Renderer
 from provision.site.model import Host, Site
+from provision.templating import Literal, environment
 from tests.conftest import CASES
 from tests.hostile import HOSTILE
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.render.tree import write_tree
 
 Make = Callable[..., Fleet]

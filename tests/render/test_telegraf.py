@@ -9,7 +9,7 @@ import pytest
 from provision.applications import read_application
 from provision.catalog.buckets import Kind, Pattern, Segment, classify
 from provision.catalog.model import Catalog, Ignored, Input, Metric, MetricType
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.render.telegraf import (
     PROBE_BUCKET,
     PROBE_MEASUREMENT,

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from provision.errors import ProvisionError
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.render.tree import write_tree
 from tests.conftest import CASES, INVENTORY
 from tests.render.expected import ENGINE_1, FLEET, TREES, read_tree, rendered, without_dashboards

@@ -112,7 +112,7 @@ if sys.argv[2] == "thread":
 engines.prepare()
 engines.prepare()
 ready = [*engines._prepared]
-from provision.fleet import read_fleet
+from provision.fleet.reading import read_fleet
 if sys.argv[2] == "elsewhere":
     os.chdir("/")  # where another ansible.cfg may be
 fleet = read_fleet(["-i", sys.argv[1]])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from provision.errors import InvalidInput
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 
 Make = Callable[..., Fleet]
 

@@ -177,7 +177,7 @@ def test_an_inventory_that_is_missing_or_broken_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from provision.errors import ProvisionError
-    from provision.fleet import read_fleet
+    from provision.fleet.reading import read_fleet
     from provision.run import reading
 
     monkeypatch.setattr(reading, "_DEFAULT", str(tmp_path / "none at all"))

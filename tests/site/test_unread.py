@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.paths import PLAYBOOKS
 from provision.site.unread import ROLE_VARIABLES
 

@@ -11,7 +11,8 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from cryptography.hazmat.primitives import serialization
 
 from provision.errors import InvalidInput
-from provision.fleet import Fleet, keep_secrets, with_certificates
+from provision.fleet.keeping import keep_secrets, with_certificates
+from provision.fleet.model import Fleet
 from provision.tls.certificates import PEM, Key, make_ca, make_certificate, new_key, pem
 from tests.conftest import INVENTORY
 

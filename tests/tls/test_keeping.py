@@ -12,7 +12,8 @@ import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret, is_encrypted
 
 from provision.errors import ProvisionError
-from provision.fleet import Fleet, keep_secrets, with_certificates
+from provision.fleet.keeping import keep_secrets, with_certificates
+from provision.fleet.model import Fleet
 from provision.services import reader
 from provision.tls.keeping import ca_file, prepare
 from tests.conftest import INVENTORY

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from provision.errors import InvalidInput
-from provision.fleet import Fleet, keep_secrets, with_certificates
+from provision.fleet.keeping import keep_secrets, with_certificates
+from provision.fleet.model import Fleet
 from tests.conftest import INVENTORY
 from tests.render.expected import rendered
 

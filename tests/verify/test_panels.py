@@ -11,7 +11,7 @@ from provision.catalog.model import Catalog
 from provision.dashboards.fleet import all_dashboards
 from provision.dashboards.render import DATASOURCE_UID, rendered_dashboards
 from provision.errors import ProvisionError
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.grafana import Grafana
 from provision.influx import Answer, Series
 from provision.verify.panels import (

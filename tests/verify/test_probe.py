@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from provision.catalog.buckets import Kind
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.influx import Answer
 from provision.render.telegraf import PROBE_PUSHED, documented_buckets, documented_names
 from provision.site.model import Site

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.influx import Answer
 from provision.site.model import Site
 from provision.verify.findings import Area, Finding, Status

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from provision.errors import ProvisionError
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.influx import Answer
 from provision.verify.findings import Area, Status
 from provision.verify.strangers import Stranger, strangers_seen, undocumented

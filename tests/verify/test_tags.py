@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provision.errors import ProvisionError
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.influx import Answer, Series
 from provision.site.model import Site
 from provision.verify.findings import Area, Finding, Status

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from provision.fleet import Fleet
+from provision.fleet.model import Fleet
 from provision.influx import Answer
 from provision.verify.findings import Area, Finding, Status
 from provision.verify.totals import LATE, totals_seen

@@ -6,7 +6,8 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from provision.fleet import Fleet, apply
+from provision.fleet.applying import apply
+from provision.fleet.model import Fleet
 from provision.run.plan import Plan, plan_of
 from provision.run.view import RunView
 

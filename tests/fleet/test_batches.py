@@ -7,10 +7,10 @@ import pytest
 
 from provision.cli import cli
 from provision.errors import ProvisionError
-from provision.fleet import Fleet
-from provision.run.batches import Batches, in_batches, together
+from provision.fleet.batches import Batches, in_batches, together
+from provision.fleet.model import Fleet
+from provision.fleet.twice import Run
 from provision.run.plan import HostPlan, Plan
-from provision.run.twice import Run
 
 
 def test_the_monitoring_host_comes_first_and_by_itself() -> None:

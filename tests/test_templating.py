@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment, UndefinedError
 from markdown_it import MarkdownIt
 
-from provision.render.environment import (
+from provision.templating import (
     as_json,
     code,
     code_cell,

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from provision.errors import ProvisionError
-from provision.fleet import hosts_of
+from provision.fleet.model import hosts_of
+from provision.fleet.twice import Run
 from provision.output import out
 from provision.run.plan import HostPlan, Plan
-from provision.run.twice import Run
 
 
 @dataclass(frozen=True)
