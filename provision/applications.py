@@ -87,14 +87,6 @@ class _Target(BaseModel):
         return value
 
 
-def variables(catalog: Catalog) -> frozenset[str]:
-    """The variables that an inventory may set for an application."""
-    names = set(catalog.settings)
-    if catalog.input is Input.PROMETHEUS:
-        names |= {_targets(catalog), _pushgateway(catalog)}
-    return frozenset(names)
-
-
 def read_application(
     catalog: Catalog, given: Mapping[str, Any]
 ) -> tuple[Application | None, list[tuple[str, str]]]:
@@ -111,8 +103,8 @@ def read_application(
     resolved = catalog.with_settings(settings)
     if catalog.input is not Input.PROMETHEUS:
         return (None if problems else Application(resolved)), problems
-    pushgateway = _read_pushgateway(catalog, given.get(_pushgateway(catalog)), problems)
-    targets = _read_targets(resolved, given.get(_targets(catalog)), pushgateway, problems)
+    pushgateway = _read_pushgateway(catalog, given.get(catalog.pushgateway), problems)
+    targets = _read_targets(resolved, given.get(catalog.targets), pushgateway, problems)
     return (None if problems else Application(resolved, targets, pushgateway)), problems
 
 
@@ -137,14 +129,14 @@ def _read_pushgateway(catalog: Catalog, given: Any, problems: list[tuple[str, st
     try:
         return _BOOLEAN.validate_python(False if given is None else given)
     except ValidationError:
-        problems.append((_pushgateway(catalog), f"true or false, not {given!r:.80}"))
+        problems.append((catalog.pushgateway, f"true or false, not {given!r:.80}"))
         return False
 
 
 def _read_targets(
     catalog: Catalog, given: Any, pushgateway: bool, problems: list[tuple[str, str]]
 ) -> tuple[Target, ...]:
-    variable = _targets(catalog)
+    variable = catalog.targets
     assert catalog.scrape is not None
     if given is None:
         # Where the application documents that it can be fetched, unless it pushes.
@@ -198,11 +190,3 @@ def _wrong_labels(catalog: Catalog, labels: Mapping[str, Any]) -> list[str]:
             if values is not None and value not in values:
                 wrong.append(f"label {name}: {value!r} is none of {', '.join(values)}")
     return wrong
-
-
-def _targets(catalog: Catalog) -> str:
-    return f"{catalog.stem}_targets"
-
-
-def _pushgateway(catalog: Catalog) -> str:
-    return f"{catalog.stem}_pushgateway"

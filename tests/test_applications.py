@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from provision.applications import Application, Target, read_application, variables
+from provision.applications import Application, Target, read_application
 from provision.catalog.model import Catalog
 from provision.errors import InvalidInput
 from provision.fleet.model import Fleet
@@ -51,9 +51,9 @@ def prefixes(application: Application) -> tuple[str, ...]:
 
 
 def test_the_variables_are_named_after_the_application(catalogs: Catalogs) -> None:
-    assert variables(catalogs["django-clickhouse"]) == {PREFIX}
-    assert variables(catalogs["dataclay"]) == {TARGETS, PUSHES}
-    assert variables(catalogs["realm"]) == set()
+    assert catalogs["django-clickhouse"].variables == {PREFIX}
+    assert catalogs["dataclay"].variables == {TARGETS, PUSHES}
+    assert catalogs["realm"].variables == set()
 
 
 def test_a_setting_that_nobody_gives_is_the_documented_default(django: Catalog) -> None:

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from provision.applications import variables
 from provision.catalog.buckets import Kind, Pattern, Segment, overlap
 from provision.catalog.model import Catalog, Input, Metric
 from provision.catalog.series import series
@@ -194,7 +193,7 @@ def _variable_shared(catalogs: Sequence[Catalog]) -> Iterator[str]:
     """An inventory's variable can be a setting of one application only."""
     known: dict[str, Catalog] = {}
     for catalog in catalogs:
-        for variable in sorted(variables(catalog)):
+        for variable in sorted(catalog.variables):
             other = known.setdefault(variable, catalog)
             if other is not catalog:
                 yield f"{other.app} and {catalog.app} both have the variable {variable}"

@@ -157,6 +157,22 @@ class Catalog(Part):
         }
 
     @property
+    def targets(self) -> str:
+        """The variable of an inventory that says where it is scraped."""
+        return f"{self.stem}_targets"
+
+    @property
+    def pushgateway(self) -> str:
+        """The variable of an inventory that says whether it is pushed to the Pushgateway."""
+        return f"{self.stem}_pushgateway"
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The variables that an inventory may set for the application."""
+        scraped = {self.targets, self.pushgateway} if self.input is Input.PROMETHEUS else set()
+        return frozenset({*self.settings, *scraped})
+
+    @property
     def setting_values(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The values of the settings, by placeholder."""
         return tuple((n, p.values or ()) for n, p in self.placeholders.items() if p.setting)

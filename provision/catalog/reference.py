@@ -12,7 +12,6 @@ from functools import cache
 
 from jinja2 import Template
 
-from provision.applications import variables
 from provision.catalog.model import (
     Catalog,
     Condition,
@@ -87,7 +86,7 @@ def reference(catalog: Catalog) -> str:
         statsd=statsd,
         listen=":".join(str(getattr(settings, name)) for name in statsd),
         settings=catalog.settings,
-        variables=sorted(variables(catalog) - set(catalog.settings), reverse=True),
+        variables=sorted(catalog.variables - set(catalog.settings), reverse=True),
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from provision.applications import variables
 from provision.catalog.buckets import Kind
 from provision.catalog.model import (
     OF_MEAN,
@@ -91,7 +90,7 @@ def _app_reserved(subject: Subject) -> Found:
 
 def _variable_reserved(subject: Subject) -> Found:
     """An inventory's variable means one thing: a setting of the application, or something else."""
-    for variable in sorted(variables(subject.catalog)):
+    for variable in sorted(subject.catalog.variables):
         if variable in VARIABLES or _ANSIBLES.fullmatch(variable):
             place: tuple[str, ...] = ("app",)
             if variable in subject.catalog.settings:

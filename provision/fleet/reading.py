@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from provision.applications import variables as variables_of
 from provision.catalog.load import load_catalogs
 from provision.catalog.model import Catalog
 from provision.errors import InvalidInput, ProvisionError
@@ -56,14 +55,14 @@ def _tell_unread(inventory: Inventory, site: Site, catalogs: Mapping[str, Catalo
     """Say what the inventory may not mean."""
     ours = [host for host in inventory.hosts if host.groups & {MONITOR_GROUP, WORKERS_GROUP}]
     secrets = {*site.generated_secrets, *site.database_secrets, *site.given_secrets}
-    apps = {f"{catalog.stem}_": variables_of(catalog) for catalog in catalogs.values()}
+    apps = {f"{catalog.stem}_": catalog.variables for catalog in catalogs.values()}
     for line in [*unread(ours, _known(catalogs), secrets, apps), *one_machine(ours)]:
         note(line)
 
 
 def _known(catalogs: Mapping[str, Catalog]) -> frozenset[str]:
     """The variables that are read of hosts, with those of applications."""
-    return WANTED.union(*map(variables_of, catalogs.values()))
+    return WANTED.union(*(each.variables for each in catalogs.values()))
 
 
 def _catalogs_ahead(options: Sequence[str]) -> dict[Path, dict[str, Catalog]]:

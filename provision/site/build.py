@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from provision.applications import EVERY_WORKER, Application, read_application, variables
+from provision.applications import EVERY_WORKER, Application, read_application
 from provision.catalog.lint import lint_together
 from provision.catalog.load import unknown_app
 from provision.catalog.model import Catalog
@@ -34,7 +34,7 @@ def build_site(inventory: Inventory, catalogs: Mapping[str, Catalog]) -> Site:
     hosts = []
     readings: dict[object, _Reading] = {}
     together: dict[tuple[object, ...], list[str]] = {}
-    known = VARIABLES.union(*map(variables, catalogs.values()))
+    known = VARIABLES.union(*(each.variables for each in catalogs.values()))
     for entry in ours:
         if not HOST_NAME.fullmatch(entry.name):
             problems.append(Problem(file, repr(entry.name), NO_HOST_NAME, NAMED_SO))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provision.applications import read_application, variables
+from provision.applications import read_application
 from provision.catalog.lint import FORMS, MATCHING, RULES, TOGETHER, lint_together, reason
 from provision.catalog.load import load_catalog, load_catalogs
 from provision.catalog.model import Catalog, Condition, Former, Ignored, Metric, Placeholder, Scrape
@@ -49,7 +49,7 @@ def test_the_example_of_variables_is_right() -> None:
     given = yaml.safe_load(EXAMPLES[2])
     known = load_catalogs()
     apps = [known["django-clickhouse"], known["dataclay"]]
-    assert given.keys() == set().union(*map(variables, apps))
+    assert given.keys() == set().union(*(each.variables for each in apps))
     for catalog in apps:
         application, problems = read_application(catalog, given)
         assert problems == []
