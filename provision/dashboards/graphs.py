@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from provision.catalog.model import (
@@ -52,33 +51,54 @@ _OF_ALL = "All"
 def graph(catalog: Catalog, metrics: Sequence[Metric]) -> Panel:
     """The graph of a metric, or of several that are read together."""
     first = metrics[0]
-    title = first.family or first.title
-    divided = grouped(catalog)
+    lines = [(metric, *line) for metric in metrics for line in _asked(catalog, metric)]
+    return _of_lines(
+        catalog,
+        lines,
+        id=graph_id(first),
+        title=first.family or first.title,
+        unit=graph_unit(first),
+        steps=steps(first, scale(first)),
+        style=_style(catalog, first),
+    )
+
+
+def events(catalog: Catalog, metric: Metric) -> Panel:
+    """How many times a histogram counts in a second: no counter beside it says so."""
+    rate = rate_of_counts(asked_by_graph(catalog, metric), TimerField.COUNT)
+    return _of_lines(
+        catalog,
+        [(metric, rate, _told_apart(catalog, metric))],
+        id=identity("events", metric.name),
+        title=f"{metric.title} per second",
+        unit=grafana_unit(Unit.COUNT, per_second=True),
+        steps=(Step(NEUTRAL),),
+        style=Style(),
+    )
+
+
+def _of_lines(catalog: Catalog, lines: Sequence[tuple[Metric, str, str]], **shown: Any) -> Panel:
+    """A graph of lines, each of a metric, with what is asked and what its series are called."""
+    metrics = tuple({(metric.name, metric.type): metric for metric, _, _ in lines}.values())
+    first, divided = metrics[0], grouped(catalog)
     # Where there are former names, the one line of all has a label that may be empty.
     titled = len(metrics) > 1 or (divided and first.formerly)
-    asked = [
-        (text, plain(f"{metric.title} {name}" if titled else name).strip())
-        for metric in metrics
-        for text, name in _asked(catalog, metric)
+    names = [
+        plain(f"{metric.title} {name}" if titled else name).strip() for metric, _, name in lines
     ]
     queries = tuple(
-        Query(reference(i), text, name or _OF_ALL) for i, (text, name) in enumerate(asked)
+        Query(reference(i), text, names[i] or _OF_ALL) for i, (_, text, _) in enumerate(lines)
     )
     return Panel(
-        id=graph_id(first),
         kind=Kind.GRAPH,
         size=GRAPH,
-        title=title,
         description="\n\n".join(
             [*(describe(catalog, metric) for metric in metrics), *_line_is(catalog, first)]
         ),
-        unit=graph_unit(first),
         queries=queries,
-        metrics=tuple(metrics),
-        steps=steps(first, scale(first)),
-        style=_style(catalog, first),
+        metrics=metrics,
         nothing="none in this time" if sparse(catalog, first) else None,
-        overrides=tuple(_names(queries, [name for _, name in asked])) if divided else (),
+        overrides=tuple(_names(queries, names)) if divided else (),
         links=(
             Link(
                 "Host ${__field.labels.host}",
@@ -86,24 +106,7 @@ def graph(catalog: Catalog, metrics: Sequence[Metric]) -> Panel:
                 "&var-host=${__field.labels.host}",
             ),
         ),
-    )
-
-
-def events(catalog: Catalog, metric: Metric) -> Panel:
-    """How many times a histogram counts in a second: no counter beside it says so."""
-    asked, name = asked_by_graph(catalog, metric), _told_apart(catalog, metric)
-    if grouped(catalog) and metric.formerly:
-        name = f"{metric.title} {name}".strip()
-    query = Query("A", rate_of_counts(asked, TimerField.COUNT), plain(name) or _OF_ALL)
-    return replace(
-        graph(catalog, [metric]),
-        id=identity("events", metric.name),
-        title=f"{metric.title} per second",
-        unit=grafana_unit(Unit.COUNT, per_second=True),
-        queries=(query,),
-        steps=(Step(NEUTRAL),),
-        style=Style(),
-        overrides=tuple(_names([query], [plain(name)])) if grouped(catalog) else (),
+        **shown,
     )
 
 
