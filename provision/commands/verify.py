@@ -116,7 +116,7 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
             interval = _interval(workers)
             probed = looked + max(patience, TO_PROBE * interval + _SPARE)
             seen = _until(lambda: probes_seen(database, sent, now - _APART), probed, silent)
-            found += [_not_sent(each) if each.host in failed_there else each for each in seen]
+            found += [_maybe_not_sent(each, failed_there) for each in seen]
             ready = looked + max(patience, min(TO_ALL * interval, _MOST) + _SPARE)
             found += stored(database, site, ready, window, silent, _catalogs(fleet))
         finally:
@@ -200,7 +200,10 @@ def _hosts(result: RunResult) -> list[Finding]:
     return found
 
 
-def _not_sent(probe: Finding) -> Finding:
+def _maybe_not_sent(probe: Finding, failed_there: Collection[str]) -> Finding:
+    """A probe that did not come, of a host on which something failed before it could be sent."""
+    if probe.status is not Status.FAILED or probe.host not in failed_there:
+        return probe
     return replace(probe, detail="not sent: see why the host cannot be looked at")
 
 
@@ -228,7 +231,9 @@ def _panel(outcome: PanelOutcome, where: str) -> Finding:
 
 def _through_grafana(fleet: Fleet, site: Site, result: RunResult) -> list[Finding]:
     seen = result.hosts.get(site.monitor.name, HostResult()).differences
-    if any((d.kind, d.name, d.action) == ("state", f"user {ADMIN}", "change") for d in seen):
+    # InfluxDB has a user of that name as well.
+    login = ("grafana", "state", f"user {ADMIN}", "change")
+    if any((d.role, d.kind, d.name, d.action) == login for d in seen):
         # Five wrong passwords lock the login, for people as well.
         detail = f"not asked: it does not take the password of {ADMIN}"
         return [Finding(Status.FAILED, Area.DATASOURCE, "", "Grafana", detail)]

@@ -146,13 +146,18 @@ def plan_of(result: RunResult) -> Plan:
     made = _made_anew(result)
     hosts = result.hosts
     plans = tuple(_host_plan(name, hosts[name], made) for name in sorted(hosts))
-    if all(plan.unreachable for plan in plans):
-        # Without them there is nobody left.
-        plans = tuple(
-            replace(plan, remedy=plan.remedy.removesuffix(LEAVE_OUT.format(host=plan.name)))
-            for plan in plans
-        )
     return Plan(plans, tuple(result.warnings))
+
+
+def hopeful(plan: Plan) -> Plan:
+    """The plan as it is told: without the advice to leave hosts out, where nobody would be left."""
+    if not all(host.unreachable for host in plan.hosts):
+        return plan
+    hosts = (
+        replace(host, remedy=host.remedy.removesuffix(LEAVE_OUT.format(host=host.name)))
+        for host in plan.hosts
+    )
+    return replace(plan, hosts=tuple(hosts))
 
 
 def _made_anew(result: RunResult) -> frozenset[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from provision.output import out, shown
 from provision.run.ansible import Diff
-from provision.run.plan import Area, Group, HostPlan, Plan, Step, Surprise, groups
+from provision.run.plan import Area, Group, HostPlan, Plan, Step, Surprise, groups, hopeful
 
 # So many steps of one kind for one reason are one line.
 MOST_LINES = 3
@@ -22,7 +22,7 @@ MOST_NAMES = 3
 
 def show_plan(plan: Plan, *, check: bool, diff: bool, seconds: float) -> None:
     """What would be done (with check), or was: hosts alike together, those that fail at the end."""
-    for group in _in_order(plan, diffs=diff):
+    for group in _in_order(hopeful(plan), diffs=diff):
         _show_group(group, check=check, diff=diff)
     if check:
         _show_services(plan)
@@ -32,7 +32,7 @@ def show_plan(plan: Plan, *, check: bool, diff: bool, seconds: float) -> None:
 
 def show_outcome(plan: Plan, found: Sequence[Surprise], *, seconds: float) -> None:
     """What came of a run whose plan was shown before: what is not as it was shown, and failures."""
-    brief = Plan(tuple(map(_without_steps, plan.hosts)), plan.beside)
+    brief = Plan(tuple(map(_without_steps, hopeful(plan).hosts)), plan.beside)
     for group in _in_order(brief, diffs=False):
         _show_group(group, check=False, diff=False)
     for names, surprise in _together(found):
@@ -48,7 +48,7 @@ def as_json(plan: Plan, *, diff: bool) -> str:
     """The plan for programs: host by host, each step by itself."""
     return json.dumps(
         {
-            "hosts": {host.name: _host_as_json(host, diff=diff) for host in plan.hosts},
+            "hosts": {host.name: _host_as_json(host, diff=diff) for host in hopeful(plan).hosts},
             "summary": {
                 "hosts": len(plan.hosts),
                 "would_change": len(plan.differing),

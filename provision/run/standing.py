@@ -90,7 +90,8 @@ def _problem(host: HostResult, services: Sequence[Service]) -> tuple[int, str | 
 def _idle(service: Service) -> str:
     """What a unit of which nothing runs is; systemd says of one without its package the same as of
     one that was stopped."""
-    return service.state if service.version or not service.package else "not installed"
+    gone = service.state == "inactive" and service.package and not service.version
+    return "not installed" if gone else service.state
 
 
 def as_json(found: Sequence[Standing]) -> str:

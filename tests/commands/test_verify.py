@@ -213,6 +213,10 @@ def test_each_kind_of_fault_is_exit_1_and_named(
     assert details["w1", "file /etc/x"] == "`provision up` would change it: by hand"
     assert details["w2", "services"] == "telegraf is not up; see its journal"
     assert details["w2", "udp"] == "not sent: see why the host cannot be looked at"
+    world.lost_probes = set()
+    # The first of several probes may have come before the next failed.
+    (came,) = [f for f in verified(capsys, status=1) if (f["host"], f["name"]) == ("w2", "udp")]
+    assert came["status"] == "ok" and "not sent" not in came["detail"]
     # A host that differs is up, one that failed is not praised for anything.
     assert details["w1", "services"] == "up, and answer"
     assert ("w1", "configuration") not in details
@@ -419,6 +423,22 @@ def test_a_grafana_that_does_not_take_the_password_is_not_asked_again(
     assert run(["verify", "-e", "grafana_enabled=true", "--format", "json"]) == 1
     found = json.loads(capsys.readouterr().out)["findings"]
     assert faults(found) == {("datasource", "", "Grafana"), ("host", "m", "state user admin")}
+
+
+def test_influxdbs_user_of_the_same_name_is_none_of_grafanas(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Difference("influxdb", "state", "user admin", "change", "its password is another")
+    world.results["m"] = HostResult(differences=[other])
+    asked: list[Fleet] = []
+
+    def viewer(fleet: Fleet) -> Grafana:
+        asked.append(fleet)
+        raise ProvisionError("it was asked")
+
+    monkeypatch.setattr(command, "viewer", viewer)
+    found = verified(capsys, "-e", "grafana_enabled=true", status=1)
+    assert asked and {f["detail"] for f in found if f["name"] == "Grafana"} == {"it was asked"}
 
 
 def test_panels_that_grafana_answers_are_told_apart(

@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 
+import pytest
 from ansible.module_utils.provision import diagnosis
 
 
@@ -22,6 +24,30 @@ def test_of_a_service_that_is_started_again_and_again_the_end_of_the_last_start_
     first = json.dumps({"_SYSTEMD_INVOCATION_ID": "c", "MESSAGE": "the first"})
     assert diagnosis.said(first, "c") == "the first"
     assert diagnosis.said(first + '\n{"MESSA', "c") == "the first"
+
+
+@pytest.mark.parametrize(
+    ("restarts", "state", "age", "told"),
+    [
+        ("2", "activating", 500, "c"),
+        ("2", "active", 3, "c"),
+        ("2", "active", 500, ""),
+        ("2", "failed", 3, ""),
+        ("0", "active", 3, ""),
+    ],
+)
+def test_a_start_that_is_long_at_work_speaks_for_itself(
+    restarts: str, state: str, age: float, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since = time.clock_gettime(time.CLOCK_MONOTONIC) - age
+    properties = {
+        "NRestarts": restarts,
+        "ActiveState": state,
+        "ActiveEnterTimestampMonotonic": f"{since * 1e6:.0f}",
+        "InvocationID": "c",
+    }
+    monkeypatch.setattr(diagnosis.units, "shown", lambda _, name: properties[name])
+    assert diagnosis._goes_on("telegraf.service") == told
 
 
 def test_a_host_that_cannot_hold_a_service_in_is_told_the_setting() -> None:

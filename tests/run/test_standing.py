@@ -58,8 +58,9 @@ def test_the_worst_comes_first() -> None:
 
 
 def test_a_service_whose_package_is_gone_is_not_called_stopped() -> None:
-    [standing] = standings({"a": host("inactive", version="")})
-    assert standing.problem == "telegraf is not installed"
+    for state, told in [("inactive", "not installed"), ("failed", "failed")]:  # half configured
+        [standing] = standings({"a": host(state, version="")})
+        assert standing.problem == f"telegraf is {told}"
 
 
 def test_each_host_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import List, Sequence, Tuple
 
 from ansible.module_utils.provision import listening, locks, units
@@ -11,6 +12,8 @@ from ansible.module_utils.provision import listening, locks, units
 #: The exit statuses of systemd itself where it cannot hold a service in: CAPABILITIES, NAMESPACE,
 #: NO_NEW_PRIVILEGES, SECCOMP, ADDRESS_FAMILIES (systemd.exec(5), Process Exit Codes).
 _CANNOT_HOLD_IN = ("218", "226", "227", "228", "232")
+#: For so many seconds after a start of systemd's own the one before it is what is told of.
+_YOUNG = 15
 
 
 def of(name: str, listen: Sequence[str], why: str) -> Tuple[str, str, List[str]]:
@@ -38,11 +41,16 @@ def of(name: str, listen: Sequence[str], why: str) -> Tuple[str, str, List[str]]
 
 
 def _goes_on(unit: str) -> str:
-    """The invocation that is under way, where systemd has started the unit again by itself."""
+    """The invocation that is under way, where systemd has just started the unit again by itself.
+
+    One that has been at work since then says itself what is wrong now.
+    """
     if units.shown(unit, "NRestarts") in ("", "0"):
         return ""
-    up = units.shown(unit, "ActiveState") in ("active", "activating")
-    return units.shown(unit, "InvocationID") if up else ""
+    state = units.shown(unit, "ActiveState")
+    since = int(units.shown(unit, "ActiveEnterTimestampMonotonic") or 0) / 1e6
+    young = state == "active" and time.clock_gettime(time.CLOCK_MONOTONIC) - since < _YOUNG
+    return units.shown(unit, "InvocationID") if young or state == "activating" else ""
 
 
 def said(journal: str, goes_on: str) -> str:
