@@ -21,6 +21,7 @@ from provision.catalog.reference import anchors
 from provision.dashboards.build import build_dashboard, graph_ids
 from provision.dashboards.model import Dashboard
 from provision.dashboards.panels import dashboard_uid
+from provision.dashboards.queries import counted
 from provision.values import seconds
 
 # Grafana's limits of a rule: a uid in characters, a title in bytes.
@@ -149,7 +150,8 @@ def _no_data(catalog: Catalog, metric: Metric, condition: Condition) -> NoData:
         # statsd sends no zeros: nothing is none.
         return NoData.OK if condition.above is not None else NoData.ALERTING
     # What Telegraf itself gathers falls silent with its host, which is told by a rule of its own.
-    absent = metric.always and catalog.input is not Input.TELEGRAF
+    # What is counted has no mean while nothing is, and comes all the same.
+    absent = metric.always and catalog.input is not Input.TELEGRAF and not counted(catalog, metric)
     return NoData.ALERTING if absent else NoData.OK
 
 

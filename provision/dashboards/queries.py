@@ -22,8 +22,9 @@ from provision.dashboards.variables import TOTALS_CHOSEN, grouped, variable_tags
 WINDOW = 300
 # The condition of what is so now: the last seconds of the dashboard's time.
 RECENTLY = f"time > ${{__to}}ms - {WINDOW}s AND time <= ${{__to}}ms"
-# A timer's mean, and that it has one, of its fields.
-_MEAN, _COUNTED = 'sum("sum") / sum("count")', '"count" > 0'
+# A timer's mean, and that it has one, of what its fields grew by. A new process may have counted
+# more than the one before, and have a lower sum: what one of them grew by makes no mean.
+_MEAN, _COUNTED = 'sum("sum") / sum("count")', '"count" > 0 AND "sum" >= 0'
 # How long ago a host may have been seen that is missed now; later it is taken for gone.
 REMEMBERED = 86_400
 
@@ -143,9 +144,8 @@ def mean_of_counts(asked: Asked) -> str:
 
     Nothing is drawn where nothing was counted, which would be zero.
     """
-    grown = ", ".join(f'non_negative_difference(last("{field}")) AS "{field}"' for field in OF_MEAN)
     return (
-        f"SELECT {_MEAN} FROM (SELECT {grown} FROM {asked.source} "
+        f"SELECT {_MEAN} FROM (SELECT {_grown('last({})')} FROM {asked.source} "
         f"WHERE {asked.condition} GROUP BY time($__interval), *) "
         f"WHERE $timeFilter AND {_COUNTED} GROUP BY {asked.groups} fill(null)"
     )
@@ -208,11 +208,20 @@ def counted(catalog: Catalog, metric: Metric) -> bool:
 
 def _mean_in(source: str, condition: str, times: str) -> str:
     """The mean of what a sum and a count since the start grew by in a time, as "value"."""
-    grown = ", ".join(f'non_negative_difference("{field}") AS "{field}"' for field in OF_MEAN)
     return (
-        f'SELECT {_MEAN} AS "value" FROM (SELECT {grown} FROM {source} '
+        f'SELECT {_MEAN} AS "value" FROM (SELECT {_grown("{}")} FROM {source} '
         f"WHERE {condition} GROUP BY *) WHERE {times} AND {_COUNTED}"
     )
+
+
+def _grown(what: str) -> str:
+    """How a sum and a count have changed; what is asked of a field has {} for it.
+
+    Not by non_negative_difference(): of two that are asked together InfluxDB leaves one empty where
+    the other has something, and loses the row after it when it holds that against a condition.
+    """
+    names = [identifier(field) for field in OF_MEAN]
+    return ", ".join(f"difference({what.format(name)}) AS {name}" for name in names)
 
 
 def _of_all(catalog: Catalog, metric: Metric) -> str | None:

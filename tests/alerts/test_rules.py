@@ -85,6 +85,9 @@ def test_titles_are_short_and_no_two_are_the_same() -> None:
         (catalog(above(5, **TIMER)), NoData.OK),
         (scraped(above(0)), NoData.OK),
         (scraped(above(0, always=True)), NoData.ALERTING),
+        # Nothing was counted, so that there is no mean; the page is there all the same.
+        (scraped(above(0, **TIMER, always=True)), NoData.OK),
+        (scraped(silent("7m", **TIMER, always=True)), NoData.ALERTING),
         (catalog(silent("5m")), NoData.ALERTING),
     ],
 )

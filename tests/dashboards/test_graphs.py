@@ -104,8 +104,8 @@ def test_a_timer_of_which_little_is_kept_is_on_a_panel_too(
 def test_a_histogram_is_the_mean_of_what_was_counted_in_each_interval() -> None:
     made = scraped(TIMER)
     (query,) = graph(made, made.metrics).queries
-    assert query.text.startswith('SELECT sum("sum") / sum("count") FROM (SELECT non_negative_')
-    assert 'WHERE $timeFilter AND "count" > 0 GROUP BY' in query.text
+    assert query.text.startswith('SELECT sum("sum") / sum("count") FROM (SELECT difference(')
+    assert 'WHERE $timeFilter AND "count" > 0 AND "sum" >= 0 GROUP BY' in query.text
     panel = number(made, made.metrics[0], ["host"])
     assert panel.description.startswith("Mean of the last 5 minutes, all series together.")
     assert panel.unit == "ms"

@@ -305,7 +305,7 @@ def _both_grown(
         if wanted(time):
             lasts[when(time)] = (each.points[time]["sum"], each.points[time]["count"])
     for (_, old), (time, new) in pairwise(lasts.items()):
-        if new[1] > old[1]:
+        if new[1] > old[1] and new[0] >= old[0]:
             yield time, (new[0] - old[0], new[1] - old[1])
 
 

@@ -222,12 +222,15 @@ def _counts(
 
 
 def _histogram(own: int, there: Sequence[int], restart: int) -> dict[int, dict[str, Value]]:
-    """A sum and a count of times since the start; in some intervals there is none."""
+    """A sum and a count of times since the start; in some intervals there is none.
+
+    Of some a new process has counted more, of shorter times, before it is first asked.
+    """
     made: dict[int, dict[str, Value]] = {}
     total, count, again = own * 1_000_000.0, own * 1000.0, False
     for number in there:
         if number >= restart and not again:
-            total, count, again = 0.0, 0.0, True
+            total, count, again = 0.0, count + 3 if own % 2 else 0.0, True
         if (number * 7 + own) % 4:
             total += _unique(own, number) + 0.5
             count += (number + own) % 4 + 1
