@@ -41,12 +41,11 @@ def build_dashboard(catalog: Catalog, extra: Sequence[Heading] = ()) -> Dashboar
             for signal in signals
             for family in families(m for m in catalog.metrics if m.says is signal)
         ]
-        if Signal.TRAFFIC in signals:
-            found += [
-                events(catalog, metric)
-                for metric in catalog.metrics
-                if counted(catalog, metric) and metric.says is Signal.LATENCY
-            ]
+        found += [
+            events(catalog, metric)
+            for metric in catalog.metrics
+            if counted(catalog, metric) and _of_events(metric) in signals
+        ]
         headings.append(Heading(title, found, collapsed))
     return Dashboard(
         uid=dashboard_uid(catalog),
@@ -115,3 +114,8 @@ def graph_ids(dashboard: Dashboard) -> dict[tuple[str, MetricType], int]:
         if panel.kind is Kind.GRAPH
         for metric in panel.metrics
     }
+
+
+def _of_events(metric: Metric) -> Signal:
+    """What the number of a timer's events says: that of requests is how many came."""
+    return Signal.TRAFFIC if metric.says is Signal.LATENCY else metric.says

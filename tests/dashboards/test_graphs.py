@@ -124,6 +124,17 @@ def test_how_many_times_a_histogram_counts_is_a_rate_of_its_own() -> None:
     assert graph_ids(dashboard) == {(timer.name, timer.type): graph_id(timer)}
 
 
+@pytest.mark.parametrize(
+    ("signal", "row"),
+    [("detail", "Details"), ("saturation", "Saturation"), ("traffic", "Rate and errors")],
+)
+def test_what_is_no_latency_has_its_number_of_events_beside_it(signal: str, row: str) -> None:
+    made = scraped(TIMER | {"signal": signal})
+    rows = {each.title: [p.title for p in each.panels] for each in build_dashboard(made).rows}
+    title = made.metrics[0].title
+    assert rows[row] == [title, f"{title} per second"]
+
+
 def test_what_is_read_together_says_which_is_which(realm: Catalog) -> None:
     panel = graph(
         realm, [metric_of(realm, "Sessions started"), metric_of(realm, "Sessions terminated")]

@@ -33,11 +33,10 @@ _NO_LEVELS = _CHANGES | {"integral", "cumulative_sum", "count", "elapsed"}
 def _metric_shown(subject: Subject) -> Iterator[Found]:
     """What is documented and on no graph is not looked at; on two, they are compared in vain."""
     for metric in subject.known.metrics:
-        numbers = {
-            each.question.number
-            for each in subject.shown
-            if each.metric is metric and each.question.panel.graph
-        }
+        graphs = [e for e in subject.shown if e.metric is metric and e.question.panel.graph]
+        # How many events there were is another question than how long they took.
+        times = [each for each in graphs if not each.of_events]
+        numbers = {each.question.number for each in times or graphs}
         name = f"{metric.name} ({metric.type})"
         if not numbers:
             yield Found(
@@ -161,8 +160,9 @@ def _description_meant(subject: Subject) -> Iterator[Found]:
 def _unit(panel: Panel, each: Showing) -> str:
     """Grafana's unit of what a panel shows of a metric."""
     metric = each.metric
-    if each.of_silence or _counts(each):
-        return grafana_unit(Unit.COUNT)
+    if each.of_silence or each.of_events:
+        rate = _RATES & set(each.asked.functions) or "__interval_ms" in each.question.variables
+        return grafana_unit(Unit.COUNT, per_second=bool(rate and panel.graph))
     if metric.type is not MetricType.COUNTER or not panel.graph:
         return grafana_unit(metric.unit)
     # Seconds of a second are a share of it.
@@ -192,12 +192,6 @@ def _numbers(subject: Subject) -> Iterator[tuple[Panel, Showing]]:
         if panel.type in ONE_UNIT:
             for each in subject.on(panel):
                 yield panel, each
-
-
-def _counts(each: Showing) -> bool:
-    """Whether of a timer nothing but its number of events is asked."""
-    fields = {a.field for a in each.question.asked}
-    return each.metric.type is MetricType.TIMER and fields == {"count"}
 
 
 def _written(each: Showing) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from provision.catalog.model import Catalog, Metric
+from provision.catalog.model import Catalog, Metric, MetricType, TimerField
 from provision.catalog.subject import KeyPath
 from provision.dashboards.check.influxql import Asked, Select, parse
 from provision.dashboards.check.model import Dashboard, Panel, Target
@@ -74,6 +74,12 @@ class Showing:
         condition = self.metric.condition
         silent = condition is not None and condition.silent is not None
         return silent and not self.question.panel.graph
+
+    @property
+    def of_events(self) -> bool:
+        """Whether of a timer nothing but the number of its events is asked."""
+        fields = {asked.field for asked in self.question.asked}
+        return self.metric.type is MetricType.TIMER and fields == {TimerField.COUNT}
 
 
 @dataclass(frozen=True)

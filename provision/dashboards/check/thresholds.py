@@ -118,7 +118,10 @@ def _watched(subject: Subject, panel: Panel) -> list[_Watched]:
             _steps(panel, each),
         )
         for each in subject.on(panel)
-        if (condition := each.metric.condition) and condition.bound is not None
+        if (condition := each.metric.condition)
+        and condition.bound is not None
+        # Of a timer the bound is one of its times.
+        and not each.of_events
     ]
 
 
