@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from provision.catalog.buckets import Kind, Pattern, Segment, overlap
-from provision.catalog.model import Catalog, Input, Metric
+from provision.catalog.model import Catalog, Input, Metric, MetricType
 from provision.catalog.series import series
 from provision.catalog.subject import Found, Rule, Subject, names, whole
 
@@ -172,10 +172,17 @@ def _name_shared(catalogs: Sequence[Catalog]) -> Iterator[str]:
     for catalog in catalogs:
         if catalog.input is Input.PROMETHEUS:
             for index, metric in enumerate(catalog.metrics):
-                for _, name in names(index, metric):
+                for name in _come_as(index, metric):
                     other = known.setdefault(name, catalog)
                     if other is not catalog:
                         yield f"{other.app} and {catalog.app} both document {name}"
+
+
+def _come_as(index: int, metric: Metric) -> Iterator[str]:
+    """The names under which a scraped metric comes: a timer by its parts as well."""
+    parts = ("", "_sum", "_count", "_bucket") if metric.type is MetricType.TIMER else ("",)
+    for _, name in names(index, metric):
+        yield from (f"{name}{part}" for part in parts)
 
 
 def _bucket_shared(catalogs: Sequence[Catalog]) -> Iterator[str]:

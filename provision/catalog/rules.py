@@ -172,16 +172,23 @@ def _histogram_parts(subject: Subject) -> Found:
     """Of a histogram and a summary the sum and the count are kept, as one timer or two counters."""
     if subject.catalog.input is not Input.PROMETHEUS:
         return
-    timers = {metric.name for _, metric in subject.metrics if metric.type is MetricType.TIMER}
+    timers = {
+        name
+        for index, metric in subject.metrics
+        if metric.type is MetricType.TIMER
+        for _, name in names(index, metric)
+    }
     for index, metric in subject.metrics:
         timer = metric.type is MetricType.TIMER
-        whole = _PART.sub("", metric.name)
         labels = sorted({"le", "quantile"} & metric.labels.keys())
-        place = ("metrics", index, "labels", labels[0]) if labels else ("metrics", index, "name")
-        if labels or metric.name.endswith("_bucket"):
-            yield place, f"buckets and quantiles are not kept: document {_both(whole, metric.unit)}"
-        elif whole != metric.name and (timer or whole in timers):
-            yield place, f"the timer is {whole}: its sum and count are in that"
+        for place, name in names(index, metric):
+            whole = _PART.sub("", name)
+            at = ("metrics", index, "labels", labels[0]) if labels else place
+            if labels or name.endswith("_bucket"):
+                both = _both(whole, metric.unit)
+                yield at, f"buckets and quantiles are not kept: document {both}"
+            elif whole != name and (timer or whole in timers):
+                yield at, f"the timer is {whole}: its sum and count are in that"
         if timer and {*metric.fields} != {*OF_MEAN}:
             yield ("metrics", index, "fields"), f"{_KEPT}: leave out fields"
         if timer and metric.percentiles:

@@ -222,6 +222,18 @@ TOGETHER_CASES: list[tuple[str, list[Catalog], str, list[Catalog]]] = [
         [scraped(app="a"), catalog(app="b")],
     ),
     (
+        "name-shared",
+        [
+            scraped(TIMER | {"name": "took_seconds"}, app="a"),
+            scraped(METRIC | {"name": "took_seconds_sum"}, app="b"),
+        ],
+        "a and b both document took_seconds_sum",
+        [
+            scraped(TIMER | {"name": "took_seconds"}, app="a"),
+            scraped(METRIC | {"name": "took_sum"}, app="b"),
+        ],
+    ),
+    (
         "bucket-shared",
         [
             catalog(app="one", prefix="shop.<hostname>", placeholders=HOSTS),

@@ -175,6 +175,24 @@ CASES: list[tuple[str, Catalog, str, Catalog]] = [
     ),
     (
         "histogram-parts",
+        scraped(
+            TIMER | {"name": "took_seconds", "formerly": [{"name": "lasted"}]},
+            METRIC | {"name": "lasted_count"},
+        ),
+        "the timer is lasted: its sum and count are in that",
+        scraped(
+            TIMER | {"name": "took_seconds", "formerly": [{"name": "lasted"}]},
+            METRIC | {"name": "took_count"},
+        ),
+    ),
+    (
+        "histogram-parts",
+        scraped(TIMER | {"name": "took_seconds", "formerly": [{"name": "took_seconds_sum"}]}),
+        "the timer is took_seconds: its sum and count are in that",
+        scraped(TIMER | {"name": "took_seconds", "formerly": [{"name": "took"}]}),
+    ),
+    (
+        "histogram-parts",
         scraped(TIMER | {"name": "took_seconds", "percentiles": [95]}),
         "the sum and the count are kept: leave out percentiles",
         catalog(TIMER | {"percentiles": [95]}),
