@@ -156,6 +156,8 @@ def _documented(came: str, documented: Sequence[tuple[str, MetricType]], *, here
         what += f", which {'is' if len(apps) == 1 else 'are'} not among this host's apps"
     elif rightly:
         return f"{what}, and came when Telegraf did not know it: `provision up` if it comes again"
+    if came == "untyped" and {kind for _, kind in said} == {MetricType.TIMER}:
+        return f"came without its sum and its count, and is {what}"
     return what if rightly else f"came as {_IN_WORDS.get(came, came)}, and is {what}"
 
 

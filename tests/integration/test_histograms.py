@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from provision.catalog.load import load_catalogs
 from provision.dashboards.graphs import graph
 from provision.dashboards.numbers import number
@@ -72,8 +74,17 @@ shop_size_bytes_count {count}
 """
 
 
+#: A page that says no type of anything; of the sizes it has what is documented.
+UNTYPED = "".join(
+    line
+    for line in PAGE.splitlines(keepends=True)
+    if not line.startswith(("# TYPE", "shop_size_bytes_bucket", "shop_size_bytes_count"))
+)
+
+
+@pytest.mark.parametrize("page_text", [PAGE, UNTYPED], ids=["typed", "untyped"])
 def test_their_sum_and_count_arrive_and_the_mean_is_of_what_was_counted_since(
-    database: Database, telegraf_binary: Path, tmp_path: Path
+    database: Database, telegraf_binary: Path, tmp_path: Path, page_text: str
 ) -> None:
     (tmp_path / "catalogs").mkdir()
     (tmp_path / "catalogs" / "shop.yaml").write_text(CATALOG)
@@ -90,7 +101,7 @@ def test_their_sum_and_count_arrive_and_the_mean_is_of_what_was_counted_since(
 
         # A new start: what was counted before is not taken off.
         said = {"count": 4, "sum": 8.0}
-        with shown(lambda: PAGE.format(**said), port):
+        with shown(lambda: page_text.format(**said), port):
             second = int(time.time() * 1000)
             wait_for(lambda: last_count(reader, second) == 4, "the first counts")
             said |= {"count": 10, "sum": 23.0}
