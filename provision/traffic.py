@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -60,26 +60,45 @@ class Sample:
 class Page:
     """What one process shows to Prometheus, or pushes: its samples, and where.
 
-    url is the target that is fetched, or the path of the Pushgateway that is pushed to.
+    url is the target that is fetched, or the path of the Pushgateway that is pushed to; begins
+    whether its process has shown nothing before.
     """
 
     url: str
     samples: tuple[Sample, ...]
     others: tuple[str, ...]
+    begins: bool = True
 
     @property
     def text(self) -> str:
         """The page in Prometheus' text format, with what client libraries add of themselves."""
+        return self._written(lambda sample: sample.packets)
+
+    @property
+    def earlier(self) -> str:
+        """The page before its timers have counted anything: a mean is of what was counted since.
+
+        Of a process that goes on it is the page itself.
+        """
+        return self._written(_before) if self.begins else self.text
+
+    def _written(self, lines_of: Callable[[Sample], Sequence[str]]) -> str:
         lines = []
         for sample in self.samples:
             metric = sample.metric
             kind = "summary" if metric.type is MetricType.TIMER else metric.type
             header = f"# TYPE {metric.name} {kind}"
             # The series of a metric follow each other.
-            lines += [*([] if header in lines else [header]), *sample.packets]
+            lines += [*([] if header in lines else [header]), *lines_of(sample)]
         for name in self.others:
             lines += [f"# TYPE {name} gauge", f"{name} 1"]
         return "\n".join(lines) + "\n"
+
+
+def _before(sample: Sample) -> Sequence[str]:
+    if sample.metric.type is not MetricType.TIMER:
+        return sample.packets
+    return [f"{line.rpartition(' ')[0]} 0" for line in sample.packets]
 
 
 @dataclass(frozen=True)

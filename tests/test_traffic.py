@@ -14,7 +14,7 @@ from provision.applications import Application, read_application
 from provision.catalog.buckets import classify
 from provision.catalog.model import Catalog, Input, MetricType, Transport
 from provision.traffic import Sample, Traffic, documented_traffic
-from tests.catalog.builders import CLOSED, TIMER, scraped
+from tests.catalog.builders import CLOSED, GAUGE, TIMER, scraped
 
 Catalogs = Mapping[str, Catalog]
 LINE = re.compile(r"(?P<bucket>[^:|]+):(?P<value>[^|]+)\|(?P<type>c|g|ms|s)(\|@(?P<rate>[0-9.]+))?")
@@ -326,6 +326,21 @@ def test_a_timer_that_is_scraped_is_a_summary_with_its_sum_and_its_count() -> No
         for each in sample.expected:
             assert values.pop((f"took_{each.field}", sample.tags["city"])) == each.value
     assert values == {}
+
+
+def test_before_a_timer_has_counted_the_page_is_the_same_but_for_that() -> None:
+    made = scraped(TIMER | {"name": "took_seconds"}, GAUGE | {"name": "stock"})
+    application, _ = read_application(made, {})
+    assert application
+    (page,) = documented_traffic([application]).scraped
+    before, after = (
+        {s.name: s.value for f in text_string_to_metric_families(text) for s in f.samples}
+        for text in (page.earlier, page.text)
+    )
+    assert before.keys() == after.keys()
+    changed = {name for name, value in after.items() if before[name] != value}
+    assert changed == {"took_seconds_sum", "took_seconds_count"}
+    assert {before[name] for name in changed} == {0}
 
 
 def test_what_client_libraries_add_is_on_every_page(catalogs: Catalogs) -> None:

@@ -163,6 +163,9 @@ def _show_metrics(metrics: Sequence[MetricOutcome], panels: Sequence[PanelOutcom
     for metric in metrics:
         for line in metric.wrong:
             out.print(f"[red]{shown(metric.bucket)} ({metric.metric.type}): {shown(line)}[/red]")
+    for each in (panel for panel in panels if not panel.ok):
+        name = f"{shown(each.dashboard)}: {shown(each.panel.title)} ({each.panel.kind})"
+        out.print(f"[red]{name}: {shown(each.error or 'no data')}[/red]")
 
 
 def _key(app: str, metric: Metric) -> tuple[str, str, str]:

@@ -53,7 +53,7 @@ def _page(page: Page, random: Random, elapsed: float) -> Page:
     samples = [
         replace(sample, packets=tuple(_shown(sample, random, elapsed))) for sample in page.samples
     ]
-    return replace(page, samples=tuple(samples))
+    return replace(page, samples=tuple(samples), begins=False)
 
 
 def _shown(sample: Sample, random: Random, elapsed: float) -> Iterator[str]:

@@ -38,19 +38,28 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as se
             share_an_interval(float(sys.argv[3]))
         sender.sendall(packet.encode() + b"\\n")
 """
+# The page as it was before is pushed as well, where it was another: for long enough to be fetched.
 _PUSH = """
-import json, sys, urllib.request
-for path, page in json.load(sys.stdin):
-    request = urllib.request.Request(sys.argv[1] + path, page.encode(), method="PUT")
-    urllib.request.urlopen(request, timeout=10).close()
+import json, sys, time, urllib.request
+def push(number):
+    for path, *texts in pages:
+        request = urllib.request.Request(sys.argv[1] + path, texts[number].encode(), method="PUT")
+        urllib.request.urlopen(request, timeout=10).close()
+pages = json.load(sys.stdin)
+if any(earlier != text for _, earlier, text in pages):
+    push(0)
+    time.sleep(float(sys.argv[2]) + 3)
+push(1)
 """
-# What an application's own exporter does: every page under its address and path, until the end.
+# What an application's own exporter does: every page under its address and path, until the end; to
+# who asks first, as it was before.
 _SHOW = """
 import http.server, json, sys, threading
 pages = json.load(open(sys.argv[1]))
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        page = pages.get("%s:%d" % self.server.server_address[:2], {}).get(self.path)
+        texts = pages.get("%s:%d" % self.server.server_address[:2], {}).get(self.path, [])
+        page = texts.pop(0) if texts[1:] else texts[0] if texts else None
         self.send_response(404 if page is None else 200)
         self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
         self.end_headers()
@@ -72,6 +81,7 @@ def send_traffic(rehearsal: Rehearsal, host: Host, traffic: Traffic) -> None:
     Raises ProvisionError for a target that is not on the host itself: nobody plays that one.
     """
     senders = {Transport.UDP: _UDP, Transport.TCP: _TCP}
+    interval = seconds(host.settings.telegraf_interval)
     for transport, address, port in listeners(host):
         packets = [
             packet for each in traffic.statsd[Transport(transport)] for packet in each.packets
@@ -83,21 +93,30 @@ def send_traffic(rehearsal: Rehearsal, host: Host, traffic: Traffic) -> None:
             packets,
             local_address(address),
             str(port),
-            str(seconds(host.settings.telegraf_interval)),
+            str(interval),
         )
     if traffic.pushed:
-        pushed = [(page.url, page.text) for page in traffic.pushed]
-        _run(rehearsal, host, _PUSH, pushed, pushgateway_url(host))
+        pushed = [(page.url, page.earlier, page.text) for page in traffic.pushed]
+        words = (pushgateway_url(host), str(interval))
+        _run(rehearsal, host, _PUSH, pushed, *words, timeout=60 + interval)
     if traffic.scraped:
         _show(rehearsal, host, traffic.scraped)
 
 
-def _run(rehearsal: Rehearsal, host: Host, program: str, given: object, *argv: str) -> None:
-    rehearsal.execute(host.name, "python3", "-c", program, *argv, stdin=json.dumps(given))
+def _run(
+    rehearsal: Rehearsal,
+    host: Host,
+    program: str,
+    given: object,
+    *argv: str,
+    timeout: float = 60,
+) -> None:
+    words = ("python3", "-c", program, *argv)
+    rehearsal.execute(host.name, *words, stdin=json.dumps(given), timeout=timeout)
 
 
 def _show(rehearsal: Rehearsal, host: Host, pages: Sequence[Page]) -> None:
-    places: dict[str, dict[str, str]] = {}
+    places: dict[str, dict[str, list[str]]] = {}
     for page in pages:
         parts = urlsplit(page.url)
         if parts.scheme != "http" or parts.hostname not in {"127.0.0.1", "localhost"}:
@@ -105,7 +124,8 @@ def _show(rehearsal: Rehearsal, host: Host, pages: Sequence[Page]) -> None:
                 f"{host.name}: a rehearsal cannot play the target {page.url}",
                 remedy="rehearse with targets on the host itself (http://127.0.0.1:PORT/metrics)",
             )
-        places.setdefault(f"127.0.0.1:{parts.port or 80}", {})[parts.path] = page.text
+        place = places.setdefault(f"127.0.0.1:{parts.port or 80}", {})
+        place[parts.path] = [page.earlier, page.text]
     unit = "provision-applications"
     file = f"/run/{unit}.json"
     rehearsal.execute(host.name, "sh", "-c", f"cat > {file}", stdin=json.dumps(places))

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.e2e.conftest import GRAFANA_PACKAGES, needs_engine_2, needs_grafana
-from tests.e2e.operating import PROVISION, execute
+from tests.e2e.operating import EXAMPLES, PROVISION, execute
 from tests.e2e.rehearsing import assert_is_of, assert_succeeded, rehearse
 from tests.e2e.watching import number_in, traces
 
@@ -41,6 +42,11 @@ def test_a_monitoring_host_that_is_watched_itself(own_cache: Path, tmp_path: Pat
     assert "influxdb: 16 of 16 arrived exactly" in said
 
 
+PAGE = (EXAMPLES.parent / "catalogs.md").read_text()
+#: The catalog of docs/catalogs.md, with what is scraped: a gauge, a count, a histogram.
+STOCK = PAGE.partition("app: stock\n")[1] + PAGE.partition("app: stock\n")[2].partition("```")[0]
+
+
 @pytest.mark.long
 def test_a_site_of_one_s_own_stands_until_it_is_taken_down(
     own_cache: Path, fleet_inventory: Callable[..., Path]
@@ -56,14 +62,20 @@ def test_a_site_of_one_s_own_stands_until_it_is_taken_down(
         tls="files",
         tls_certificate="of-the-site.pem",
         tls_key="of-the-site.key",
+        stock_targets=["127.0.0.1:9123"],
     )
+    (inventory.parent / "catalogs").mkdir()
+    (inventory.parent / "catalogs" / "stock.yaml").write_text(STOCK)
+    site = yaml.safe_load(inventory.read_text())
+    site["workers"]["vars"]["apps"].append("stock")
+    inventory.write_text(yaml.safe_dump(site))
     words = ("rehearse", "-i", str(inventory), "--keep")
     done = execute(*PROVISION, *words, changes=changes, timeout=600)
     assert done.status == 0, done.text
-    assert_succeeded(done.out, hosts=2, metrics=18)
-    assert "186 statsd packets and Prometheus metrics to w1.example.com" in done.text
+    assert_succeeded(done.out, hosts=2, metrics=21)
+    assert "192 statsd packets and Prometheus metrics to w1.example.com" in done.text
     assert "a certificate authority of this site is made" in done.text
-    assert [path.name for path in inventory.parent.iterdir()] == ["inventory.yml"]
+    assert {path.name for path in inventory.parent.iterdir()} == {"inventory.yml", "catalogs"}
     number = number_in(directory)
     assert number is not None
     (line,) = [line for line in done.out.splitlines() if line.startswith("w1.example.com: ssh")]

@@ -66,6 +66,7 @@ def test_counts_since_the_start_only_grow(catalogs: Catalogs) -> None:
     counts: dict[tuple[str, str], list[int]] = {}
     for played in day(catalogs):
         for page in played.scraped:
+            assert page.earlier == page.text, "its process goes on"
             for sample in page.samples:
                 if sample.metric.type in {MetricType.COUNTER, MetricType.TIMER}:
                     for packet in sample.packets:
