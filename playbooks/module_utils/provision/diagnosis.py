@@ -48,7 +48,8 @@ def _goes_on(unit: str) -> str:
     if units.shown(unit, "NRestarts") in ("", "0"):
         return ""
     state = units.shown(unit, "ActiveState")
-    since = int(units.shown(unit, "ActiveEnterTimestampMonotonic") or 0) / 1e6
+    entered = units.shown(unit, "ActiveEnterTimestampMonotonic")
+    since = int(entered) / 1e6 if entered.isdigit() else 0
     young = state == "active" and time.clock_gettime(time.CLOCK_MONOTONIC) - since < _YOUNG
     return units.shown(unit, "InvocationID") if young or state == "activating" else ""
 

@@ -9,13 +9,14 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Optional, Sequence
 from urllib.error import URLError
 
+from ansible.module_utils.provision import exposition
 from ansible.module_utils.provision.http import NO_TLS, USER_AGENT, opened
 
-#: How many bytes are read at once: of a page nothing is kept.
-_PIECE = 1 << 16
+#: How many bytes are read at once, and of how many it is seen whether they are metrics.
+_PIECE, _MOST = 1 << 16, 32 << 20
 
 
 class Fetches:
@@ -58,14 +59,28 @@ def wrong(url: str, seconds: float) -> str:
             status = answer.getcode()
             if status != 200:  # Telegraf's inputs.http takes no other (success_status_codes)
                 return "answers with HTTP %d" % status
-            while answer.read(_PIECE):
-                pass
+            page = _read(answer)
             cut_off = bool(answer.length)
     except http.client.IncompleteRead:
-        cut_off = True
+        page, cut_off = None, True
     except (OSError, ValueError, http.client.HTTPException) as error:
         return _why(error.reason if isinstance(error, URLError) else error, seconds)
-    return "cannot be fetched: the answer ends before its end" if cut_off else ""
+    if cut_off:
+        return "cannot be fetched: the answer ends before its end"
+    refused = exposition.refused(page) if page is not None else ""
+    return "is a page of which Telegraf takes nothing: " + refused if refused else ""
+
+
+def _read(answer: Any) -> Optional[str]:
+    """A page as a whole; None of one that is too long to be looked at."""
+    pieces, length = [], 0
+    while True:
+        piece = answer.read(_PIECE)
+        length += len(piece)
+        if not piece:
+            return b"".join(pieces).decode("utf-8", "replace") if length <= _MOST else None
+        if length <= _MOST:
+            pieces.append(piece)
 
 
 def _why(error: Any, seconds: float) -> str:
