@@ -206,7 +206,7 @@ def prune(apps: tuple[str, ...], **options: Any) -> int:
 def preview(engine: str | None, **options: Any) -> int:
     """Take pictures of the dashboards on throwaway hosts whose applications send.
 
-    It takes a Grafana package, Chromium, and Playwright (pip install 'provision[preview]').
+    It takes a Grafana package, Chromium, and Playwright (pip install playwright).
     """
     from provision.commands import dashboards_preview as command
 

@@ -32,7 +32,7 @@ def contradictions(host: Host, file: str) -> list[Problem]:
                 "leave it out, and have it set there",
             ),
         )
-        if name in host.settings.model_fields_set
+        if getattr(host.settings, name) is not None and name in host.settings.model_fields_set
     ]
     missing = [name for name in ("writer", "reader") if getattr(external, name) is None]
     if host.settings.influxdb_engine == 1 and missing:
@@ -81,7 +81,7 @@ def assert_usable(site: Site, secrets: Mapping[str, str]) -> None:
     if why:
         raise ProvisionError(
             f"{where}: Telegraf could not write to it ({why})",
-            remedy=f"let {_whose(name, external.writer)} write to it",
+            remedy=_remedy(why, _whose(name, external.writer)),
         )
     if not settings.grafana_enabled:
         return
@@ -97,6 +97,15 @@ def assert_usable(site: Site, secrets: Mapping[str, str]) -> None:
             f"{where}: Grafana could not read from it ({why})",
             remedy=f"let {whose} read from it{mapping}",
         )
+
+
+def _remedy(why: str, whose: str) -> str:
+    """What to do about a write that is refused, by the status that the answer begins with."""
+    if why.startswith("404 "):
+        return "see that influxdb_database is what it is called there, or have it made"
+    if why.startswith("401 "):
+        return f"see that influxdb.external.url is InfluxDB's own, and that it knows {whose}"
+    return f"let {whose} write to it"
 
 
 def _whose(secret: str, user: str | None) -> str:

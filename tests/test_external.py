@@ -57,6 +57,13 @@ def test_what_contradicts_it_is_told(
     assert expected in str(caught.value)
 
 
+def test_an_address_that_is_said_to_be_none_contradicts_nothing(
+    fleet_of: Callable[..., Fleet],
+) -> None:
+    site = SITE.format(engine=2, external=f"{{external: '{URL}'}}", more=", influxdb_url: null")
+    assert fleet_of(site).site.influxdb_url == URL
+
+
 def test_its_own_authorities_are_taken_to_all_who_ask_it(
     fleet_of: Callable[..., Fleet], tmp_path: Path
 ) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +32,12 @@ class Picture:
 
 
 def find_browser() -> str:
-    """The path of a Chromium. Raises ProvisionError where there is none."""
+    """The path of a Chromium. Raises ProvisionError where that is lacking, or what drives it."""
+    if importlib.util.find_spec("playwright") is None:
+        raise ProvisionError(
+            "pictures need Playwright, which is not installed",
+            remedy=f"{sys.executable} -m pip install playwright",
+        )
     for name in BROWSERS:
         if path := shutil.which(name):
             return path
@@ -53,13 +60,8 @@ def take_pictures(
     no browser, or Grafana does not show a dashboard.
     """
     browser = find_browser()
-    try:
-        from playwright.sync_api import Error, sync_playwright
-    except ImportError as error:
-        raise ProvisionError(
-            "pictures need Playwright, which is not installed",
-            remedy="pip install 'provision[preview]'",
-        ) from error
+    from playwright.sync_api import Error, sync_playwright
+
     directory.mkdir(parents=True, exist_ok=True)
     taken = []
     try:

@@ -19,7 +19,7 @@ from provision.secrets import FILE_NAME
 from provision.settings import WANTED
 from provision.site.build import build_site
 from provision.site.model import Site
-from provision.site.unread import one_machine, unread
+from provision.site.unread import of_nobody, one_machine, unread
 
 
 def read_fleet(options: Sequence[str]) -> Fleet:
@@ -56,7 +56,11 @@ def _tell_unread(inventory: Inventory, site: Site, catalogs: Mapping[str, Catalo
     ours = [host for host in inventory.hosts if host.groups & {MONITOR_GROUP, WORKERS_GROUP}]
     secrets = {*site.generated_secrets, *site.database_secrets, *site.given_secrets}
     apps = {f"{catalog.stem}_": catalog.variables for catalog in catalogs.values()}
-    for line in [*unread(ours, _known(catalogs), secrets, apps), *one_machine(ours)]:
+    for line in [
+        *unread(ours, _known(catalogs), secrets, apps),
+        *one_machine(ours),
+        *of_nobody(inventory.directory, inventory.hosts),
+    ]:
         note(line)
 
 

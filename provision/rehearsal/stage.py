@@ -16,6 +16,7 @@ from provision.errors import ProvisionError
 from provision.fleet.model import Fleet
 from provision.fleet.reading import read_fleet
 from provision.inventory import MONITOR_GROUP, WORKERS_GROUP, Inventory
+from provision.output import note
 from provision.paths import CATALOGS_DIRECTORY, INVENTORY_FILE
 from provision.rehearsal.base import base_image
 from provision.rehearsal.hosts import Rehearsal, as_option, up
@@ -33,6 +34,7 @@ from provision.rehearsal.threads import concurrently
 from provision.render.manifest import wanted_packages
 from provision.secrets import FILE_NAME
 from provision.settings import Settings
+from provision.site.model import Site
 from provision.tls.model import FILES, OWN_CA
 from provision.watched_influxdb import TARGETS
 
@@ -140,6 +142,8 @@ def set_stage(
         site = read_fleet(["-i", str(inventory)]).site
         monitor, workers = site.monitor.name, tuple(host.name for host in site.workers)
         engine = site.monitor.settings.influxdb_engine
+        if left := left_out(site):
+            note(f"rehearsed without {', '.join(left)}: no other machine is gone to")
         if site.tls.mode == FILES:
             # The site's key goes nowhere else, and its certificate is not for these addresses.
             own_tls = {"tls": OWN_CA, **dict.fromkeys(("tls_certificate", "tls_key", "tls_ca"))}
@@ -170,6 +174,17 @@ def set_stage(
         rehearsal.down()
         raise
     return Stage(rehearsal, fleet, source)
+
+
+def left_out(site: Site) -> list[str]:
+    """The settings of a site that its rehearsal does without, which are about others' machines."""
+    hosts = [host.settings for host in site.hosts]
+    given = {
+        "influxdb.external": site.external is not None,
+        "grafana_contacts": bool(site.monitor.settings.grafana_contacts),
+        "telegraf_gateway_url": any(each.telegraf_gateway_url for each in hosts),
+    }
+    return [name for name, there in given.items() if there]
 
 
 def write_overlay(

@@ -104,12 +104,12 @@ def check_names(name: str, hosts: tuple[str, ...]) -> None:
         raise ProvisionError("a rehearsal needs at least one host")
     if len(hosts) > 200:
         raise ProvisionError("a rehearsal has 200 hosts at most")
-    for host in hosts:
-        if not _HOST.fullmatch(host):
-            raise ProvisionError(
-                f"{host!r} can't be a host's name",
-                remedy="use letters, digits, dashes and dots, 64 characters at most",
-            )
+    if wrong := [repr(host) for host in hosts if not _HOST.fullmatch(host)]:
+        raise ProvisionError(
+            f"{', '.join(wrong)} can't be the name of a rehearsal's host",
+            remedy="rehearse with a copy of the inventory in which it has lower-case letters,"
+            " digits, dashes and dots alone, 64 characters at most",
+        )
     doubled = sorted({host for host in hosts if hosts.count(host) > 1})
     if doubled:
         raise ProvisionError(f"{', '.join(doubled)}: named more than once")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from provision.inventory import (
     MONITOR_GROUP,
@@ -28,6 +29,8 @@ ROLE_VARIABLES = frozenset(
 # What names of ours begin with, those of the monitoring host and of workers among them.
 _MONITORS, _WORKERS = ("grafana_", "influxdb_"), ("telegraf_", "pushgateway_")
 _OURS = (*_MONITORS, *_WORKERS, "influxdata_")
+# What the files of variables may end with (ansible.builtin.host_group_vars).
+_ENDINGS = (".yml", ".yaml", ".json")
 # What those of applications may end with.
 _OF_APPS = ("prefix", "targets", "pushgateway")
 
@@ -72,6 +75,28 @@ def one_machine(hosts: Iterable[InventoryHost]) -> list[str]:
                 f"{host.name} is reached at {address_of(host)}, as {other.name} is: if that is one"
                 " machine, each run makes of it the other one"
             )
+    return told
+
+
+def of_nobody(directory: Path, hosts: Iterable[InventoryHost]) -> list[str]:
+    """Files of variables beside an inventory that are of no host and of no group in it.
+
+    They are no fault: a host may be put in later. Source: Ansible documentation, Organizing host
+    and group variables.
+    """
+    known = {"host": set[str](), "group": {"all", "ungrouped"}}
+    for host in hosts:
+        known["host"].add(host.name)
+        known["group"] |= host.groups
+    told = []
+    for kind, names in known.items():
+        folder = directory / f"{kind}_vars"
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            name = path.stem if path.suffix in _ENDINGS else path.name
+            if not path.name.startswith(".") and not path.name.endswith("~") and name not in names:
+                told.append(
+                    f"{folder.name}/{path.name} is of no {kind} in the inventory, and is not read"
+                )
     return told
 
 

@@ -17,6 +17,8 @@ from provision.verify.arrival import HOST
 from provision.verify.findings import Area, Finding, Status
 
 HOUR = 3_600_000
+# What Telegraf tells of where it listens for statsd (inputs.statsd).
+_OF_LISTENERS = "internal_statsd."
 # Telegraf's own count of what is lost, since its start (inputs.internal).
 LOSSES = (
     (
@@ -202,4 +204,6 @@ def _hosts_with(site: Site, catalog: Catalog, metric: Metric) -> list[Host]:
         for each in host.applications
         # Of what is scraped, not each target has all.
         if each.catalog.app == catalog.app and any(has(metric, of) for of in each.sources)
+        # Telegraf listens where an application sends to it.
+        if host.transports or not metric.name.startswith(_OF_LISTENERS)
     ]

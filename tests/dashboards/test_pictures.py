@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,16 @@ def test_a_browser_is_found_by_any_of_its_names(
     program = tmp_path / BROWSERS[1]
     program.touch(mode=0o755)
     assert find_browser() == str(program)
+
+
+def test_what_drives_a_browser_is_missed_before_anything_takes_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ProvisionError, match="need Playwright") as told:
+        find_browser()
+    # A package of this project's name may be somebody else's where packages come from.
+    assert told.value.remedy == f"{sys.executable} -m pip install playwright"
 
 
 def test_a_browser_that_ends_at_once_is_told_of(

@@ -96,6 +96,17 @@ def test_who_may_not_is_told_before_anything_changes(
     assert remedy in (caught.value.remedy or "")
 
 
+def test_a_database_that_is_called_otherwise_is_no_matter_of_rights(
+    theirs: str, tmp_path: Path
+) -> None:
+    site_of(tmp_path, theirs)
+    path = tmp_path / "inventory.yml"
+    path.write_text(path.read_text().replace("shared", "shred"))
+    with pytest.raises(ProvisionError, match="database not found") as caught:
+        assert_usable(read_fleet(["-i", str(path)]).site, SECRETS)
+    assert "influxdb_database is what it is called there" in (caught.value.remedy or "")
+
+
 def test_one_that_may_read_another_database_alone_is_told(theirs: str, tmp_path: Path) -> None:
     secrets = SECRETS | {"influxdb_external_read_password": "of-another"}
     with pytest.raises(ProvisionError, match="Grafana could not read from it") as caught:

@@ -50,6 +50,16 @@ def hand_out(fleet: Fleet, tmp_path: Path) -> list[str]:
     return [name for name, root in roots.items() if list((root / ARCHIVES).iterdir())]
 
 
+def test_what_a_rehearsal_does_without_is_told(fleet_of: Callable[..., Fleet]) -> None:
+    given = (
+        "all: {vars: {influxdb: {external: 'http://theirs:8086'}, telegraf_gateway_url: 'http://g:1',"
+        " grafana_contacts: {chat: {type: slack}}}}\n"
+    )
+    told = stage.left_out(fleet_of(PUSHING + given).site)
+    assert told == ["influxdb.external", "grafana_contacts", "telegraf_gateway_url"]
+    assert stage.left_out(fleet_of(PUSHING).site) == []
+
+
 def test_influxdbs_metrics_are_played_beside_the_one_that_runs(
     fleet_of: Callable[..., Fleet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

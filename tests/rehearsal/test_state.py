@@ -70,5 +70,11 @@ def test_names_that_hosts_cannot_have(hosts: tuple[str, ...]) -> None:
         state.check_names("try", hosts)
 
 
+def test_all_names_that_will_not_do_are_told_with_what_is_wrong() -> None:
+    with pytest.raises(ProvisionError, match=r"^'Monitor', 'w_2' can't be") as told:
+        state.check_names("try", ("Monitor", "w1", "w_2"))
+    assert told.value.remedy and "lower-case letters" in told.value.remedy
+
+
 def test_ordinary_names_pass() -> None:
     state.check_names("rehearsal-2", ("monitor.example.com", "w1", "w-2.a.b"))

@@ -61,6 +61,25 @@ def test_what_is_set_for_all_is_read_by_those_on_whom_it_counts(
     assert capsys.readouterr().err == ""
 
 
+def test_files_of_variables_of_nobody_are_told(
+    fleet_of: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ansible reads none of them, and says nothing."""
+    for name in ("host_vars/w1.yml", "host_vars/w1/more.yml", "host_vars/w22.yml", "host_vars/.x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        if not (tmp_path / name).parent.is_file():
+            (tmp_path / name).write_text("x: 1\n")
+    for name in ("all", "workers.yaml", "worker.yml", "monitor.yml~", "ungrouped.json"):
+        (tmp_path / "group_vars").mkdir(exist_ok=True)
+        (tmp_path / "group_vars" / name).write_text("{}\n")
+    fleet_of("monitor: {hosts: {m: }}\nworkers: {hosts: {w1: }, vars: {apps: [realm]}}\n")
+    told = capsys.readouterr().err.splitlines()
+    assert told == [
+        "host_vars/w22.yml is of no host in the inventory, and is not read",
+        "group_vars/worker.yml is of no group in the inventory, and is not read",
+    ]
+
+
 @pytest.mark.parametrize(
     ("first", "second", "told"),
     [

@@ -53,6 +53,17 @@ def site_of(make: Make, directory: Path, workers: dict[str, Any]) -> Site:
     return make(json.dumps(groups)).site
 
 
+def test_of_a_host_that_listens_for_nothing_no_listeners_are_missed(
+    fleet_of: Make, tmp_path: Path
+) -> None:
+    apps = {"w1": {"apps": ["shop"]}, "w2": {"apps": ["host"]}}
+    site = site_of(fleet_of, tmp_path, apps)
+    found = metrics_seen(Told(lambda _: nothing()), site, FRESH, str)
+    told = {f.host for f in found if f.name.startswith("internal_statsd.")}
+    assert told == {"w1"}
+    assert {f.host for f in found if f.name.startswith("internal_agent.")} == {"w1", "w2"}
+
+
 @pytest.fixture
 def site(fleet_of: Make, tmp_path: Path) -> Site:
     return site_of(fleet_of, tmp_path, {"w1": {"apps": ["shop"]}, "w2": {"apps": ["shop"]}})
