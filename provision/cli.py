@@ -386,6 +386,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(status)
 
 
+#: Commands that may have begun to change hosts when they are interrupted.
+_CHANGING = frozenset({"monitor-server", "remove", "rotate", "up", "worker"})
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit status."""
     try:
@@ -396,7 +400,9 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
-        print("interrupted", file=sys.stderr)  # noqa: T201
+        begun = arguments[:1] and arguments[0] in _CHANGING
+        end = ": the next run finishes what is half done" if begun else ""
+        print(f"interrupted{end}", file=sys.stderr)  # noqa: T201
         return EXIT_INTERRUPTED
     except ProvisionError as error:
         from provision.output import show_error

@@ -207,12 +207,26 @@ def test_half_an_inventory_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert "broken.yml" in capsys.readouterr().err
 
 
-def test_an_interruption_is_exit_130(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("words", "command", "told"),
+    [
+        (["init"], "init.init", "interrupted\n"),
+        (["up"], "provide.provide", "interrupted: the next run finishes what is half done\n"),
+    ],
+)
+def test_an_interruption_is_exit_130(
+    words: list[str],
+    command: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     def interrupted(**_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("provision.commands.init.init", interrupted)
-    assert run(["init"]) == 130
+    monkeypatch.setattr(f"provision.commands.{command}", interrupted)
+    assert run(words) == 130
+    assert capsys.readouterr().err.lstrip() == told
     # Only the process that ends may stop to listen; whoever calls run() goes on.
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

@@ -14,7 +14,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     model_validator,
 )
 
@@ -23,7 +22,13 @@ from provision.validation import matching
 from provision.values import check_url, listed
 
 # A name is part of a uid (40 characters), of a variable and of a secret's name.
-ContactName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
+ContactName = Annotated[
+    str,
+    matching(
+        r"[a-z][a-z0-9_]{0,29}",
+        "a contact's name has lower-case letters, digits and _, 30 at most, a letter first",
+    ),
+]
 EmailAddress = Annotated[
     str,
     matching(

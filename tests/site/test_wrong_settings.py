@@ -46,3 +46,10 @@ def test_what_may_be_a_secret_is_not_told(contacts: object, told: str) -> None:
     texts = [str(problem(each, "h", "f")) for each in caught.value.errors()]
     assert not [text for text in texts if "hush" in text]
     assert [text for text in texts if told in text]
+
+
+def test_a_contacts_name_that_will_not_do_is_told_in_words() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate({"grafana_contacts": {"Ops team": {"type": "slack"}}})
+    (told,) = [str(problem(each, "h", "f")) for each in caught.value.errors()]
+    assert "a contact's name has lower-case letters, digits and _, 30 at most" in told

@@ -58,7 +58,7 @@ def test_of_a_host_that_listens_for_nothing_no_listeners_are_missed(
 ) -> None:
     apps = {"w1": {"apps": ["shop"]}, "w2": {"apps": ["host"]}}
     site = site_of(fleet_of, tmp_path, apps)
-    found = metrics_seen(Told(lambda _: nothing()), site, FRESH, str)
+    found = metrics_seen(Told(nothing), site, FRESH, str)
     told = {f.host for f in found if f.name.startswith("internal_statsd.")}
     assert told == {"w1"}
     assert {f.host for f in found if f.name.startswith("internal_agent.")} == {"w1", "w2"}
