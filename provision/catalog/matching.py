@@ -19,6 +19,8 @@ from provision.catalog.subject import Found, Rule, Subject, names, whole
 MOST_SERIES = 10_000
 
 _OWN_BEGINNING = "let one of them begin with a segment that the other has not"
+# Where a placeholder before it takes what one of them begins with.
+_OWN_END = "let one of them end with segments that the other cannot end with"
 Shared = Callable[[Sequence[Catalog]], Iterator[str]]
 
 
@@ -75,7 +77,8 @@ def _bucket_apart(subject: Subject) -> Found:
             here = [f"<{tag}> is {value}" for tag, value in taken if "." in value]
             what = f"{bucket} could be {name} as well"
             what += f" (here {' and '.join(here)})" if here else ""
-            yield ("metrics", late.index, "name"), f"{what}: {_OWN_BEGINNING}"
+            remedy = _OWN_END if here else _OWN_BEGINNING
+            yield ("metrics", late.index, "name"), f"{what}: {remedy}"
 
 
 def _rows(subject: Subject) -> Iterator[_Row]:

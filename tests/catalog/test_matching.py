@@ -282,6 +282,24 @@ def test_what_would_not_stand_on_one_host_is_told(
     assert findings_together(good) == []
 
 
+def test_where_a_name_takes_what_the_other_begins_with_their_ends_keep_them_apart() -> None:
+    def told(name: str) -> list[str]:
+        made = catalog(
+            METRIC | {"name": "orders.<method>"},
+            METRIC | {"name": name},
+            prefix="shop.<hostname>",
+            placeholders=HOSTS | {"method": CLOSED},
+        )
+        return [found.message for found in lint(made) if found.rule == "bucket-apart"]
+
+    (message,) = told("refunds")
+    assert message.endswith(
+        "(here <hostname> is x.orders): let one of them end with segments that the other cannot"
+        " end with"
+    )
+    assert told("returns.refunds") == []
+
+
 def test_catalogs_that_keep_apart_may_stand_together() -> None:
     assert lint_together([catalog(), catalog(app="other", prefix="other")]) == []
 
