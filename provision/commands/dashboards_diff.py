@@ -63,6 +63,8 @@ def _show(step: Step) -> None:
     who = "generated otherwise since" if step.history.ours else "changed"
     out.print(f"{name}: {who} ({shown(by_whom(step))}); generated → there:")
     show_differences(_found(step))
+    if step.stored and step.stored.provisioned is not None:
+        out.print("  it comes from a file: what a site has of its own, `provision plan` compares")
 
 
 def _as_data(step: Step) -> dict[str, Any]:
