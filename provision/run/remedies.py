@@ -16,7 +16,7 @@ _FAILURES = {
 _UNREACHABLE = {
     "REMOTE HOST IDENTIFICATION HAS CHANGED": "find out why its key is another: where it was set up"
     " anew, {forget} and log in once by hand; else somebody may be in between",
-    "Host key verification failed": "log in once by hand (ssh {host}) and see that its key is"
+    "Host key verification failed": "log in once by hand (ssh {address}) and see that its key is"
     " the right one",
     "Permission denied": "name the user and key that it lets in (-u, --private-key; -k asks for a"
     " password)",
@@ -29,6 +29,8 @@ LEAVE_OUT = ", or leave it out: --limit '!{host}'"
 # How ssh itself says what to do, with the name under which it knows the host.
 _FORGET = re.compile(r"ssh-keygen -f \S+ -R \S+")
 _FORGETS = "ssh-keygen -R …"
+# The name, and the port where it is another than ssh's, by which it looks for the key of a host.
+_UNKNOWN = re.compile(r"host key is known for (?:\[(\S+)\]:(\d+)|(\S+)) and you have requested")
 # Of a module that said nothing at all before it ended.
 _NO_RESULT = re.compile(
     r"Module result deserialization failed: No start of json char found\.?|^MODULE FAILURE.*", re.S
@@ -45,9 +47,19 @@ def remedy(host: str, said: str, unreachable: bool) -> str | None:
     if unreachable:
         found = next((what for words, what in _UNREACHABLE.items() if words in said), _ELSE)
         forget = _FORGET.search(said)
-        found = found.format(host=host, forget=f"`{forget.group(0) if forget else _FORGETS}`")
+        forgets = f"`{forget.group(0) if forget else _FORGETS}`"
+        found = found.format(address=_address(host, said), forget=forgets)
         return f"{found}{LEAVE_OUT.format(host=host)}"
     return next((what for words, what in _FAILURES.items() if words in said), None)
+
+
+def _address(host: str, said: str) -> str:
+    """How ssh is told to go to a host, as far as it says so of a key that it does not know."""
+    match = _UNKNOWN.search(said)
+    if match is None:
+        return host
+    at, port, alone = match.groups()
+    return f"-p {port} {at}" if port else str(alone)
 
 
 def of_failure(said: str) -> str:

@@ -25,6 +25,16 @@ def test_a_changed_host_key_is_told_in_a_line_with_what_ssh_would_do() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "by_hand"),
+    [("192.0.2.7", "ssh 192.0.2.7"), ("[192.0.2.7]:2222", "ssh -p 2222 192.0.2.7"), ("", "ssh w1")],
+)
+def test_a_key_that_is_not_known_is_looked_at_where_ssh_went(name: str, by_hand: str) -> None:
+    known = f"No ED25519 host key is known for {name} and you have requested strict checking.\n"
+    said = (known if name else "") + "Host key verification failed."
+    assert f"({by_hand})" in (remedy("w1", said, unreachable=True) or "")
+
+
+@pytest.mark.parametrize(
     ("said", "text", "what"),
     [
         ("Task failed: Failed to connect to the host via ssh: a@b: Permission denied (publickey).",
