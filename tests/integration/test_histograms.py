@@ -90,7 +90,7 @@ def test_their_sum_and_count_arrive_and_the_mean_is_of_what_was_counted_since(
     (tmp_path / "catalogs" / "shop.yaml").write_text(CATALOG)
     shop = load_catalogs(tmp_path / "catalogs")["shop"]
     requests, payments, _ = shop.metrics
-    reader, start, port = database.reader(), int(time.time() * 1000) - 1000, free_port()
+    reader, start, port = database.reader(), int(time.time() * 1000), free_port()
     site = {"apps": ["shop"], "shop_targets": [f"127.0.0.1:{port}"]}
     with rendered_telegraf(telegraf_binary, database, tmp_path, **site) as telegraf:
         (page,) = documented_traffic(telegraf.host.applications).scraped
