@@ -33,14 +33,17 @@ from tests.telegraf_buffer import PROGRAM, telegraf_buffer
 class Worker:
     """A Telegraf, its buffer, and what was sent to it: counts by their marks."""
 
-    def __init__(self, telegraf: Telegraf, directory: Path) -> None:
-        self.telegraf = telegraf
+    def __init__(self, telegraf: Telegraf, directory: Path, marks: set[str]) -> None:
+        """With the marks that other tests have sent to the same database."""
+        self.telegraf, self.marks = telegraf, marks
         self.buffer = directory / "buffer"
         self.configuration = directory / "tree" / HOST / "etc/telegraf/telegraf.d/output.conf"
         self.sent: dict[str, int] = {}
 
     def send(self, mark: str, packets: int = 200) -> None:
         """Count to so many, in buckets that are called so; the last of all packets has its own."""
+        assert mark not in self.marks, "what another test sent would be taken for this"
+        self.marks.add(mark)
         buckets = [f"{mark}.{number}.bucket" for number in range(20)]
         lines = [f"{buckets[n % 20]}:{n + 1}|c" for n in range(packets)]
         send(self.telegraf.port, [*lines, f"{mark}.end.bucket:0|c"])
@@ -106,16 +109,22 @@ def counts(reader: InfluxDB, sent: Mapping[str, int]) -> dict[str, int]:
     return found
 
 
+@pytest.fixture(scope="module")
+def marks(database: Database) -> set[str]:
+    """What was sent to a database."""
+    return set()
+
+
 @pytest.fixture
 def worker_of(
-    database: Database, telegraf_binary: Path, tmp_path: Path
+    database: Database, telegraf_binary: Path, tmp_path: Path, marks: set[str]
 ) -> Iterator[Callable[..., Worker]]:
     with ExitStack() as stack:
 
         def make(**variables: object) -> Worker:
             directory = tmp_path / "site"
             made = rendered_telegraf(telegraf_binary, database, directory, **variables)
-            return Worker(stack.enter_context(made), directory)
+            return Worker(stack.enter_context(made), directory, marks)
 
         yield make
         if database.program.process.poll() is not None:
@@ -167,13 +176,13 @@ def test_a_reload_in_an_outage_loses_nothing_of_what_waits_and_is_brief(
     worker = worker_of()
     reader = database.reader()
     database.program.stop()
-    worker.send_and_keep("before")
+    worker.send_and_keep("old")
     inputs = worker.configuration.with_name("statsd.conf")
     inputs.write_text(inputs.read_text().replace('max_ttl = "86400s"', 'max_ttl = "7200s"'))
     loaded, old = worker.telegraf.loaded(), worker.log
     worker.telegraf.program.process.send_signal(signal.SIGHUP)
     wait_for(lambda: worker.telegraf.loaded() > loaded, "Telegraf again")
-    worker.send_and_keep("after")
+    worker.send_and_keep("new")
     assert worker.log == old, "it goes on with the same log"
     up(database)
     wait_for_equal(lambda: counts(reader, worker.sent), worker.sent, 60)
