@@ -146,7 +146,7 @@ def test_with_wrong_ones_nothing_changes(ours: Ours, theirs: Site) -> None:
     done = ours.provision("up")
     assert done.status != 0
     whose = "the user telegraf" if ours.engine == 1 else "the token influxdb_external_write_token"
-    assert "could not write to it" in done.err and f"let {whose}" in done.err
+    assert "could not write to it" in done.err and f"it knows {whose}" in done.err
     assert "not-found" in theirs.on(theirs.workers[1], "systemctl show -p LoadState telegraf")
 
 
