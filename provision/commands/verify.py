@@ -106,10 +106,10 @@ def inspect(fleet: Fleet, *, patience: float, window: int) -> list[Finding]:
     )
     found, looked = [*_hosts(result), *targets_fetched(result)], time.monotonic()
     left_out = {host.name for host in site.hosts} - limited
-    silent = left_out | {name for name, host in result.hosts.items() if host.failed}
+    failed_there = {name for name, host in result.hosts.items() if host.failed}
+    silent = left_out | failed_there
     # Grafana is asked while the probes are on their way, for an interval or two.
     panels = _through_grafana(fleet, site, result) if site.monitor.settings.grafana_enabled else []
-    failed_there = {name for name, host in result.hosts.items() if host.failed}
     try:
         database = reader(fleet)
         try:

@@ -12,13 +12,13 @@ from provision.errors import Problem
 from provision.validation import in_words
 from provision.values import found_text
 
-CONTACTS = "grafana_contacts"
+_CONTACTS = "grafana_contacts"
 
 
 def problem(details: Mapping[str, Any], host: str, file: str) -> Problem:
     """One of ValidationError.errors(), as a problem of a host."""
     path = list(details["loc"])
-    contact = path[0] == CONTACTS
+    contact = path[0] == _CONTACTS
     kind = KINDS.get(str(path[2])) if contact and len(path) > 2 else None
     if kind:
         del path[2]  # by which Pydantic chose among several: nobody wrote it there

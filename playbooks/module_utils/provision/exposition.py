@@ -21,8 +21,9 @@ _VALUE = re.compile(
     r"[+-]?(?:nan|inf|infinity|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)", re.IGNORECASE | re.ASCII
 )
 _COMMENT = re.compile(r"[ \t]*#[ \t]*(?:(HELP|TYPE)[ \t]+(\S+)[ \t]*(.*))?")
-_TYPES = ("counter", "gauge", "summary", "untyped", "histogram")
-_TYPES += ("gauge_histogram", "gaugehistogram")
+_TYPES = frozenset(
+    ["counter", "gauge", "summary", "untyped", "histogram", "gauge_histogram", "gaugehistogram"]
+)
 #: A line that is longer is no place to look for a mistake.
 _LONGEST = 1 << 16
 
